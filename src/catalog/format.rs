@@ -1,0 +1,228 @@
+//! How does a vendor's text become a number?
+//!
+//! Every value arrives as text. What cannot be read without guessing is refused, so that a `1,5`
+//! is never taken for fifteen and an `inf` never reaches a graph.
+
+use jiff::civil::Date;
+use serde::Deserialize;
+
+/// A value format and whether a minus sign may lead.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Format {
+    pub kind: Kind,
+    pub signed: bool,
+}
+
+/// The vendor's ways to write a value (`wolkvox-api.md`, Values).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Kind {
+    /// `HH:MM:SS` with any number of hours, or plain seconds. Becomes seconds.
+    Duration,
+    /// `1,234.5`
+    Number,
+    /// `34.64 %` becomes 0.3464.
+    Percent,
+    /// Minutes as a number, or `HH:MM:SS`. Becomes seconds.
+    Minutes,
+}
+
+impl Format {
+    /// The value in the metric's base unit, or `None` for text this format does not cover.
+    pub fn parse(self, text: &str) -> Option<f64> {
+        let (negative, text) = match text.strip_prefix('-') {
+            Some(rest) if self.signed => (true, rest),
+            Some(_) => return None,
+            None => (false, text),
+        };
+        let magnitude = match self.kind {
+            Kind::Duration => clock(text).or_else(|| plain_seconds(text)),
+            Kind::Number => number(text),
+            Kind::Percent => number(text.strip_suffix('%').unwrap_or(text).trim_end()).map(|percent| percent / 100.0),
+            Kind::Minutes => clock(text).or_else(|| number(text).map(|minutes| minutes * 60.0)),
+        }?;
+        Some(if negative { -magnitude } else { magnitude })
+    }
+}
+
+/// Longest run of digits that a double still holds exactly.
+const EXACT_DIGITS: usize = 15;
+
+/// `4:38:08`, `99:59:59`, `123:00:00`.
+fn clock(text: &str) -> Option<f64> {
+    let (rest, seconds) = text.rsplit_once(':')?;
+    let (hours, minutes) = rest.rsplit_once(':')?;
+    let total = digits(hours)? * 3600 + sixtieth(minutes)? * 60 + sixtieth(seconds)?;
+    Some(total as f64)
+}
+
+fn sixtieth(text: &str) -> Option<u64> {
+    if text.len() != 2 {
+        return None;
+    }
+    digits(text).filter(|value| *value < 60)
+}
+
+fn plain_seconds(text: &str) -> Option<f64> {
+    digits(text).map(|seconds| seconds as f64)
+}
+
+fn digits(text: &str) -> Option<u64> {
+    if text.is_empty() || text.len() > EXACT_DIGITS {
+        return None;
+    }
+    text.bytes().try_fold(0, |value, byte| byte.is_ascii_digit().then(|| value * 10 + u64::from(byte - b'0')))
+}
+
+/// Comma thousands, dot decimal: a comma is only believed where a thousands comma can stand.
+fn number(text: &str) -> Option<f64> {
+    if let Some(value) = digits(text) {
+        return Some(value as f64);
+    }
+    let (whole, fraction) = text.split_once('.').map_or((text, None), |(whole, fraction)| (whole, Some(fraction)));
+    let mut plain = String::with_capacity(text.len());
+    let mut groups = whole.split(',');
+    let first = groups.next()?;
+    let grouped = whole.len() > first.len();
+    if first.is_empty() || (grouped && first.len() > 3) {
+        return None;
+    }
+    plain.push_str(first);
+    for group in groups {
+        if group.len() != 3 {
+            return None;
+        }
+        plain.push_str(group);
+    }
+    if let Some(fraction) = fraction {
+        if fraction.is_empty() {
+            return None;
+        }
+        plain.push('.');
+        plain.push_str(fraction);
+    }
+    let all_digits = plain.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.');
+    let points = plain.bytes().filter(|byte| *byte == b'.').count();
+    let exact = plain.find('.').unwrap_or(plain.len()) <= EXACT_DIGITS && plain.len() <= 2 * EXACT_DIGITS;
+    if !all_digits || points > 1 || !exact {
+        return None;
+    }
+    plain.parse().ok()
+}
+
+/// The day of a nested row: `20230123`, or a date that begins `2023-01-23`.
+pub fn parse_day(text: &str) -> Option<Date> {
+    let compact = |text: &str| {
+        let year = i16::try_from(digits(text.get(..4)?)?).ok()?;
+        let month = i8::try_from(digits(text.get(4..6)?)?).ok()?;
+        let day = i8::try_from(digits(text.get(6..8)?)?).ok()?;
+        Date::new(year, month, day).ok()
+    };
+    match text.len() {
+        8 => compact(text),
+        10.. => text.get(..10)?.parse().ok(),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn parse(kind: Kind, text: &str) -> Option<f64> {
+        Format { kind, signed: false }.parse(text)
+    }
+
+    #[test]
+    fn documented_values_are_read() {
+        for (kind, text, value) in [
+            (Kind::Duration, "00:06:01", 361.0),
+            (Kind::Duration, "4:38:08", 16_688.0),
+            (Kind::Duration, "99:59:59", 359_999.0),
+            (Kind::Duration, "123:00:00", 442_800.0),
+            (Kind::Duration, "3600", 3_600.0),
+            (Kind::Number, "428", 428.0),
+            (Kind::Number, "1,234.5", 1_234.5),
+            (Kind::Number, "0.25", 0.25),
+            (Kind::Percent, "35 %", 0.35),
+            (Kind::Percent, "34.64 %", 0.3464),
+            (Kind::Percent, "35%", 0.35),
+            (Kind::Percent, "15,233.33 %", 152.3333),
+            (Kind::Minutes, "3", 180.0),
+            (Kind::Minutes, "1.5", 90.0),
+            (Kind::Minutes, "00:03:10", 190.0),
+        ] {
+            assert_eq!(parse(kind, text), Some(value), "{text}");
+        }
+    }
+
+    #[test]
+    fn never_lie_what_cannot_be_read_is_no_number() {
+        for kind in [Kind::Duration, Kind::Number, Kind::Percent, Kind::Minutes] {
+            for text in [
+                "",
+                "abc",
+                "-5",
+                "-00:01:00",
+                "NaN",
+                "inf",
+                "1e5",
+                "+5",
+                "1,5",
+                "12,34",
+                "1,2345",
+                ",5",
+                "5.",
+                ".5",
+                "1.2.3",
+                "12:60:00",
+                "12:00:60",
+                "12:5:00",
+                ":00:00",
+                "1:00",
+                "1:2:3:4",
+                "99999999999999999999",
+                "٣",
+                "5 s",
+                "0x10",
+            ] {
+                assert_eq!(parse(kind, text), None, "{kind:?} {text:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_minus_is_read_only_where_the_catalogue_allows_it() {
+        assert_eq!(Format { kind: Kind::Number, signed: true }.parse("-5"), Some(-5.0));
+        assert_eq!(Format { kind: Kind::Number, signed: true }.parse("--5"), None);
+    }
+
+    #[test]
+    fn days_are_read_in_both_documented_forms() {
+        let day = Some(jiff::civil::date(2023, 1, 23));
+        assert_eq!(parse_day("20230123"), day);
+        assert_eq!(parse_day("2023-01-23"), day);
+        assert_eq!(parse_day("2023-01-23 10:00:00"), day);
+        for wrong in ["", "2023", "20231301", "2023012é", "abcdefgh", "2023-01-3x"] {
+            assert_eq!(parse_day(wrong), None, "{wrong}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn any_text_is_read_as_a_finite_number_or_not_at_all(text in "\\PC{0,24}") {
+            for kind in [Kind::Duration, Kind::Number, Kind::Percent, Kind::Minutes] {
+                let value = Format { kind, signed: true }.parse(&text);
+                prop_assert!(value.is_none_or(f64::is_finite));
+            }
+            parse_day(&text);
+        }
+
+        #[test]
+        fn a_duration_survives_writing_and_reading(seconds in 0_u32..2_000_000) {
+            let text = format!("{:02}:{:02}:{:02}", seconds / 3600, seconds / 60 % 60, seconds % 60);
+            prop_assert_eq!(parse(Kind::Duration, &text), Some(f64::from(seconds)));
+        }
+    }
+}

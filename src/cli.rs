@@ -1,0 +1,127 @@
+//! Which flags and commands are there?
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+/// Prometheus exporter for contact centres on wolkvox.
+#[derive(Debug, Parser)]
+#[command(name = "wolkvox-exporter", version, about)]
+pub struct Cli {
+    #[command(subcommand)]
+    pub command: Option<Command>,
+    #[command(flatten)]
+    pub flags: Flags,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Subcommand)]
+pub enum Command {
+    /// Poll the configured operations and serve their metrics (the default).
+    Serve,
+    /// Show everything with simulated operations: no token, no file, no network.
+    Demo,
+    /// Check the config file, and with --probe also the access to the vendor.
+    Check {
+        /// Make one call per operation and report, and print what came back. Each costs budget.
+        #[arg(long)]
+        probe: bool,
+    },
+    /// Print the catalogue of reports.
+    Reports,
+}
+
+#[derive(Debug, Args)]
+pub struct Flags {
+    /// The config file.
+    #[arg(long = "config.file", env = "WOLKVOX_EXPORTER_CONFIG_FILE", global = true, value_name = "FILE")]
+    pub config_file: Option<PathBuf>,
+
+    /// Address to listen on; can be given several times. `:10077` means all addresses.
+    #[arg(
+        long = "web.listen-address",
+        env = "WOLKVOX_EXPORTER_WEB_LISTEN_ADDRESS",
+        global = true,
+        value_name = "ADDRESS",
+        value_delimiter = ',',
+        default_value = "127.0.0.1:10077"
+    )]
+    pub listen_addresses: Vec<String>,
+
+    /// Path of the metrics.
+    #[arg(
+        long = "web.telemetry-path",
+        env = "WOLKVOX_EXPORTER_WEB_TELEMETRY_PATH",
+        global = true,
+        value_name = "PATH",
+        default_value = "/metrics",
+        value_parser = telemetry_path
+    )]
+    pub telemetry_path: String,
+
+    /// Least severity that is logged: error, warn, info, debug, trace.
+    #[arg(
+        long = "log.level",
+        env = "WOLKVOX_EXPORTER_LOG_LEVEL",
+        global = true,
+        value_name = "LEVEL",
+        default_value = "info"
+    )]
+    pub log_level: tracing::Level,
+
+    /// Form of the log lines.
+    #[arg(
+        long = "log.format",
+        env = "WOLKVOX_EXPORTER_LOG_FORMAT",
+        global = true,
+        value_name = "FORMAT",
+        default_value = "logfmt"
+    )]
+    pub log_format: LogFormat,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum LogFormat {
+    Logfmt,
+    Json,
+}
+
+/// A path of plain characters: it becomes a route, and routes have a syntax of their own.
+fn telemetry_path(text: &str) -> Result<String, String> {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"/-_.".contains(&byte);
+    let segments = text.strip_prefix('/').map(|rest| rest.split('/').all(|segment| !segment.is_empty()));
+    if segments == Some(true) && text.bytes().all(plain) && !text.starts_with("/-/") {
+        Ok(text.to_owned())
+    } else {
+        Err("a path such as /metrics, not below /-/".to_owned())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_flags_do_not_contradict_each_other() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn serve_is_the_default_and_flags_stand_on_either_side_of_a_command() {
+        let parse = |args: &str| Cli::try_parse_from(args.split(' ')).unwrap();
+        let plain = parse("wolkvox-exporter --config.file=a.yml");
+        assert_eq!((plain.command, plain.flags.listen_addresses), (None, vec!["127.0.0.1:10077".to_owned()]));
+        let check =
+            parse("wolkvox-exporter check --config.file=a.yml --probe --web.listen-address=:1 --web.listen-address=:2");
+        assert_eq!(check.command, Some(Command::Check { probe: true }));
+        assert_eq!(check.flags.listen_addresses, [":1", ":2"]);
+    }
+
+    #[test]
+    fn a_telemetry_path_is_a_plain_path_outside_the_lifecycle_ones() {
+        for wrong in ["metrics", "/", "/-/ready", "/a//b", "/{x}", "/a b", "/a/"] {
+            assert!(telemetry_path(wrong).is_err(), "{wrong}");
+        }
+        assert!(telemetry_path("/metrics/wolkvox").is_ok());
+    }
+}

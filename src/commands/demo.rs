@@ -1,0 +1,79 @@
+//! What does the demo show, and how fast?
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::tz::TimeZone;
+use tokio_util::sync::CancellationToken;
+
+use super::{CommandError, bind_all, run};
+use crate::catalog::Catalog;
+use crate::cli::Flags;
+use crate::config::{Config, Limits, Operation, Privacy, ReportPlan};
+use crate::exporter::Setup;
+use crate::simulator::{self, Simulator};
+use crate::window::WindowName;
+use crate::wolkvox::Token;
+
+/// Two operations whose nights are apart, so that one of them is always well into its day.
+const OPERATIONS: [(&str, &str); 2] = [("bogota", "America/Bogota"), ("madrid", "Europe/Madrid")];
+/// Fast enough to see numbers move while one looks.
+const INTERVAL: Duration = Duration::from_secs(5);
+/// The demo's pace would be over the budget of any real operation of this size.
+const CALLS_PER_DAY: u64 = 1_000_000;
+
+/// Runs a simulated wolkvox and an exporter of it: no token, no file, no network.
+pub async fn demo(flags: &Flags, stop: CancellationToken) -> Result<(), CommandError> {
+    let simulator = Simulator::start(settings()).await.map_err(CommandError::Simulator)?;
+    let catalog = Arc::new(Catalog::builtin()?);
+    let config = config(&simulator, &catalog);
+    let listeners = bind_all(&flags.listen_addresses).await?;
+    if let Some(address) = listeners.first().and_then(|listener| listener.local_addr().ok()) {
+        println!("Two simulated operations are being watched. Nothing here comes from a real contact centre.");
+        println!("  open   http://{address}/");
+        println!("  try    curl -s http://{address}{} | grep wolkvox_agent_aux", flags.telemetry_path);
+        println!("  stop   Ctrl-C");
+    }
+    run(Setup { catalog, config, listeners, telemetry_path: flags.telemetry_path.clone() }, stop).await
+}
+
+fn settings() -> simulator::Settings {
+    let operations = OPERATIONS.map(|(name, zone)| simulator::Operation {
+        zone: zone_of(zone),
+        calls_per_day: CALLS_PER_DAY,
+        ..simulator::Operation::new(token_of(name))
+    });
+    simulator::Settings { operations: operations.to_vec(), ..simulator::Settings::default() }
+}
+
+fn config(simulator: &Simulator, catalog: &Catalog) -> Config {
+    let base_url: url::Url = simulator.base_url().parse().expect("a loopback address is a URL");
+    let plan = |report: &Arc<_>| ReportPlan {
+        report: Arc::clone(report),
+        interval: INTERVAL,
+        windows: vec![WindowName::Today, WindowName::Yesterday],
+        stale_after: INTERVAL * 3,
+    };
+    let operation = |(name, zone): (&str, &str)| Operation {
+        name: name.into(),
+        base_url: base_url.clone(),
+        token: Token::parse(&token_of(name)).expect("the demo's tokens are plain letters"),
+        zone: zone_of(zone),
+        licenses: None,
+        reports: catalog.reports().iter().map(plan).collect(),
+        timeout: Duration::from_secs(10),
+    };
+    Config {
+        operations: OPERATIONS.map(operation).into_iter().collect(),
+        limits: Limits { series_per_report: 200_000, response_bytes: 256_000_000 },
+        privacy: Privacy { agent_dni: false },
+    }
+}
+
+fn token_of(name: &str) -> String {
+    format!("demo-{name}")
+}
+
+fn zone_of(name: &str) -> TimeZone {
+    TimeZone::get(name).expect("the zone database is compiled in")
+}

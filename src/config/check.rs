@@ -1,0 +1,403 @@
+//! Does what the file says make sense?
+
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::tz::TimeZone;
+use serde_saphyr::{Location, Spanned};
+use url::Url;
+
+use super::error::ConfigError;
+use super::file::{self, AgentDni, AgentName, File, ReportEntry};
+use super::{Config, Limits, Operation, Privacy, ReportPlan, VENDOR_INTERVAL};
+use crate::catalog::Catalog;
+use crate::window::WindowName;
+use crate::wolkvox::{Token, is_loopback};
+
+/// Most integrators of the vendor's are Colombian; so is the zone of its own examples.
+const DEFAULT_ZONE: &str = "America/Bogota";
+/// The vendor's own limit for one call.
+const DEFAULT_TIMEOUT: Duration = Duration::from_secs(60);
+/// A call that is given longer than this blocks its token's other reports for a whole interval.
+const LONGEST_TIMEOUT: Duration = Duration::from_secs(300);
+/// Polls that may fail before the series they would have renewed are dropped.
+const STALE_INTERVALS: u32 = 3;
+/// A centre of 10,000 agents with 20 states each.
+const DEFAULT_SERIES: usize = 200_000;
+/// The vendor's own limit for one answer.
+const DEFAULT_RESPONSE_BYTES: usize = 256_000_000;
+
+/// Checks a file against the catalogue and reads the tokens it names.
+pub(super) fn check(file: File, path: &Path, catalog: &Catalog) -> Result<Config, ConfigError> {
+    let checker = Checker { path, catalog, polling: &file.polling };
+    let limits = checker.limits(&file.limits)?;
+    let privacy = checker.privacy(&file.privacy)?;
+    if file.operations.value.is_empty() {
+        return Err(checker
+            .wrong(file.operations.referenced, "operations is empty")
+            .hint("name at least one operation, with its server and token_file"));
+    }
+    let mut names: HashMap<String, u64> = HashMap::new();
+    let mut operations = Vec::new();
+    for operation in file.operations.value {
+        let name = &operation.name;
+        if let Some(line) = names.insert(name.value.clone(), name.referenced.line()) {
+            return Err(checker
+                .wrong(name.referenced, format!("operation {} is there twice", name.value))
+                .hint(format!("the first is at line {line}; each operation needs a name of its own")));
+        }
+        operations.push(checker.operation(operation)?);
+    }
+    Ok(Config { operations, limits, privacy })
+}
+
+struct Checker<'a> {
+    path: &'a Path,
+    catalog: &'a Catalog,
+    polling: &'a file::Polling,
+}
+
+impl Checker<'_> {
+    fn wrong(&self, location: Location, what: impl Into<String>) -> ConfigError {
+        ConfigError::at(self.path, location, what)
+    }
+
+    fn limits(&self, limits: &file::Limits) -> Result<Limits, ConfigError> {
+        let series = limits.series_per_report.as_ref();
+        let bytes = limits.response_bytes.as_ref();
+        if let Some(series) = series.filter(|series| series.value == 0) {
+            return Err(self.wrong(series.referenced, "limits.series_per_report is 0: nothing could be served"));
+        }
+        if let Some(bytes) = bytes.filter(|bytes| bytes.value.0 == 0) {
+            return Err(self.wrong(bytes.referenced, "limits.response_bytes is 0: no answer could be read"));
+        }
+        Ok(Limits {
+            series_per_report: series.map_or(DEFAULT_SERIES, |series| series.value),
+            response_bytes: bytes.map_or(DEFAULT_RESPONSE_BYTES, |bytes| bytes.value.0),
+        })
+    }
+
+    fn privacy(&self, privacy: &file::Privacy) -> Result<Privacy, ConfigError> {
+        match &privacy.agent_name {
+            Some(name) if name.value != AgentName::Plain => {
+                Err(self.wrong(name.referenced, "privacy.agent_name can only be plain in this version"))
+            }
+            _ => Ok(Privacy { agent_dni: privacy.agent_dni == AgentDni::Plain }),
+        }
+    }
+
+    fn operation(&self, operation: file::Operation) -> Result<Operation, ConfigError> {
+        let name = &operation.name;
+        if name.value.trim() != name.value || name.value.is_empty() || name.value.chars().any(char::is_control) {
+            return Err(self.wrong(name.referenced, "an operation's name cannot be blank or have blanks around it"));
+        }
+        if let Some(licenses) = operation.licenses.as_ref().filter(|licenses| licenses.value == 0) {
+            return Err(self
+                .wrong(licenses.referenced, "licenses is 0: there would be no calls to spend")
+                .hint("leave licenses out if the number is not known"));
+        }
+        Ok(Operation {
+            base_url: self.base_url(&operation)?,
+            token: self.token(&operation)?,
+            zone: self.zone(operation.timezone.as_ref())?,
+            licenses: operation.licenses.map(|licenses| licenses.value),
+            reports: self.reports(operation.reports)?,
+            timeout: self.timeout()?,
+            name: Arc::from(operation.name.value),
+        })
+    }
+
+    fn base_url(&self, operation: &file::Operation) -> Result<Url, ConfigError> {
+        match (&operation.server, &operation.base_url) {
+            (Some(server), None) => self.server(server),
+            (None, Some(base_url)) => self.given_url(base_url, operation.allow_plain_http),
+            (Some(_), Some(both)) => Err(self
+                .wrong(both.referenced, "server and base_url exclude each other")
+                .hint("server is enough, unless a proxy stands between")),
+            (None, None) => Err(self
+                .wrong(operation.name.referenced, format!("operation {} has no server", operation.name.value))
+                .hint("add server: \"0003\", the number in the address https://wv0003.wolkvox.com")),
+        }
+    }
+
+    fn server(&self, server: &Spanned<String>) -> Result<Url, ConfigError> {
+        let digits = server.value.strip_prefix("wv").unwrap_or(&server.value);
+        let valid = digits.len() == 4 && digits.bytes().all(|byte| byte.is_ascii_digit());
+        let url = Url::parse(&format!("https://wv{digits}.wolkvox.com"));
+        url.ok().filter(|_| valid).ok_or_else(|| {
+            self.wrong(server.referenced, "server is not a wolkvox server number")
+                .hint("four digits as in https://wv0003.wolkvox.com, in quotes: \"0003\"")
+        })
+    }
+
+    fn given_url(&self, base_url: &Spanned<String>, allow_plain_http: bool) -> Result<Url, ConfigError> {
+        let wrong = |what: &str| self.wrong(base_url.referenced, format!("base_url {what}"));
+        let url = Url::parse(&base_url.value).map_err(|error| wrong(&format!("is not a URL: {error}")))?;
+        if !url.username().is_empty() || url.password().is_some() {
+            return Err(wrong("carries a user or password").hint("the token belongs into a token_file"));
+        }
+        if url.query().is_some() || url.fragment().is_some() {
+            return Err(wrong("has a query or fragment").hint("give only what comes before /api/v2/"));
+        }
+        match url.scheme() {
+            "https" => Ok(url),
+            "http" if is_loopback(&url) || allow_plain_http => Ok(url),
+            "http" => Err(wrong("is plain http beyond this machine, and the token would travel readable")
+                .hint("use https, or set allow_plain_http: true on this operation")),
+            _ => Err(wrong("is neither https nor http")),
+        }
+    }
+
+    fn token(&self, operation: &file::Operation) -> Result<Token, ConfigError> {
+        let hint = "use token_file: /run/secrets/…, or token_env: NAME_OF_A_VARIABLE";
+        if let Some(inline) = &operation.token {
+            return Err(self.wrong(inline.referenced, "a token written into the config is refused").hint(hint));
+        }
+        let (source, text) = match (&operation.token_file, &operation.token_env) {
+            (Some(file), None) => (file, self.token_file(file)?),
+            (None, Some(variable)) => (variable, self.token_variable(variable)?),
+            (Some(_), Some(both)) => {
+                return Err(self.wrong(both.referenced, "token_file and token_env exclude each other").hint(hint));
+            }
+            (None, None) => {
+                let what = format!("operation {} has no token", operation.name.value);
+                return Err(self.wrong(operation.name.referenced, what).hint(hint));
+            }
+        };
+        Token::parse(&text).map_err(|error| self.wrong(source.referenced, format!("{}: {error}", source.value)))
+    }
+
+    fn token_file(&self, file: &Spanned<String>) -> Result<String, ConfigError> {
+        let path = self.beside_config(&file.value);
+        std::fs::read_to_string(&path).map_err(|error| {
+            self.wrong(file.referenced, format!("the token file {} cannot be read: {error}", path.display()))
+                .hint("the file must hold the token alone and be readable by the exporter's user")
+        })
+    }
+
+    fn token_variable(&self, variable: &Spanned<String>) -> Result<String, ConfigError> {
+        std::env::var(&variable.value).map_err(|_| {
+            self.wrong(variable.referenced, format!("the environment variable {} is not set", variable.value))
+        })
+    }
+
+    fn beside_config(&self, file: &str) -> PathBuf {
+        self.path.parent().map_or_else(|| PathBuf::from(file), |folder| folder.join(file))
+    }
+
+    fn zone(&self, zone: Option<&Spanned<String>>) -> Result<TimeZone, ConfigError> {
+        let name = zone.map_or(DEFAULT_ZONE, |zone| &zone.value);
+        TimeZone::get(name).map_err(|_| {
+            let location = zone.map_or(Location::UNKNOWN, |zone| zone.referenced);
+            self.wrong(location, format!("timezone {name} is not known")).hint("an IANA name such as America/Bogota")
+        })
+    }
+
+    fn timeout(&self) -> Result<Duration, ConfigError> {
+        let Some(timeout) = &self.polling.timeout else { return Ok(DEFAULT_TIMEOUT) };
+        let value = timeout.value.0;
+        if value < Duration::from_secs(1) || value > LONGEST_TIMEOUT {
+            return Err(self.wrong(timeout.referenced, "polling.timeout must lie between 1s and 5m"));
+        }
+        Ok(value)
+    }
+
+    fn reports(&self, entries: Option<Spanned<Vec<Spanned<ReportEntry>>>>) -> Result<Vec<ReportPlan>, ConfigError> {
+        let Some(entries) = entries else {
+            let all = self.catalog.reports().iter();
+            return all.map(|report| self.report(&ReportEntry::named(&report.name), Location::UNKNOWN)).collect();
+        };
+        if entries.value.is_empty() {
+            return Err(self
+                .wrong(entries.referenced, "reports is empty: nothing would be polled")
+                .hint("leave reports out for the default ones"));
+        }
+        let mut plans: Vec<ReportPlan> = Vec::new();
+        for entry in entries.value {
+            let plan = self.report(&entry.value, entry.referenced)?;
+            if plans.iter().any(|known| known.report.name == plan.report.name) {
+                return Err(self.wrong(entry.referenced, format!("report {} is there twice", plan.report.name)));
+            }
+            plans.push(plan);
+        }
+        Ok(plans)
+    }
+
+    fn report(&self, entry: &ReportEntry, location: Location) -> Result<ReportPlan, ConfigError> {
+        let report = self.catalog.report(&entry.name).ok_or_else(|| {
+            let known: Vec<&str> = self.catalog.reports().iter().map(|report| &*report.name).collect();
+            self.wrong(location, format!("report {} is not known", entry.name))
+                .hint(format!("the known reports are {}", known.join(", ")))
+        })?;
+        let interval = self.interval(entry)?;
+        Ok(ReportPlan {
+            report: Arc::clone(report),
+            interval,
+            windows: self.windows(entry)?,
+            stale_after: self.stale_after(interval)?,
+        })
+    }
+
+    fn interval(&self, entry: &ReportEntry) -> Result<Duration, ConfigError> {
+        let Some(interval) = entry.interval.as_ref().or(self.polling.interval.as_ref()) else {
+            return Ok(VENDOR_INTERVAL);
+        };
+        if interval.value.0 < VENDOR_INTERVAL && !self.polling.allow_faster_than_vendor {
+            return Err(self
+                .wrong(interval.referenced, "an interval under 5m is faster than the vendor allows")
+                .hint("the vendor's reports change every ten minutes; to ask faster all the same, set polling.allow_faster_than_vendor: true"));
+        }
+        if interval.value.0 < Duration::from_secs(1) {
+            return Err(self.wrong(interval.referenced, "an interval cannot be under 1s"));
+        }
+        Ok(interval.value.0)
+    }
+
+    fn windows(&self, entry: &ReportEntry) -> Result<Vec<WindowName>, ConfigError> {
+        let Some(windows) = entry.windows.as_ref().or(self.polling.windows.as_ref()) else {
+            return Ok(vec![WindowName::Today]);
+        };
+        let mut unique = windows.value.clone();
+        unique.sort_unstable();
+        unique.dedup();
+        if unique.is_empty() || unique.len() < windows.value.len() {
+            return Err(self.wrong(windows.referenced, "windows must name today, yesterday or both, each once"));
+        }
+        Ok(unique)
+    }
+
+    fn stale_after(&self, interval: Duration) -> Result<Duration, ConfigError> {
+        match &self.polling.stale_after {
+            None => Ok(interval * STALE_INTERVALS),
+            Some(span) if span.value.0 < interval => Err(self
+                .wrong(span.referenced, "stale_after is shorter than a report's interval: its series would come and go")
+                .hint("three intervals are a good start")),
+            Some(span) => Ok(span.value.0),
+        }
+    }
+}
+
+impl ReportEntry {
+    fn named(name: &str) -> ReportEntry {
+        ReportEntry { name: name.to_owned(), ..ReportEntry::default() }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(text: &str) -> Result<Config, ConfigError> {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join("token"), "s3cr3t-t0ken\n").unwrap();
+        std::fs::write(folder.path().join("empty"), "\n").unwrap();
+        Config::parse(text, &folder.path().join("c.yml"), &Catalog::builtin().unwrap())
+    }
+
+    /// One operation that is fine but for `lines`, and `rest` below it.
+    fn with(lines: &str, rest: &str) -> String {
+        format!("operations:\n  - name: acme\n    server: \"0003\"\n    token_file: token\n{lines}{rest}")
+    }
+
+    #[test]
+    fn the_smallest_config_gets_every_default() {
+        let config = parse(&with("", "")).unwrap();
+        let operation = &config.operations[0];
+        assert_eq!(operation.base_url.as_str(), "https://wv0003.wolkvox.com/");
+        assert_eq!(operation.zone.iana_name(), Some("America/Bogota"));
+        assert_eq!(operation.timeout, Duration::from_secs(60));
+        assert_eq!(operation.reports.len(), 5);
+        for plan in &operation.reports {
+            assert_eq!((plan.interval, plan.stale_after), (Duration::from_secs(300), Duration::from_secs(900)));
+            assert_eq!(plan.windows, [WindowName::Today]);
+        }
+        assert_eq!((config.limits.series_per_report, config.limits.response_bytes), (200_000, 256_000_000));
+        assert!(!config.privacy.agent_dni);
+    }
+
+    #[test]
+    fn a_report_can_have_its_own_interval_and_windows() {
+        let config = parse(&with(
+            "    reports:\n      - agent_aux_time\n      - { name: agent_kpi, interval: 10m, windows: [today, yesterday] }\n",
+            "",
+        ))
+        .unwrap();
+        let plan = &config.operations[0].reports[1];
+        assert_eq!((plan.interval, plan.stale_after), (Duration::from_secs(600), Duration::from_secs(1800)));
+        assert_eq!(plan.windows, [WindowName::Today, WindowName::Yesterday]);
+    }
+
+    #[test]
+    fn wv_before_the_server_number_means_the_same() {
+        let config = parse(&with("", "").replace("\"0003\"", "wv0003")).unwrap();
+        assert_eq!(config.operations[0].base_url.as_str(), "https://wv0003.wolkvox.com/");
+    }
+
+    #[test]
+    fn plain_http_goes_to_loopback_or_where_it_is_allowed() {
+        let url = |lines: &str| parse(&with("", "").replace("    server: \"0003\"\n", lines));
+        assert!(url("    base_url: http://127.0.0.1:9/x\n").is_ok());
+        assert!(url("    base_url: http://[::1]:9\n").is_ok());
+        assert!(url("    base_url: http://proxy.example\n    allow_plain_http: true\n").is_ok());
+        let error = url("    base_url: http://proxy.example\n").unwrap_err().to_string();
+        assert!(error.contains("plain http") && error.contains(":3:15") && error.contains("hint:"), "{error}");
+    }
+
+    #[test]
+    fn every_mistake_says_what_where_and_what_to_do() {
+        for (text, what, place) in [
+            ("operations: []\n".to_owned(), "operations is empty", ":1:13"),
+            (String::new(), "unexpected end", ":1:1"),
+            (with("    tokn: x\n", ""), "unknown field `tokn`", ":5:5"),
+            (with("    token: s3cr3t-t0ken\n", ""), "a token written into the config is refused", ":5:12"),
+            (with("    licenses: many\n", ""), "invalid u32", ":5:15"),
+            (with("    licenses: 0\n", ""), "licenses is 0", ":5:15"),
+            (with("    timezone: America/Bogata\n", ""), "timezone America/Bogata is not known", ":5:15"),
+            (with("    reports: [agent_3]\n", ""), "report agent_3 is not known", ":5:15"),
+            (with("    reports: []\n", ""), "reports is empty", ":5:14"),
+            (with("    reports: [agent_kpi, agent_kpi]\n", ""), "agent_kpi is there twice", ":5:26"),
+            (with("    reports: [{name: agent_kpi, every: 5m}]\n", ""), "unknown field `every`", ":5:33"),
+            (with("", "polling: {interval: 1m}\n"), "under 5m", ":5:21"),
+            (with("", "polling: {interval: soon}\n"), "not a span of time", ":5:21"),
+            (with("", "polling: {stale_after: 1m}\n"), "shorter than a report's interval", ":5:24"),
+            (with("", "polling: {timeout: 1h}\n"), "between 1s and 5m", ":5:20"),
+            (with("", "polling: {windows: []}\n"), "windows must name", ":5:20"),
+            (with("", "polling: {windows: [tomorrow]}\n"), "unknown variant", ":5:21"),
+            (with("", "limits: {response_bytes: much}\n"), "not a number of bytes", ":5:26"),
+            (with("", "limits: {series_per_report: 0}\n"), "nothing could be served", ":5:29"),
+            (with("", "privacy: {agent_name: hashed}\n"), "only be plain", ":5:23"),
+            (with("", "").replace("\"0003\"", "\"3\""), "not a wolkvox server number", ":3:13"),
+            (with("", "").replace("    server: \"0003\"\n", ""), "has no server", ":2:11"),
+            (with("", "").replace("    token_file: token\n", ""), "has no token", ":2:11"),
+            (with("", "").replace("token_file: token", "token_file: missing"), "cannot be read", ":4:17"),
+            (with("", "").replace("token_file: token", "token_file: empty"), "the token is empty", ":4:17"),
+            (with("", "").replace("token_file: token", "token_env: WOLKVOX_NO_SUCH"), "is not set", ":4:16"),
+            (with("", "").replace("name: acme", "name: ' '"), "cannot be blank", ":2:11"),
+            (with("  - {name: acme, server: \"0004\", token_file: token}\n", ""), "acme is there twice", ":5:12"),
+            (with("    base_url: https://a.example\n", ""), "exclude each other", ":5:15"),
+        ] {
+            let error = parse(&text).expect_err(&text).to_string();
+            assert!(error.contains(what), "{text}\n{error}");
+            assert!(error.contains(&format!("c.yml{place}")), "{text}\n{error}");
+        }
+    }
+
+    #[test]
+    fn never_leak_no_error_repeats_a_token_or_a_neighbouring_line() {
+        for text in [
+            with("    token: s3cr3t-t0ken\n", ""),
+            with("    token: s3cr3t-t0ken\n    licenses: [\n", ""),
+            with("    licenses: s3cr3t-t0ken\n", ""),
+            with("    reports: s3cr3t-t0ken\n", ""),
+            with("    licenses: -1\n    token: s3cr3t-t0ken\n", ""),
+            with("", "").replace("    server: \"0003\"\n", "    base_url: https://u:s3cr3t-t0ken@a.example\n"),
+        ] {
+            let error = parse(&text).expect_err(&text);
+            assert!(!error.to_string().contains("s3cr3t"), "{error}");
+            assert!(!format!("{error:?}").contains("s3cr3t"), "{error}");
+        }
+        assert!(!format!("{:?}", parse(&with("", ""))).contains("s3cr3t"));
+    }
+}

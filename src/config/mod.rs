@@ -1,0 +1,89 @@
+//! What did the operator ask for, checked once and then beyond doubt?
+//!
+//! A file is read into the shapes of `file.rs`; `check.rs` turns those into the types here, or says what is
+//! wrong, where, and what to do about it.
+
+mod check;
+mod error;
+mod file;
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::tz::TimeZone;
+use url::Url;
+
+use crate::catalog::{Catalog, Report};
+use crate::window::WindowName;
+use crate::wolkvox::Token;
+
+pub use error::ConfigError;
+
+/// The vendor's own advice: one consumption every five minutes.
+pub const VENDOR_INTERVAL: Duration = Duration::from_secs(5 * 60);
+
+/// A checked configuration.
+#[derive(Debug)]
+pub struct Config {
+    pub operations: Vec<Operation>,
+    pub limits: Limits,
+    pub privacy: Privacy,
+}
+
+/// One contact-centre operation of the vendor's.
+#[derive(Debug)]
+pub struct Operation {
+    /// The `operation` label; unique.
+    pub name: Arc<str>,
+    /// Everything before `/api/v2/`.
+    pub base_url: Url,
+    pub token: Token,
+    /// Whose midnight starts the operation's day.
+    pub zone: TimeZone,
+    /// Daily budget is this times 1,000 calls; `None`: not told.
+    pub licenses: Option<u32>,
+    pub reports: Vec<ReportPlan>,
+    /// For one whole call.
+    pub timeout: Duration,
+}
+
+/// One report as an operation wants it polled.
+#[derive(Clone, Debug)]
+pub struct ReportPlan {
+    pub report: Arc<Report>,
+    pub interval: Duration,
+    pub windows: Vec<WindowName>,
+    /// Age at which `today` series stop being served.
+    pub stale_after: Duration,
+}
+
+/// What one report may cost this machine.
+#[derive(Clone, Copy, Debug)]
+pub struct Limits {
+    /// Series of one report and window over which the rest is dropped and counted.
+    pub series_per_report: usize,
+    /// Largest answer that is read, after decompression.
+    pub response_bytes: usize,
+}
+
+/// What of the agents may be shown.
+#[derive(Clone, Copy, Debug)]
+pub struct Privacy {
+    /// Whether `agent_dni`, an identity document, becomes a label.
+    pub agent_dni: bool,
+}
+
+impl Config {
+    /// Reads and checks a file, and the token files it names.
+    pub fn load(path: &Path, catalog: &Catalog) -> Result<Config, ConfigError> {
+        let text = std::fs::read_to_string(path)
+            .map_err(|error| ConfigError::of_file(path, format!("the config cannot be read: {error}")))?;
+        Config::parse(&text, path, catalog)
+    }
+
+    /// Reads and checks a text; relative token files are looked up beside `path`.
+    pub fn parse(text: &str, path: &Path, catalog: &Catalog) -> Result<Config, ConfigError> {
+        file::parse(text, path).and_then(|file| check::check(file, path, catalog))
+    }
+}

@@ -1,0 +1,100 @@
+//! What do the exporter's own metrics say about the age and state of each report?
+
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use prometheus_client::collector;
+use prometheus_client::encoding::{DescriptorEncoder, EncodeLabelSet, EncodeMetric};
+use prometheus_client::metrics::MetricType;
+use prometheus_client::metrics::gauge::ConstGauge;
+
+use crate::store::{Status, Store};
+
+/// Reads the store at the moment of a scrape: an age is never older than the scrape that shows it.
+#[derive(Debug)]
+pub struct Collector {
+    store: Arc<Store>,
+}
+
+impl Collector {
+    pub fn new(store: Arc<Store>) -> Collector {
+        Collector { store }
+    }
+}
+
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct Labels {
+    operation: Arc<str>,
+    report: Arc<str>,
+    window: String,
+}
+
+/// A metric of each target: name, help, and its value where there is one.
+type Gauge = (&'static str, &'static str, fn(&Status) -> Option<f64>);
+
+const GAUGES: [Gauge; 11] = [
+    ("wolkvox_report_up", "1 if the last poll of the report worked, 0 if not or not yet", |status| {
+        Some(flag(status.health.is_up()))
+    }),
+    ("wolkvox_report_stale", "1 once the report's series were dropped because they were too old", |status| {
+        Some(flag(status.stale))
+    }),
+    ("wolkvox_report_last_success_timestamp_seconds", "When the last good poll of the report was made", |status| {
+        status.health.last_success.map(seconds)
+    }),
+    (
+        "wolkvox_report_last_attempt_timestamp_seconds",
+        "When the report was last polled, with or without success",
+        |status| status.health.last_attempt.map(seconds),
+    ),
+    ("wolkvox_report_window_start_timestamp_seconds", "First second that the served series cover", |status| {
+        status.window.map(|(start, _)| seconds(start))
+    }),
+    ("wolkvox_report_window_end_timestamp_seconds", "Last second that the served series cover", |status| {
+        status.window.map(|(_, end)| seconds(end))
+    }),
+    ("wolkvox_report_interval_seconds", "Time between polls of the report that is in force now", |status| {
+        Some(status.health.interval.as_secs_f64())
+    }),
+    ("wolkvox_report_rows", "Rows in the vendor's answer to the last good poll", |status| {
+        status.health.last_success.map(|_| status.health.rows as f64)
+    }),
+    ("wolkvox_report_series", "Series made of the last good poll", |status| {
+        status.health.last_success.map(|_| status.health.series as f64)
+    }),
+    (
+        "wolkvox_report_truncated",
+        "1 if the vendor's record or size limit was hit and the answer could not be had whole",
+        |status| Some(flag(status.health.is_truncated())),
+    ),
+    ("wolkvox_report_consecutive_failures", "Polls of the report that failed since the last good one", |status| {
+        Some(status.health.consecutive_failures as f64)
+    }),
+];
+
+impl collector::Collector for Collector {
+    fn encode(&self, mut encoder: DescriptorEncoder) -> Result<(), std::fmt::Error> {
+        let statuses = self.store.statuses(Timestamp::now());
+        for (name, help, value) in GAUGES {
+            let mut family = encoder.encode_descriptor(name, help, None, MetricType::Gauge)?;
+            for status in &statuses {
+                let Some(value) = value(status) else { continue };
+                let labels = Labels {
+                    operation: Arc::clone(&status.target.operation),
+                    report: Arc::clone(&status.target.report),
+                    window: status.target.window.to_string(),
+                };
+                ConstGauge::new(value).encode(family.encode_family(&labels)?)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+fn flag(set: bool) -> f64 {
+    if set { 1.0 } else { 0.0 }
+}
+
+fn seconds(at: Timestamp) -> f64 {
+    at.as_millisecond() as f64 / 1000.0
+}

@@ -1,0 +1,128 @@
+//! How does one scrape become one response?
+//!
+//! A response is the stored segments in the catalogue's order, each family under its header, and behind them
+//! a small part made for this scrape: the exporter's own metrics. Nothing of a report is rendered or
+//! compressed while a scrape waits.
+
+mod accept;
+mod body;
+mod health;
+mod own;
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use axum::http::header::{ACCEPT, ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_TYPE, VARY};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Response};
+use jiff::Timestamp;
+
+use crate::catalog::{Catalog, Family, Kind};
+use crate::segment::{Renderer, Segment};
+use crate::store::{Snapshot, Store};
+use crate::telemetry::Telemetry;
+
+pub use accept::{Format, accepts_gzip};
+pub use body::Body;
+
+/// Renders scrapes.
+pub struct Exposition {
+    store: Arc<Store>,
+    telemetry: Arc<Telemetry>,
+    /// Per format, a header segment for every family.
+    headers: [Vec<Segment>; 2],
+    /// Per format, the last snapshot put in order.
+    ordered: [Mutex<Option<Arc<Ordered>>>; 2],
+}
+
+/// A snapshot's segments in the order of a scrape, headers among them.
+struct Ordered {
+    snapshot: Arc<Snapshot>,
+    segments: Vec<Segment>,
+}
+
+impl Exposition {
+    pub fn new(catalog: &Catalog, store: Arc<Store>, telemetry: Arc<Telemetry>) -> Exposition {
+        telemetry.collect(Box::new(health::Collector::new(Arc::clone(&store))));
+        Exposition {
+            store,
+            telemetry,
+            headers: [Format::Text004, Format::OpenMetrics].map(|format| headers(catalog, format)),
+            ordered: Default::default(),
+        }
+    }
+
+    /// Answers a scrape made at `now` with these request headers.
+    pub fn respond(&self, request: &HeaderMap, now: Timestamp) -> Response<Body> {
+        let format = Format::negotiate(&joined(request, &ACCEPT));
+        let gzip = accepts_gzip(&joined(request, &ACCEPT_ENCODING));
+        let ordered = self.ordered(format, now);
+        let own = self.own_metrics(format);
+        let segments: Vec<&Segment> = ordered.segments.iter().chain([&own]).collect();
+        let body = if gzip { Body::gzip(&segments) } else { Body::identity(&segments) };
+        let mut response = Response::new(body);
+        let headers = response.headers_mut();
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static(format.content_type()));
+        headers.insert(VARY, HeaderValue::from_static("Accept, Accept-Encoding"));
+        if gzip {
+            headers.insert(CONTENT_ENCODING, HeaderValue::from_static("gzip"));
+        }
+        response
+    }
+
+    fn ordered(&self, format: Format, now: Timestamp) -> Arc<Ordered> {
+        let snapshot = self.store.snapshot(now);
+        let mut last = self.ordered[format as usize].lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(ordered) = last.as_ref().filter(|ordered| Arc::ptr_eq(&ordered.snapshot, &snapshot)) {
+            return Arc::clone(ordered);
+        }
+        let mut segments = Vec::new();
+        for (family, parts) in &snapshot.families {
+            segments.push(self.headers[format as usize][family.0].clone());
+            segments.extend(parts.iter().cloned());
+        }
+        let ordered = Arc::new(Ordered { snapshot, segments });
+        *last = Some(Arc::clone(&ordered));
+        ordered
+    }
+
+    /// The part made for this scrape, and the end of the stream.
+    fn own_metrics(&self, format: Format) -> Segment {
+        let text = self.telemetry.with_registry(|registry| own::render(registry, format));
+        let mut renderer = Renderer::default();
+        renderer.push(|out| out.extend_from_slice(text.as_bytes()));
+        if format == Format::OpenMetrics {
+            renderer.push(|out| out.extend_from_slice(b"# EOF\n"));
+        }
+        renderer.finish_stream()
+    }
+}
+
+fn headers(catalog: &Catalog, format: Format) -> Vec<Segment> {
+    let mut renderer = Renderer::default();
+    let header = |family: &Family| {
+        renderer.push(|text| text.extend_from_slice(family_header(family, format).as_bytes()));
+        renderer.finish()
+    };
+    catalog.families().iter().map(header).collect()
+}
+
+/// `# HELP`, `# TYPE` and, where the format has it, `# UNIT`.
+fn family_header(family: &Family, format: Format) -> String {
+    let (name, kind) = match (family.kind, format) {
+        // An info type makes a text 0.0.4 reader drop the whole scrape.
+        (Kind::Info, Format::OpenMetrics) => (family.name.trim_end_matches("_info"), "info"),
+        (Kind::Info | Kind::Gauge, _) => (family.name.as_str(), "gauge"),
+    };
+    let help = family.help.replace('\\', "\\\\").replace('\n', "\\n");
+    let mut header = format!("# HELP {name} {help}\n# TYPE {name} {kind}\n");
+    let unit = ["seconds", "ratio", "bytes"].into_iter().find(|unit| name.ends_with(&format!("_{unit}")));
+    if let Some(unit) = unit.filter(|_| format == Format::OpenMetrics) {
+        header.push_str(&format!("# UNIT {name} {unit}\n"));
+    }
+    header
+}
+
+/// A header that came in several lines, as one list.
+fn joined(headers: &HeaderMap, name: &HeaderName) -> String {
+    let values: Vec<&str> = headers.get_all(name).iter().filter_map(|value| value.to_str().ok()).collect();
+    values.join(",")
+}

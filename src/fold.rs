@@ -1,0 +1,785 @@
+//! How do a report's rows become series?
+//!
+//! Rows are folded while they are parsed: each field that the report declares is borrowed from the body, the
+//! labels decide the group, the values are added to it, and nothing else of a row is kept.
+
+use std::fmt;
+
+use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
+
+use crate::catalog::{Combine, FamilyId, Form, Format, Info, Label, Report, parse_day};
+use crate::config::Privacy;
+use crate::series::{Keys, UNKNOWN, clean_into, write_label};
+use crate::window::Window;
+use crate::wolkvox::{Failure, Reading, Reason, Rows, Scalar, read};
+
+/// Separates the values of an info entry. Cleaning turns every tab of a value into a blank.
+pub const INFO_SEPARATOR: char = '\t';
+
+/// A report's declaration, with every field as a position.
+#[derive(Debug)]
+pub struct Plan {
+    fields: Fields,
+    nested: Option<NestedPlan>,
+    labels: Vec<LabelPlan>,
+    inputs: Vec<InputPlan>,
+    cells: Vec<CellPlan>,
+    infos: Vec<InfoPlan>,
+}
+
+/// Every declared field once: its place here is its place in a row's values.
+#[derive(Debug, Default)]
+struct Fields(Vec<Field>);
+
+#[derive(Debug)]
+struct Field {
+    name: String,
+    /// Whether it stands in the nested rows rather than in their parent.
+    nested: bool,
+    required: bool,
+}
+
+#[derive(Debug)]
+struct NestedPlan {
+    /// The parent's field with the list.
+    list: usize,
+    /// The nested row's field with its day.
+    day: usize,
+}
+
+#[derive(Debug)]
+struct LabelPlan {
+    name: String,
+    field: usize,
+    form: Form,
+    /// A blank optional label is left out; any other blank one is `unknown`.
+    optional: bool,
+}
+
+#[derive(Debug)]
+struct InputPlan {
+    field: usize,
+    format: Format,
+}
+
+#[derive(Debug)]
+struct CellPlan {
+    family: FamilyId,
+    combine: CellCombine,
+}
+
+/// [`Combine`] with inputs as positions.
+#[derive(Clone, Copy, Debug)]
+enum CellCombine {
+    Count,
+    Sum { value: usize },
+    Product { value: usize, times: usize },
+    Max { value: usize },
+    Mean { value: usize, weight: usize },
+}
+
+#[derive(Debug)]
+struct InfoPlan {
+    family: FamilyId,
+    labels: Vec<Option<LabelPlan>>,
+    only_with: Option<usize>,
+}
+
+// === impl Plan ===
+
+impl Plan {
+    pub fn new(report: &Report, privacy: Privacy) -> Plan {
+        let shown = |label: &&Label| privacy.agent_dni || label.name != "agent_dni";
+        let mut plan = Plan {
+            fields: Fields::default(),
+            nested: None,
+            labels: vec![],
+            inputs: vec![],
+            cells: vec![],
+            infos: vec![],
+        };
+        plan.labels = report.labels.iter().filter(shown).map(|label| plan.fields.label(report, label)).collect();
+        plan.cells = report
+            .metrics
+            .iter()
+            .map(|metric| CellPlan { family: metric.family, combine: plan.combine(report, &metric.combine) })
+            .collect();
+        plan.infos = report.info.iter().map(|info| plan.info(report, info, shown)).collect();
+        plan.nested = report.nested.as_ref().map(|nested| NestedPlan {
+            list: plan.fields.place(report, &nested.field, false),
+            day: plan.fields.place(report, &nested.day, true),
+        });
+        plan
+    }
+
+    fn combine(&mut self, report: &Report, combine: &Combine) -> CellCombine {
+        let mut input = |input: &crate::catalog::Input| {
+            let field = self.fields.place(report, &input.field, report.nested.is_some());
+            let known = self.inputs.iter().position(|known| known.field == field && known.format == input.format);
+            known.unwrap_or_else(|| {
+                self.inputs.push(InputPlan { field, format: input.format });
+                self.inputs.len() - 1
+            })
+        };
+        match combine {
+            Combine::Count => CellCombine::Count,
+            Combine::Sum { value, times: None } => CellCombine::Sum { value: input(value) },
+            Combine::Sum { value, times: Some(times) } => {
+                CellCombine::Product { value: input(value), times: input(times) }
+            }
+            Combine::Max { value } => CellCombine::Max { value: input(value) },
+            Combine::Mean { value, weight } => CellCombine::Mean { value: input(value), weight: input(weight) },
+        }
+    }
+
+    fn info(&mut self, report: &Report, info: &Info, shown: impl Fn(&&Label) -> bool) -> InfoPlan {
+        let labels = info.labels.iter().map(|label| {
+            let label = label.as_ref().filter(&shown)?;
+            Some(self.fields.label(report, label))
+        });
+        InfoPlan { family: info.family, labels: labels.collect(), only_with: info.only_with }
+    }
+}
+
+// === impl Fields ===
+
+impl Fields {
+    /// The field's position, a new one where it is not known yet.
+    fn place(&mut self, report: &Report, name: &str, nested: bool) -> usize {
+        let known = self.0.iter().position(|field| field.name == name && field.nested == nested);
+        known.unwrap_or_else(|| {
+            self.0.push(Field { name: name.to_owned(), nested, required: !report.is_optional(name) });
+            self.0.len() - 1
+        })
+    }
+
+    fn label(&mut self, report: &Report, label: &Label) -> LabelPlan {
+        LabelPlan {
+            name: label.name.clone(),
+            field: self.place(report, &label.field, false),
+            form: label.form,
+            optional: report.is_optional(&label.field),
+        }
+    }
+
+    fn find(&self, name: &str, nested: bool) -> Option<usize> {
+        self.0.iter().position(|field| field.nested == nested && field.name == name)
+    }
+}
+
+/// The rows of one poll, added up so far. It takes several answers, as a window may be asked in parts.
+#[derive(Debug)]
+pub struct Fold<'p> {
+    plan: &'p Plan,
+    window: Window,
+    rows: u64,
+    nested_rows: u64,
+    groups: Keys,
+    /// One per group and metric, group by group.
+    cells: Vec<Cell>,
+    infos: Vec<Keys>,
+    /// Per field: whether any row had it.
+    carried: Vec<bool>,
+    /// Per field: values that could not be read.
+    rejected: Vec<u64>,
+    scratch: Scratch,
+}
+
+/// One value in the making.
+#[derive(Clone, Copy, Debug, Default)]
+struct Cell {
+    total: f64,
+    weight: f64,
+    /// Whether any row contributed: without one there is no value, not a zero.
+    seen: bool,
+}
+
+/// Buffers that every row uses again.
+#[derive(Debug, Default)]
+struct Scratch {
+    key: String,
+    value: String,
+    inputs: Vec<Option<f64>>,
+}
+
+/// What a poll's rows say, ready to be rendered.
+#[derive(Debug)]
+pub struct Folded {
+    /// The vendor's rows, nested ones not counted.
+    pub rows: u64,
+    /// Field and how many of its values could not be read.
+    pub rejected: Vec<(String, u64)>,
+    groups: Keys,
+    order: Vec<usize>,
+    families: Vec<FamilyId>,
+    values: Vec<Option<f64>>,
+    infos: Vec<(FamilyId, Keys)>,
+}
+
+// === impl Fold ===
+
+impl<'p> Fold<'p> {
+    pub fn new(plan: &'p Plan, window: Window) -> Fold<'p> {
+        let fields = plan.fields.0.len();
+        Fold {
+            plan,
+            window,
+            rows: 0,
+            nested_rows: 0,
+            groups: Keys::default(),
+            cells: Vec::new(),
+            infos: plan.infos.iter().map(|_| Keys::default()).collect(),
+            carried: vec![false; fields],
+            rejected: vec![0; fields],
+            scratch: Scratch::default(),
+        }
+    }
+
+    /// Adds one answer's rows. On a failure the fold is gone, and with it the rows of a broken answer.
+    pub fn add(mut self, body: &[u8]) -> Result<Fold<'p>, Failure> {
+        let fields = self.plan.fields.0.len();
+        let mut decoder = Decoder { fold: &mut self, row: vec![None; fields], nested: Vec::new() };
+        match read(body, &mut decoder)? {
+            Reading::Rows | Reading::NoRows => Ok(self),
+        }
+    }
+
+    /// The series of all rows added; fails where a declared field was in none of them.
+    pub fn finish(self) -> Result<Folded, Failure> {
+        self.check_schema()?;
+        let value = |(cell, plan): (&Cell, &CellPlan)| cell.value(plan.combine);
+        let plans = self.plan.cells.iter().cycle();
+        let rejected = self.plan.fields.0.iter().zip(&self.rejected);
+        Ok(Folded {
+            rows: self.rows,
+            rejected: rejected
+                .filter(|(_, count)| **count > 0)
+                .map(|(field, count)| (field.name.clone(), *count))
+                .collect(),
+            order: self.groups.sorted(),
+            groups: self.groups,
+            families: self.plan.cells.iter().map(|cell| cell.family).collect(),
+            values: self.cells.iter().zip(plans).map(value).collect(),
+            infos: self.plan.infos.iter().map(|info| info.family).zip(self.infos).collect(),
+        })
+    }
+
+    /// A field that the vendor renamed must become an alarm, not a silence.
+    fn check_schema(&self) -> Result<(), Failure> {
+        let fields = self.plan.fields.0.iter().zip(&self.carried);
+        let missing: Vec<&str> = fields
+            .filter(|(field, carried)| {
+                let rows = if field.nested { self.nested_rows } else { self.rows };
+                field.required && !**carried && rows > 0
+            })
+            .map(|(field, _)| field.name.as_str())
+            .collect();
+        if missing.is_empty() {
+            return Ok(());
+        }
+        let detail = format!("no row of {} has the field {}", self.rows, missing.join(", "));
+        Err(Failure::new(Reason::Schema, detail))
+    }
+
+    /// Takes one whole row of the vendor's: the parent, and its nested rows where the report has them.
+    fn take(&mut self, parent: &[Slot<'_>], nested: &[Slot<'_>]) {
+        self.rows += 1;
+        if self.plan.nested.is_none() {
+            return self.group(parent, parent);
+        }
+        for row in nested.chunks(self.plan.fields.0.len()) {
+            self.nested_rows += 1;
+            if self.is_in_window(row) {
+                self.group(parent, row);
+            }
+        }
+    }
+
+    fn is_in_window(&mut self, row: &[Slot<'_>]) -> bool {
+        let Some(nested) = &self.plan.nested else { return true };
+        let day = row[nested.day].as_ref().and_then(|day| parse_day(day.text().trim()));
+        if day.is_none() {
+            self.rejected[nested.day] += 1;
+        }
+        day.is_some_and(|day| self.window.has_day(day))
+    }
+
+    fn group(&mut self, parent: &[Slot<'_>], row: &[Slot<'_>]) {
+        let mut key = std::mem::take(&mut self.scratch.key);
+        key.clear();
+        for label in &self.plan.labels {
+            if self.read_label(label, parent) {
+                write_label(&mut key, &label.name, &self.scratch.value);
+            }
+        }
+        let group = self.groups.place(&key);
+        self.scratch.key = key;
+        self.add_values(group, row);
+        self.add_infos(parent);
+    }
+
+    /// Reads a label into the scratch value; false where it is to be left out.
+    fn read_label(&mut self, label: &LabelPlan, parent: &[Slot<'_>]) -> bool {
+        let value = &mut self.scratch.value;
+        value.clear();
+        match &parent[label.field] {
+            Some(Scalar::Text(text)) => clean_into(value, text),
+            Some(Scalar::Other) => self.rejected[label.field] += 1,
+            None => {}
+        }
+        if value.is_empty() {
+            value.push_str(UNKNOWN);
+            return !label.optional;
+        }
+        if label.form == Form::LowerSnake {
+            *value = value.to_lowercase().replace(' ', "_");
+        }
+        true
+    }
+
+    fn add_values(&mut self, group: usize, row: &[Slot<'_>]) {
+        let Fold { plan, cells, rejected, scratch, .. } = self;
+        scratch.inputs.clear();
+        scratch.inputs.extend(plan.inputs.iter().map(|input| read_value(input, row, rejected)));
+        let first = group * plan.cells.len();
+        if cells.len() == first {
+            cells.resize(first + plan.cells.len(), Cell::default());
+        }
+        for (cell, plan) in cells[first..].iter_mut().zip(&plan.cells) {
+            cell.add(plan.combine, &scratch.inputs);
+        }
+    }
+
+    fn add_infos(&mut self, parent: &[Slot<'_>]) {
+        let plan = self.plan;
+        for (index, info) in plan.infos.iter().enumerate() {
+            let mut entry = std::mem::take(&mut self.scratch.key);
+            entry.clear();
+            let mut complete = true;
+            for (place, label) in info.labels.iter().enumerate() {
+                if place > 0 {
+                    entry.push(INFO_SEPARATOR);
+                }
+                if label.as_ref().is_some_and(|label| self.read_label(label, parent)) {
+                    entry.push_str(&self.scratch.value);
+                } else {
+                    complete &= info.only_with != Some(place);
+                }
+            }
+            if complete {
+                self.infos[index].place(&entry);
+            }
+            self.scratch.key = entry;
+        }
+    }
+}
+
+/// A declared field's value in one row; `None` where the row does not have it.
+type Slot<'de> = Option<Scalar<'de>>;
+
+/// A blank or dashed value is missing: it contributes nothing, least of all a zero.
+fn read_value(input: &InputPlan, row: &[Slot<'_>], rejected: &mut [u64]) -> Option<f64> {
+    let value = match row[input.field].as_ref()? {
+        Scalar::Text(text) => match text.trim() {
+            "" | "-" | "--" => return None,
+            text => input.format.parse(text),
+        },
+        Scalar::Other => None,
+    };
+    if value.is_none() {
+        rejected[input.field] += 1;
+    }
+    value
+}
+
+// === impl Cell ===
+
+impl Cell {
+    fn add(&mut self, combine: CellCombine, inputs: &[Option<f64>]) {
+        let (value, weight) = match combine {
+            CellCombine::Count => (Some(1.0), Some(1.0)),
+            CellCombine::Sum { value } | CellCombine::Max { value } => (inputs[value], Some(1.0)),
+            CellCombine::Product { value, times: weight } | CellCombine::Mean { value, weight } => {
+                (inputs[value], inputs[weight])
+            }
+        };
+        let (Some(value), Some(weight)) = (value, weight) else { return };
+        if matches!(combine, CellCombine::Max { .. }) {
+            self.total = if self.seen { self.total.max(value) } else { value };
+        } else {
+            self.total += value * weight;
+        }
+        self.weight += weight;
+        self.seen = true;
+    }
+
+    fn value(&self, combine: CellCombine) -> Option<f64> {
+        match combine {
+            CellCombine::Mean { .. } => (self.weight > 0.0).then(|| self.total / self.weight),
+            _ => self.seen.then_some(self.total),
+        }
+    }
+}
+
+// === impl Folded ===
+
+impl Folded {
+    /// Number of series, info entries not counted.
+    pub fn series(&self) -> usize {
+        self.values.iter().flatten().count()
+    }
+
+    /// Families in the report's order, each with its series sorted: written labels and value.
+    pub fn families(&self) -> impl Iterator<Item = (FamilyId, impl Iterator<Item = (&str, f64)>)> {
+        let metrics = self.families.len();
+        self.families.iter().enumerate().map(move |(metric, family)| {
+            let series = self
+                .order
+                .iter()
+                .filter_map(move |&group| Some((self.groups.get(group), self.values[group * metrics + metric]?)));
+            (*family, series)
+        })
+    }
+
+    /// Info families with their entries sorted: label values with [`INFO_SEPARATOR`] between, absent ones empty.
+    pub fn infos(&self) -> impl Iterator<Item = (FamilyId, impl Iterator<Item = &str>)> {
+        self.infos
+            .iter()
+            .map(|(family, entries)| (*family, entries.sorted().into_iter().map(|place| entries.get(place))))
+    }
+}
+
+// === decoding ===
+
+/// Hands each row's declared fields to the fold, borrowed from the body.
+struct Decoder<'f, 'p, 'de> {
+    fold: &'f mut Fold<'p>,
+    row: Vec<Slot<'de>>,
+    /// Nested rows of the row at hand, one after the other.
+    nested: Vec<Slot<'de>>,
+}
+
+impl<'de> Rows<'de> for Decoder<'_, '_, 'de> {
+    fn row<D: Deserializer<'de>>(&mut self, row: D) -> Result<(), D::Error> {
+        self.row.fill(None);
+        self.nested.clear();
+        let visitor = RowVisitor {
+            plan: self.fold.plan,
+            carried: &mut self.fold.carried,
+            row: &mut self.row,
+            nested: Some(&mut self.nested),
+        };
+        row.deserialize_map(visitor)?;
+        self.fold.take(&self.row, &self.nested);
+        Ok(())
+    }
+}
+
+/// Fills a row's slots. `nested` is where the rows of its list go, and is not there inside that list.
+struct RowVisitor<'r, 'de> {
+    plan: &'r Plan,
+    carried: &'r mut [bool],
+    row: &'r mut [Slot<'de>],
+    nested: Option<&'r mut Vec<Slot<'de>>>,
+}
+
+impl<'de> Visitor<'de> for RowVisitor<'_, 'de> {
+    type Value = ();
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a row")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(mut self, mut map: A) -> Result<(), A::Error> {
+        let in_list = self.nested.is_none();
+        let list = self.plan.nested.as_ref().filter(|_| !in_list).map(|nested| nested.list);
+        while let Some(field) = map.next_key_seed(FieldSeed { fields: &self.plan.fields, nested: in_list })? {
+            let Some(field) = field else {
+                map.next_value::<IgnoredAny>()?;
+                continue;
+            };
+            self.carried[field] = true;
+            match &mut self.nested {
+                Some(nested) if list == Some(field) => {
+                    // A list that stands twice in its row counts once.
+                    nested.clear();
+                    map.next_value_seed(ListSeed { plan: self.plan, carried: self.carried, nested })?;
+                }
+                _ => self.row[field] = Some(map.next_value()?),
+            }
+        }
+        Ok(())
+    }
+}
+
+/// A key's place among the declared fields, `None` for any other key.
+struct FieldSeed<'r> {
+    fields: &'r Fields,
+    nested: bool,
+}
+
+impl<'de> DeserializeSeed<'de> for FieldSeed<'_> {
+    type Value = Option<usize>;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Option<usize>, D::Error> {
+        deserializer.deserialize_str(self)
+    }
+}
+
+impl Visitor<'_> for FieldSeed<'_> {
+    type Value = Option<usize>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a field's name")
+    }
+
+    fn visit_str<E>(self, name: &str) -> Result<Option<usize>, E> {
+        Ok(self.fields.find(name, self.nested))
+    }
+}
+
+/// The list of nested rows.
+struct ListSeed<'r, 'de> {
+    plan: &'r Plan,
+    carried: &'r mut [bool],
+    nested: &'r mut Vec<Slot<'de>>,
+}
+
+impl<'de> DeserializeSeed<'de> for ListSeed<'_, 'de> {
+    type Value = ();
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
+        deserializer.deserialize_any(self)
+    }
+}
+
+impl<'de> Visitor<'de> for ListSeed<'_, 'de> {
+    type Value = ();
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a list of nested rows")
+    }
+
+    fn visit_unit<E>(self) -> Result<(), E> {
+        Ok(())
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<(), A::Error> {
+        let ListSeed { plan, carried, nested } = self;
+        while seq.next_element_seed(NestedSeed { plan, carried, nested })?.is_some() {}
+        Ok(())
+    }
+}
+
+/// One nested row, appended to the others.
+struct NestedSeed<'r, 'de> {
+    plan: &'r Plan,
+    carried: &'r mut [bool],
+    nested: &'r mut Vec<Slot<'de>>,
+}
+
+impl<'de> DeserializeSeed<'de> for NestedSeed<'_, 'de> {
+    type Value = ();
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
+        let first = self.nested.len();
+        self.nested.resize(first + self.plan.fields.0.len(), None);
+        let row = &mut self.nested[first..];
+        deserializer.deserialize_map(RowVisitor { plan: self.plan, carried: self.carried, row, nested: None })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::catalog::Catalog;
+    use crate::window::WindowName;
+    use jiff::tz::TimeZone;
+
+    const PRIVACY: Privacy = Privacy { agent_dni: false };
+
+    fn window() -> Window {
+        Window::at(
+            WindowName::Today,
+            "2026-03-01T20:00:00Z".parse().unwrap(),
+            &TimeZone::get("America/Bogota").unwrap(),
+        )
+    }
+
+    fn fold_in(report: &str, window: Window, bodies: &[&str]) -> Result<Folded, Failure> {
+        let catalog = Catalog::builtin().unwrap();
+        let plan = Plan::new(catalog.report(report).unwrap(), PRIVACY);
+        let mut fold = Fold::new(&plan, window);
+        for body in bodies {
+            fold = fold.add(body.as_bytes())?;
+        }
+        fold.finish()
+    }
+
+    fn fold(report: &str, rows: &str) -> Result<Folded, Failure> {
+        fold_in(report, window(), &[&format!(r#"{{"code":200,"data":[{rows}]}}"#)])
+    }
+
+    /// Every series and info entry as a line, the family by its position.
+    fn lines(folded: &Folded) -> String {
+        let catalog = Catalog::builtin().unwrap();
+        let name = |family: FamilyId| catalog.families()[family.0].name.trim_start_matches("wolkvox_").to_owned();
+        let mut lines = Vec::new();
+        for (family, series) in folded.families() {
+            lines.extend(series.map(|(labels, value)| format!("{}{{{labels}}} {value}", name(family))));
+        }
+        for (family, entries) in folded.infos() {
+            lines.extend(entries.map(|entry| format!("{} {}", name(family), entry.replace(INFO_SEPARATOR, "|"))));
+        }
+        lines.join("\n")
+    }
+
+    fn aux(id: &str, name: &str, state: &str, time: &str) -> String {
+        format!(r#"{{"agent_id":"{id}","agent_dni":"77","agent_name":"{name}","aux_state":"{state}","time":"{time}"}}"#)
+    }
+
+    #[test]
+    fn rows_with_equal_labels_are_combined_never_repeated() {
+        let rows = [
+            aux("12", "Ana  Núñez ", "Break", "00:01:00"),
+            aux("12", " Ana Núñez", " Break", "00:00:30"),
+            aux("12", "Ana Núñez", " ", "00:00:05"),
+        ];
+        insta::assert_snapshot!(lines(&fold("agent_aux_time", &rows.join(",")).unwrap()), @r#"
+        agent_aux_seconds{agent_id="12",agent_name="Ana Núñez",state="Break"} 90
+        agent_aux_seconds{agent_id="12",agent_name="Ana Núñez",state="unknown"} 5
+        agent_info |12|Ana Núñez
+        "#);
+    }
+
+    #[test]
+    fn a_blank_or_dashed_value_is_no_zero_and_an_unreadable_one_is_counted() {
+        let rows = [
+            aux("1", "blank", "a", ""),
+            aux("1", "dash", "a", "-"),
+            aux("1", "dashes", "a", " -- "),
+            aux("1", "bad", "a", "abc"),
+            aux("1", "bad", "a", "00:00:10"),
+            aux("1", "negative", "a", "-00:00:10"),
+            r#"{"agent_id":1,"agent_name":"number","aux_state":null,"time":90}"#.to_owned(),
+            r#"{"agent_id":"1","agent_name":"list","aux_state":"a","time":[1,{"x":2}]}"#.to_owned(),
+            r#"{"agent_id":"1","agent_name":"no time","aux_state":"a"}"#.to_owned(),
+        ];
+        let folded = fold("agent_aux_time", &rows.join(",")).unwrap();
+        assert_eq!(folded.rejected, [("time".to_owned(), 3)]);
+        let text = lines(&folded);
+        let series: Vec<&str> = text.lines().filter(|line| line.contains('{')).collect();
+        assert_eq!(
+            series,
+            [
+                r#"agent_aux_seconds{agent_id="1",agent_name="bad",state="a"} 10"#,
+                r#"agent_aux_seconds{agent_id="1",agent_name="number",state="unknown"} 90"#,
+            ]
+        );
+    }
+
+    #[test]
+    fn escapes_and_hostile_names_stay_one_label_value() {
+        let rows = aux("1", r#"Pe\u00f1a \"x\"}\n1"#, r"a\\b", "1:00:00");
+        insta::assert_snapshot!(lines(&fold("agent_aux_time", &rows).unwrap()), @r#"
+        agent_aux_seconds{agent_id="1",agent_name="Peña \"x\"} 1",state="a\\b"} 3600
+        agent_info |1|Peña "x"} 1
+        "#);
+    }
+
+    #[test]
+    fn a_name_of_ten_thousand_bytes_is_kept_whole() {
+        let name = "ñ".repeat(5_000);
+        let text = lines(&fold("agent_aux_time", &aux("1", &name, "a", "00:00:01")).unwrap());
+        assert!(text.contains(&name));
+    }
+
+    #[test]
+    fn call_backs_are_counted_per_status_and_their_customers_never_show() {
+        let row = |status: &str, attempts: &str, delay: &str, billed: &str| {
+            format!(
+                r#"{{"skill_id":"9","date_inbound_call":"2026-03-01 10:00:00","status":"{status}","attempts":"{attempts}",
+                "ani":"57301555","dial_phone":"57310777","time_between_calls":"{delay}","time":"00:01:00",
+                "billed_minutes":"{billed}","customer_id":"CUST-1"}}"#
+            )
+        };
+        let rows =
+            [row("OK", "1", "00:05:00", "3"), row("ok", "2", "00:01:00", "00:00:30"), row("NO USER", "1", "-", "-")];
+        let text = lines(&fold("smart_wait", &rows.join(",")).unwrap());
+        insta::assert_snapshot!(text, @r#"
+        smart_wait_callbacks{skill_id="9",status="no_user"} 1
+        smart_wait_callbacks{skill_id="9",status="ok"} 2
+        smart_wait_attempts{skill_id="9",status="no_user"} 1
+        smart_wait_attempts{skill_id="9",status="ok"} 3
+        smart_wait_delay_seconds{skill_id="9",status="ok"} 360
+        smart_wait_delay_max_seconds{skill_id="9",status="ok"} 300
+        smart_wait_call_seconds{skill_id="9",status="no_user"} 60
+        smart_wait_call_seconds{skill_id="9",status="ok"} 120
+        smart_wait_billed_seconds{skill_id="9",status="ok"} 210
+        "#);
+    }
+
+    #[test]
+    fn a_declared_field_in_no_row_fails_and_an_optional_one_does_not() {
+        let failure =
+            fold("agent_aux_time", r#"{"agent_id":"1","agent_name":"x","state":"a","time":"1"}"#).unwrap_err();
+        assert_eq!(failure.to_string(), "schema: no row of 1 has the field aux_state");
+        let nested = r#"{"agent_id":"1","agent_name":"x","stats":[{"date":"20260301","points":"1"}]}"#;
+        let failure = fold("agent_kpi", nested).unwrap_err();
+        assert!(failure.detail.contains("hits, aht_time") || failure.detail.contains("hits, calls"), "{failure}");
+        assert!(fold("agent_kpi", r#"{"agent_id":"1","agent_name":"x"}"#).unwrap_err().detail.contains("stats"));
+        assert!(fold("closed_interactions", r#"{"interactions":"1","agent_name":"x","cod_act":"A"}"#).is_ok());
+        assert_eq!(fold("agent_aux_time", "").unwrap().rows, 0);
+        assert_eq!(fold("agent_aux_time", "7").unwrap_err().reason, Reason::Malformed);
+    }
+
+    #[test]
+    fn days_outside_the_window_are_ignored_and_unreadable_ones_counted() {
+        let day = |date: &str| {
+            format!(
+                r#"{{"date":"{date}","points":"1","hits":"0","calls":"1","aht_time":"00:00:10","acw_time":"00:00:01",
+                "occupancy":"50 %","login_time":"00:01:00"}}"#
+            )
+        };
+        // The list stands before the labels here: JSON objects have no order.
+        let days = [day("20260302"), day("20260301"), day("20260228"), day("soon")].join(",");
+        let folded = fold("agent_kpi", &format!(r#"{{"stats":[{days}],"agent_id":"1","agent_name":"x"}}"#)).unwrap();
+        assert_eq!(folded.rejected, [("date".to_owned(), 1)]);
+        assert!(lines(&folded).contains(r#"agent_points{agent_id="1",agent_name="x"} 1"#));
+    }
+
+    #[test]
+    fn a_mean_without_weight_is_absent_and_a_sum_of_zeros_is_zero() {
+        let idle = r#"{"agent_id":"1","agent_name":"x","stats":[{"date":"20260301","points":"0","hits":"0","calls":"0",
+            "aht_time":"00:00:00","acw_time":"00:00:00","occupancy":"0 %","login_time":"00:00:00"}]}"#;
+        let text = lines(&fold("agent_kpi", idle).unwrap());
+        assert!(text.contains("agent_calls") && !text.contains("occupancy") && !text.contains("average"), "{text}");
+    }
+
+    #[test]
+    fn the_vendors_printed_sample_gives_the_figures_worked_out_by_hand() {
+        let body = include_str!("../tests/samples/agents_kpi.json");
+        let window = window().bounded("2023-01-01T05:00:00Z".parse().unwrap(), "2023-01-31T04:59:59Z".parse().unwrap());
+        let text = lines(&fold_in("agent_kpi", window, &[body]).unwrap());
+        insta::assert_snapshot!(text, @r#"
+        agent_points{agent_id="12999",agent_name="Menphy Halland"} 1194
+        agent_hits{agent_id="12999",agent_name="Menphy Halland"} 0
+        agent_calls{agent_id="12999",agent_name="Menphy Halland"} 4
+        agent_handle_seconds{agent_id="12999",agent_name="Menphy Halland"} 804
+        agent_average_handle_seconds{agent_id="12999",agent_name="Menphy Halland"} 201
+        agent_after_call_work_seconds{agent_id="12999",agent_name="Menphy Halland"} 21
+        agent_occupancy_ratio{agent_id="12999",agent_name="Menphy Halland"} 0.11316666666666667
+        agent_login_seconds{agent_id="12999",agent_name="Menphy Halland"} 7200
+        agent_info |12999|Menphy Halland
+        "#);
+    }
+
+    #[test]
+    fn answers_to_parts_of_a_window_add_up() {
+        let part = |time: &str| format!(r#"[{}]"#, aux("1", "x", "a", time));
+        let folded = fold_in("agent_aux_time", window(), &[&part("00:00:10"), r#"{"data":[]}"#, &part("00:00:05")]);
+        let folded = folded.unwrap();
+        assert_eq!((folded.rows, folded.series()), (2, 1));
+        assert!(lines(&folded).contains(" 15"));
+    }
+}

@@ -1,0 +1,247 @@
+//! How do a poll's series become bytes that a scrape only has to copy?
+//!
+//! A segment is the text of one family's series of one poll, deflated once and ended by a full flush: such
+//! stretches can stand one after the other in a gzip member, in any order, without being touched again.
+
+use bytes::Bytes;
+use crc32fast::Hasher;
+use flate2::{Compress, Compression, Decompress, FlushCompress, FlushDecompress, Status};
+
+use crate::catalog::{Catalog, FamilyId};
+use crate::fold::Folded;
+use crate::series::{write_label, write_value};
+use crate::window::WindowName;
+
+/// Level 3 on sorted rows is half the size of level 1 and a third of the time of level 6.
+const LEVEL: Compression = Compression::new(3);
+/// Text is deflated in pieces of this size, so that a large report is never in memory as text.
+const PIECE: usize = 64 * 1024;
+
+/// Deflated text that can be joined with others.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Segment {
+    /// Raw deflate blocks, the last of them a full flush.
+    pub deflated: Bytes,
+    /// Of the text.
+    pub crc: u32,
+    /// Bytes of the text.
+    pub length: u64,
+}
+
+/// Renders text piece by piece into a segment.
+pub struct Renderer {
+    compress: Compress,
+    text: Vec<u8>,
+    deflated: Vec<u8>,
+    crc: Hasher,
+}
+
+impl Default for Renderer {
+    fn default() -> Renderer {
+        Renderer {
+            compress: Compress::new(LEVEL, false),
+            text: Vec::with_capacity(PIECE),
+            deflated: Vec::new(),
+            crc: Hasher::new(),
+        }
+    }
+}
+
+impl Renderer {
+    /// Takes text that `write` appends.
+    pub fn push(&mut self, write: impl FnOnce(&mut Vec<u8>)) {
+        write(&mut self.text);
+        if self.text.len() >= PIECE {
+            self.deflate(FlushCompress::None);
+        }
+    }
+
+    /// Ends the segment; the renderer is as new.
+    pub fn finish(&mut self) -> Segment {
+        self.end(FlushCompress::Full)
+    }
+
+    /// Ends the segment and with it the deflate stream: nothing can follow it.
+    pub fn finish_stream(&mut self) -> Segment {
+        self.end(FlushCompress::Finish)
+    }
+
+    fn end(&mut self, flush: FlushCompress) -> Segment {
+        self.deflate(flush);
+        self.compress.reset();
+        let crc = std::mem::take(&mut self.crc);
+        Segment {
+            length: crc.total_len(),
+            crc: crc.finalize(),
+            deflated: Bytes::from(std::mem::take(&mut self.deflated).into_boxed_slice()),
+        }
+    }
+
+    fn deflate(&mut self, flush: FlushCompress) {
+        self.crc.update(&self.text);
+        let mut read = 0;
+        loop {
+            // The output grows as needed, so that room is left after the last call tells that all is written.
+            self.deflated.reserve(PIECE / 4);
+            let before = self.compress.total_in();
+            let status = self
+                .compress
+                .compress_vec(&self.text[read..], &mut self.deflated, flush)
+                .expect("a deflate stream with no dictionary accepts any input");
+            read += usize::try_from(self.compress.total_in() - before).expect("less than the text's length was read");
+            let room_left = self.deflated.len() < self.deflated.capacity();
+            if status == Status::StreamEnd || (read == self.text.len() && room_left) {
+                break;
+            }
+        }
+        self.text.clear();
+    }
+}
+
+/// One family's part of a poll.
+#[derive(Clone, Debug, PartialEq)]
+pub struct FamilySegment {
+    pub family: FamilyId,
+    pub segment: Segment,
+}
+
+/// The gauges of a poll, a segment per family that has series.
+pub fn render_families(folded: &Folded, catalog: &Catalog, operation: &str, window: WindowName) -> Vec<FamilySegment> {
+    let mut renderer = Renderer::default();
+    let mut common = String::new();
+    write_label(&mut common, "operation", operation);
+    write_label(&mut common, "window", &window.to_string());
+    let mut segments = Vec::new();
+    for (family, series) in folded.families() {
+        let start = format!("{}{{{common}", catalog.families()[family.0].name);
+        let mut any = false;
+        for (labels, value) in series {
+            any = true;
+            renderer.push(|text| {
+                text.extend_from_slice(start.as_bytes());
+                if !labels.is_empty() {
+                    text.push(b',');
+                    text.extend_from_slice(labels.as_bytes());
+                }
+                text.extend_from_slice(b"} ");
+                write_value(text, value);
+                text.push(b'\n');
+            });
+        }
+        if any {
+            segments.push(FamilySegment { family, segment: renderer.finish() });
+        }
+    }
+    segments
+}
+
+/// The info entries of a poll, a line each: kept to be joined with other reports' later (see `roster.rs`).
+pub fn render_entries(folded: &Folded) -> Vec<FamilySegment> {
+    let mut renderer = Renderer::default();
+    let mut segments = Vec::new();
+    for (family, entries) in folded.infos() {
+        for entry in entries {
+            renderer.push(|text| {
+                text.extend_from_slice(entry.as_bytes());
+                text.push(b'\n');
+            });
+        }
+        segments.push(FamilySegment { family, segment: renderer.finish() });
+    }
+    segments
+}
+
+/// Inflates segments one after the other, as much at a time as the reader takes.
+pub struct Inflater {
+    decompress: Decompress,
+}
+
+impl Default for Inflater {
+    fn default() -> Inflater {
+        Inflater { decompress: Decompress::new(false) }
+    }
+}
+
+impl Inflater {
+    /// Appends up to the free room of `out`, and drops from `deflated` what was read.
+    pub fn inflate(&mut self, deflated: &mut Bytes, out: &mut Vec<u8>) {
+        let before = self.decompress.total_in();
+        self.decompress
+            .decompress_vec(deflated, out, FlushDecompress::None)
+            .expect("a segment is only made by a renderer or checked when it is restored");
+        let read = usize::try_from(self.decompress.total_in() - before).expect("no more than the segment was read");
+        *deflated = deflated.split_off(read);
+    }
+}
+
+impl Segment {
+    /// The whole text, for those that need it once more.
+    pub fn text(&self) -> Vec<u8> {
+        let length = usize::try_from(self.length).expect("a segment's text was in this machine's memory before");
+        // One byte of room beyond the text: the inflater must see the flush that ends it.
+        let mut text = Vec::with_capacity(length + 1);
+        let (mut inflater, mut rest) = (Inflater::default(), self.deflated.clone());
+        while !rest.is_empty() && text.len() < text.capacity() {
+            inflater.inflate(&mut rest, &mut text);
+        }
+        text
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn segment(text: &[u8]) -> Segment {
+        let mut renderer = Renderer::default();
+        for piece in text.chunks(1000) {
+            renderer.push(|out| out.extend_from_slice(piece));
+        }
+        renderer.finish()
+    }
+
+    #[test]
+    fn a_renderer_is_as_new_after_each_segment() {
+        let mut renderer = Renderer::default();
+        let mut render = |text: &str| {
+            renderer.push(|out| out.extend_from_slice(text.as_bytes()));
+            renderer.finish()
+        };
+        let (first, second, again) = (render("a 1\na 1\n"), render("b 2\n"), render("a 1\na 1\n"));
+        assert_eq!(first, again);
+        assert_eq!(second.text(), b"b 2\n");
+        assert_eq!(first.crc, crc32fast::hash(b"a 1\na 1\n"));
+    }
+
+    #[test]
+    fn an_empty_segment_is_valid() {
+        assert_eq!(segment(b"").text(), b"");
+    }
+
+    proptest! {
+        #[test]
+        fn text_survives_deflating_whatever_its_size(byte in any::<u8>(), sizes in prop::collection::vec(0_usize..200_000, 1..3)) {
+            for size in sizes {
+                let text: Vec<u8> = (0..size).map(|i| byte.wrapping_mul((i / 7) as u8)).collect();
+                let segment = segment(&text);
+                prop_assert_eq!(segment.length, text.len() as u64);
+                prop_assert_eq!(segment.text(), text);
+            }
+        }
+
+        #[test]
+        fn segments_can_be_read_one_after_the_other_in_any_order(texts in prop::collection::vec(".{0,40}", 0..6)) {
+            let mut inflater = Inflater::default();
+            let mut out = Vec::with_capacity(64 * 1024);
+            for text in texts.iter().rev() {
+                let mut deflated = segment(text.as_bytes()).deflated;
+                while !deflated.is_empty() {
+                    inflater.inflate(&mut deflated, &mut out);
+                }
+            }
+            let expected: String = texts.into_iter().rev().collect();
+            prop_assert_eq!(out, expected.into_bytes());
+        }
+    }
+}

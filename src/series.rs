@@ -1,0 +1,187 @@
+//! What is a series: which labels, which value, and how is each written?
+//!
+//! Labels are written once, in the form the exposition needs them, and that text is the series' identity:
+//! escaping keeps different labels different.
+
+use std::hash::BuildHasher;
+use std::io::Write;
+
+use hashbrown::{DefaultHashBuilder, HashTable};
+
+/// The value of a label that the vendor left blank.
+pub const UNKNOWN: &str = "unknown";
+
+/// Texts in the order they were first seen, each once.
+#[derive(Debug, Default)]
+pub struct Keys {
+    text: String,
+    /// Where each key ends in `text`.
+    ends: Vec<usize>,
+    places: HashTable<u32>,
+    hasher: DefaultHashBuilder,
+}
+
+impl Keys {
+    /// The key's place, the next free one if it is new.
+    pub fn place(&mut self, key: &str) -> usize {
+        let Keys { text, ends, places, hasher } = self;
+        let known = places.entry(
+            hasher.hash_one(key),
+            |place| slice(text, ends, *place as usize) == key,
+            |place| hasher.hash_one(slice(text, ends, *place as usize)),
+        );
+        match known {
+            hashbrown::hash_table::Entry::Occupied(place) => *place.get() as usize,
+            hashbrown::hash_table::Entry::Vacant(vacant) => {
+                let place = ends.len();
+                vacant.insert(u32::try_from(place).expect("an answer of 256 MB has fewer rows than 2^32"));
+                text.push_str(key);
+                ends.push(text.len());
+                place
+            }
+        }
+    }
+
+    pub fn get(&self, place: usize) -> &str {
+        slice(&self.text, &self.ends, place)
+    }
+
+    pub fn len(&self) -> usize {
+        self.ends.len()
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.ends.is_empty()
+    }
+
+    /// Every place, in the order of the keys' text: equal neighbours compress best, and a scrape is stable.
+    pub fn sorted(&self) -> Vec<usize> {
+        let mut places: Vec<usize> = (0..self.len()).collect();
+        places.sort_unstable_by(|a, b| self.get(*a).cmp(self.get(*b)));
+        places
+    }
+}
+
+fn slice<'t>(text: &'t str, ends: &[usize], place: usize) -> &'t str {
+    let start = if place == 0 { 0 } else { ends[place - 1] };
+    &text[start..ends[place]]
+}
+
+/// Appends `name="value"`, escaped, with a comma before it where labels are there already.
+pub fn write_label(labels: &mut String, name: &str, value: &str) {
+    if !labels.is_empty() {
+        labels.push(',');
+    }
+    labels.push_str(name);
+    labels.push_str("=\"");
+    escape_into(labels, value);
+    labels.push('"');
+}
+
+fn escape_into(out: &mut String, value: &str) {
+    let mut rest = value;
+    while let Some(at) = rest.find(['\\', '"', '\n']) {
+        out.push_str(&rest[..at]);
+        out.push_str(match rest.as_bytes()[at] {
+            b'\\' => "\\\\",
+            b'"' => "\\\"",
+            _ => "\\n",
+        });
+        rest = &rest[at + 1..];
+    }
+    out.push_str(rest);
+}
+
+/// Appends a value as the exposition formats read it: whole numbers without a point, others shortest.
+pub fn write_value(out: &mut Vec<u8>, value: f64) {
+    // Writing to a Vec cannot fail.
+    let _ = write!(out, "{value}");
+}
+
+/// Appends the text with blanks trimmed and inner runs of them as one.
+pub fn clean_into(out: &mut String, text: &str) {
+    if is_clean(text) {
+        return out.push_str(text);
+    }
+    for (index, word) in text.split_whitespace().enumerate() {
+        if index > 0 {
+            out.push(' ');
+        }
+        out.push_str(word);
+    }
+}
+
+/// Quick and cautious: false only sends the text the long way round.
+fn is_clean(text: &str) -> bool {
+    let mut before = b' ';
+    for byte in text.bytes() {
+        let plain = byte.is_ascii_graphic() || (byte == b' ' && before != b' ');
+        if !plain {
+            return false;
+        }
+        before = byte;
+    }
+    before != b' '
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn cleaned(text: &str) -> String {
+        let mut out = String::new();
+        clean_into(&mut out, text);
+        out
+    }
+
+    #[test]
+    fn blanks_are_trimmed_and_inner_runs_become_one() {
+        assert_eq!(cleaned("  María   José\u{a0}\n Núñez \t"), "María José Núñez");
+        assert_eq!(cleaned("plain name"), "plain name");
+        assert_eq!(cleaned(" \u{2003} "), "");
+    }
+
+    #[test]
+    fn hostile_label_values_stay_one_value() {
+        let mut labels = String::new();
+        write_label(&mut labels, "a", "x\"} 1\nfake 2");
+        write_label(&mut labels, "b", "back\\slash");
+        assert_eq!(labels, r#"a="x\"} 1\nfake 2",b="back\\slash""#);
+    }
+
+    #[test]
+    fn values_are_written_as_people_write_them() {
+        for (value, text) in [(0.0, "0"), (361.0, "361"), (0.35, "0.35"), (-2.5, "-2.5"), (1e15, "1000000000000000")] {
+            let mut out = Vec::new();
+            write_value(&mut out, value);
+            assert_eq!(String::from_utf8(out).unwrap(), text);
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn equal_keys_share_a_place_and_different_ones_do_not(keys in prop::collection::vec("[ab]{0,3}", 0..60)) {
+            let mut places = Keys::default();
+            let mut model: Vec<String> = Vec::new();
+            for key in &keys {
+                let expected = model.iter().position(|known| known == key).unwrap_or_else(|| {
+                    model.push(key.clone());
+                    model.len() - 1
+                });
+                prop_assert_eq!(places.place(key), expected);
+                prop_assert_eq!(places.get(expected), key);
+            }
+            let sorted: Vec<&str> = places.sorted().into_iter().map(|place| places.get(place)).collect();
+            model.sort();
+            prop_assert_eq!(sorted, model);
+        }
+
+        #[test]
+        fn cleaning_twice_changes_nothing(text in "[ \\t\\u{a0}a-cñ]{0,12}") {
+            let once = cleaned(&text);
+            prop_assert_eq!(&once, &text.split_whitespace().collect::<Vec<_>>().join(" "));
+            prop_assert_eq!(cleaned(&once), once);
+        }
+    }
+}

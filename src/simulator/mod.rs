@@ -1,0 +1,151 @@
+//! Answers: how does the wolkvox API behave when nobody can call the real one?
+
+mod callbacks;
+mod chance;
+pub mod fault;
+pub mod ledger;
+mod people;
+mod plan;
+mod report;
+mod server;
+#[cfg(test)]
+mod tests;
+pub mod vendor;
+mod wire;
+pub mod world;
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
+use tokio::net::TcpListener;
+use tokio::task::JoinHandle;
+
+pub use fault::{Fault, Scope};
+pub use ledger::{Call, Ledger};
+pub use vendor::{Answer, InFlight, Request, Vendor};
+pub use world::World;
+
+/// Where the simulator gets the time from.
+pub type Clock = Arc<dyn Fn() -> Timestamp + Send + Sync>;
+
+/// What the simulated vendor is like.
+#[derive(Clone)]
+pub struct Settings {
+    /// Decides everything that happens in the world.
+    pub seed: u64,
+    /// The operations served; later ones win where tokens repeat.
+    pub operations: Vec<Operation>,
+    /// Whether the newest data are 10 to 13 minutes old instead of current.
+    pub lag: bool,
+    /// How many requests of one token may be in flight at once: 2 is documented, 1 strict.
+    pub simultaneous: usize,
+    /// How many rows an answer has at most.
+    pub record_limit: usize,
+    /// The time.
+    pub clock: Clock,
+}
+
+impl Default for Settings {
+    fn default() -> Settings {
+        Settings {
+            seed: 7,
+            operations: vec![Operation::new("demo-token")],
+            lag: false,
+            simultaneous: 2,
+            record_limit: 60_000,
+            clock: Arc::new(Timestamp::now),
+        }
+    }
+}
+
+/// One contact centre.
+#[derive(Clone, Debug)]
+pub struct Operation {
+    /// What its requests must carry.
+    pub token: String,
+    /// The zone of its dates, its days and its budget.
+    pub zone: TimeZone,
+    /// How many people work there.
+    pub agents: usize,
+    /// How many smart-wait callbacks a day has.
+    pub callbacks_per_day: usize,
+    /// How many calls a day it may make.
+    pub calls_per_day: u64,
+}
+
+impl Operation {
+    /// A Colombian operation of 24 agents, 240 callbacks and 40,000 calls a day.
+    pub fn new(token: impl Into<String>) -> Operation {
+        Operation {
+            token: token.into(),
+            // The zone database is compiled in; UTC only stands in for a build without one.
+            zone: TimeZone::get("America/Bogota").unwrap_or(TimeZone::UTC),
+            agents: 24,
+            callbacks_per_day: 240,
+            calls_per_day: 40_000,
+        }
+    }
+}
+
+/// A running vendor on a free port of this machine; stops when dropped.
+pub struct Simulator {
+    address: SocketAddr,
+    vendor: Arc<Vendor>,
+    task: JoinHandle<()>,
+}
+
+impl Simulator {
+    /// Starts to listen; requests are answered as soon as this returns.
+    pub async fn start(settings: Settings) -> std::io::Result<Simulator> {
+        let listener = TcpListener::bind(("127.0.0.1", 0)).await?;
+        let address = listener.local_addr()?;
+        let clock = Arc::clone(&settings.clock);
+        let vendor = Arc::new(Vendor::new(settings));
+        let task = tokio::spawn(server::serve(listener, Arc::clone(&vendor), clock));
+        Ok(Simulator { address, vendor, task })
+    }
+
+    /// Where it listens.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// What stands in for `https://wvNNNN.wolkvox.com`.
+    pub fn base_url(&self) -> String {
+        format!("http://{}", self.address)
+    }
+
+    /// The truth behind the answers.
+    pub fn world(&self) -> &World {
+        self.vendor.world()
+    }
+
+    /// The answering logic itself.
+    pub fn vendor(&self) -> &Vendor {
+        &self.vendor
+    }
+
+    /// Puts a fault in force.
+    pub fn inject(&self, fault: Fault, scope: Scope) {
+        self.vendor.inject(fault, scope);
+    }
+
+    /// Ends all faults.
+    pub fn clear_faults(&self) {
+        self.vendor.clear_faults();
+    }
+
+    /// A copy of the books.
+    pub fn ledger(&self) -> Ledger {
+        self.vendor.ledger()
+    }
+}
+
+impl Drop for Simulator {
+    fn drop(&mut self) {
+        // The task owns all connections, so they end with it.
+        self.task.abort();
+    }
+}

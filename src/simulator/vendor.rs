@@ -1,0 +1,349 @@
+//! Answers: what does the vendor reply to one request, whoever carries it?
+
+use std::borrow::Cow;
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use jiff::civil::{Date, DateTime};
+use jiff::tz::TimeZone;
+use jiff::{Timestamp, Unit};
+use serde_json::json;
+
+use super::fault::{Fault, Faults, Scope};
+use super::ledger::{Books, Call, Ledger};
+use super::report::{self, Printed};
+use super::world::{World, second_after};
+use super::{Operation, Settings};
+
+/// One request, taken apart.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Request {
+    /// The path, such as `/api/v2/reports_manager.php`.
+    pub path: String,
+    /// The decoded query.
+    pub query: Vec<(String, String)>,
+    /// The `wolkvox-token` header, if there was one.
+    pub token: Option<String>,
+}
+
+impl Request {
+    /// The request for a target such as `/api/v2/gamification.php?api=agents_kpi&…`.
+    pub fn get(target: &str, token: Option<&str>) -> Request {
+        let (path, query) = target.split_once('?').unwrap_or((target, ""));
+        Request {
+            path: path.to_owned(),
+            query: url::form_urlencoded::parse(query.as_bytes()).into_owned().collect(),
+            token: token.map(str::to_owned),
+        }
+    }
+
+    /// The first value of a query parameter.
+    pub fn parameter(&self, name: &str) -> Option<&str> {
+        self.query.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str())
+    }
+}
+
+/// One reply, before it is put on any wire.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Answer {
+    /// The HTTP status.
+    pub status: u16,
+    /// The body, uncompressed; bytes, because some faults are not text.
+    pub body: Vec<u8>,
+    /// The media type.
+    pub content_type: &'static str,
+    /// Headers beyond those of every answer.
+    pub headers: Vec<(&'static str, String)>,
+    /// How many spaces belong before the last byte of the body; too many to hold them in memory.
+    pub padding: usize,
+}
+
+impl Answer {
+    /// The body as text.
+    pub fn text(&self) -> Cow<'_, str> {
+        String::from_utf8_lossy(&self.body)
+    }
+
+    pub(super) fn with(mut self, name: &'static str, value: &str) -> Answer {
+        self.headers.push((name, value.to_owned()));
+        self
+    }
+
+    pub(super) fn rewritten(mut self, change: impl FnOnce(&[u8]) -> Vec<u8>) -> Answer {
+        self.body = change(&self.body);
+        self
+    }
+
+    fn json(status: u16, body: String) -> Answer {
+        Answer {
+            status,
+            body: body.into_bytes(),
+            content_type: "application/json; charset=utf-8",
+            headers: Vec::new(),
+            padding: 0,
+        }
+    }
+}
+
+/// The error envelope, whose `code` is always a text.
+pub(super) fn refusal(status: u16, message: &str) -> Answer {
+    let error = match status {
+        400 => "BAD REQUEST",
+        401 => "UNAUTHORIZED",
+        403 => "FORBIDDEN",
+        _ => "NOT FOUND",
+    };
+    Answer::json(status, json!({ "code": status.to_string(), "error": error, "msg": message }).to_string())
+}
+
+/// The answering logic with its books, faults and counters; knows nothing of sockets.
+pub struct Vendor {
+    world: World,
+    operations: Vec<Operation>,
+    by_token: HashMap<String, usize>,
+    simultaneous: usize,
+    record_limit: usize,
+    books: Mutex<Books>,
+    faults: Mutex<Faults>,
+    flights: Arc<Mutex<Flights>>,
+}
+
+#[derive(Default)]
+struct Flights {
+    by_token: HashMap<String, usize>,
+    peak: usize,
+}
+
+/// A request in flight; it lands when this is dropped.
+pub struct InFlight {
+    flights: Arc<Mutex<Flights>>,
+    token: String,
+    over: bool,
+}
+
+impl InFlight {
+    /// Whether its token already had as many requests in flight as the vendor tolerates.
+    pub fn over(&self) -> bool {
+        self.over
+    }
+}
+
+impl Drop for InFlight {
+    fn drop(&mut self) {
+        let mut flights = locked(&self.flights);
+        if let Some(count) = flights.by_token.get_mut(&self.token) {
+            *count -= 1;
+            if *count == 0 {
+                flights.by_token.remove(&self.token);
+            }
+        }
+    }
+}
+
+/// No code here panics while it holds a lock, so what a poisoned one guards is still whole.
+fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+struct Window {
+    from: Timestamp,
+    to: Timestamp,
+}
+
+const DAYS_LIMIT: f64 = 31.0;
+const NO_SUCH_API: &str = "THE API YOU WANT TO CONSULT DOES NOT EXIST";
+const PARAMETERS: &str = "SOME PARAMETERS ARE REQUIRED";
+const EMPTY: &str = "Validate dates entered";
+
+impl Vendor {
+    /// A vendor that serves these operations.
+    pub fn new(settings: Settings) -> Vendor {
+        let world = World::new(&settings);
+        let tokens = settings.operations.iter().enumerate();
+        Vendor {
+            world,
+            by_token: tokens.map(|(index, operation)| (operation.token.clone(), index)).collect(),
+            operations: settings.operations,
+            simultaneous: settings.simultaneous,
+            record_limit: settings.record_limit,
+            books: Mutex::default(),
+            faults: Mutex::default(),
+            flights: Arc::default(),
+        }
+    }
+
+    /// The truth behind the answers.
+    pub fn world(&self) -> &World {
+        &self.world
+    }
+
+    /// Puts a fault in force.
+    pub fn inject(&self, fault: Fault, scope: Scope) {
+        locked(&self.faults).add(fault, scope);
+    }
+
+    /// Ends all faults.
+    pub fn clear_faults(&self) {
+        locked(&self.faults).clear();
+    }
+
+    /// The fault that befalls this request, if any; asking uses up one of its times.
+    pub fn fault_for(&self, request: &Request) -> Option<Fault> {
+        locked(&self.faults).strike(request)
+    }
+
+    /// A copy of the books.
+    pub fn ledger(&self) -> Ledger {
+        let peak = locked(&self.flights).peak;
+        locked(&self.books).copy(peak)
+    }
+
+    /// What a token has used of its budget on the vendor day of `now`.
+    pub fn used_today(&self, token: &str, now: Timestamp) -> u64 {
+        let Some(operation) = self.by_token.get(token).and_then(|index| self.operations.get(*index)) else {
+            return 0;
+        };
+        locked(&self.books).used(token, vendor_day(operation, now))
+    }
+
+    /// Puts a request in flight until the guard is dropped. A request without a token is not held against anyone.
+    pub fn begin(&self, token: &str) -> InFlight {
+        let mut over = false;
+        if !token.is_empty() {
+            let mut flights = locked(&self.flights);
+            let count = flights.by_token.entry(token.to_owned()).or_insert(0);
+            *count += 1;
+            over = *count > self.simultaneous;
+            flights.peak = (*count).max(flights.peak);
+        }
+        InFlight { flights: Arc::clone(&self.flights), token: token.to_owned(), over }
+    }
+
+    /// Answers a request that is in flight only meanwhile, without any fault.
+    pub fn answer(&self, request: &Request, now: Timestamp) -> Answer {
+        let flight = self.begin(request.token.as_deref().unwrap_or_default());
+        self.answer_during(&flight, None, request, now)
+    }
+
+    /// Answers a request that the caller keeps in flight, as this fault distorts it, and books it.
+    pub fn answer_during(&self, flight: &InFlight, fault: Option<&Fault>, request: &Request, now: Timestamp) -> Answer {
+        let answer = self.charged(flight.over, request, now).unwrap_or_else(|refused| refused);
+        let answer = if let Some(fault) = fault { fault.distort(answer) } else { answer };
+        let sent = |name: &str| request.parameter(name).unwrap_or_default().to_owned();
+        locked(&self.books).record(Call {
+            at: now,
+            token: request.token.clone().unwrap_or_default(),
+            api: sent("api"),
+            date_ini: sent("date_ini"),
+            date_end: sent("date_end"),
+            status: answer.status,
+        });
+        answer
+    }
+
+    fn charged(&self, over: bool, request: &Request, now: Timestamp) -> Result<Answer, Answer> {
+        let token = request.token.as_deref().unwrap_or_default();
+        let known = self.by_token.get(token).and_then(|index| Some((*index, self.operations.get(*index)?)));
+        let day = known.map(|(_, operation)| vendor_day(operation, now));
+        let used = locked(&self.books).charge(token, day);
+        if token.trim().is_empty() {
+            return Err(refusal(401, "PLEASE ENTER THE WOLKVOX-TOKEN"));
+        }
+        let (index, operation) = known.ok_or_else(|| refusal(403, "PLEASE VALIDATE TOKEN"))?;
+        if used > operation.calls_per_day {
+            return Err(refusal(403, "TOKEN LIMIT EXCEEDED"));
+        }
+        if over {
+            // The vendor's text names the documented limit, whatever this simulator tolerates.
+            return Err(refusal(403, "EXCEEDS THE LIMIT OF SIMULTANEOUS REQUESTS PER TOKEN (2)"));
+        }
+        self.routed(request, now, index, used)
+    }
+
+    fn routed(&self, request: &Request, now: Timestamp, index: usize, used: u64) -> Result<Answer, Answer> {
+        let operation = &self.operations[index];
+        let api = request.parameter("api").filter(|api| !api.is_empty()).ok_or_else(|| refusal(400, PARAMETERS))?;
+        let known = match request.path.strip_prefix("/api/v2/").unwrap_or_default() {
+            "reports_manager.php" => ["agent_3", "agent_9", "chat_7", "diagram_3"].contains(&api),
+            "gamification.php" => api == "agents_kpi",
+            "information.php" if api == "token_info" => return Ok(token_info(operation, used)),
+            _ => false,
+        };
+        if !known {
+            return Err(refusal(400, NO_SUCH_API));
+        }
+        let window = window(request, &operation.zone)?;
+        let printed = self.printed(api, index, &window, now);
+        if printed.rows == 0 {
+            return Err(refusal(404, EMPTY));
+        }
+        Ok(success(&printed, api == "agents_kpi"))
+    }
+
+    fn printed(&self, api: &str, index: usize, window: &Window, now: Timestamp) -> Printed {
+        let (limit, world, from) = (self.record_limit, &self.world, window.from);
+        let horizon = world.horizon(now);
+        let to = window.to.min(horizon);
+        match api {
+            "agent_3" => report::aux(&world.aux(index, from, to), limit),
+            "agent_9" => report::hold_mute(&world.hold_mute(index, from, to), limit),
+            "chat_7" => report::closed(&world.closed(index, from, to), limit),
+            "diagram_3" => report::callbacks(&world.callbacks(index, from, to), limit, &self.operations[index].zone),
+            // Inactive agents carry zeros here, so a day that began after the horizon is listed all the same.
+            _ if from <= now => {
+                let to = window.to.min(second_after(now));
+                report::kpi(&world.kpi_seen(index, from, to, horizon), limit)
+            }
+            _ => report::kpi(&[], limit),
+        }
+    }
+}
+
+fn vendor_day(operation: &Operation, now: Timestamp) -> Date {
+    operation.zone.to_datetime(now).date()
+}
+
+fn success(printed: &Printed, code_is_text: bool) -> Answer {
+    let code = if code_is_text { "\"200\"" } else { "200" };
+    let Printed { rows, json } = printed;
+    Answer::json(
+        200,
+        format!("{{\"code\":{code},\"error\":null,\"msg\":\"{rows} records were found\",\"data\":{json}}}"),
+    )
+}
+
+fn token_info(operation: &Operation, used: u64) -> Answer {
+    let left = operation.calls_per_day.saturating_sub(used);
+    let row = json!({
+        "token_limit": operation.calls_per_day.to_string(),
+        "token_use_today": used.to_string(),
+        // One token per operation here, so all tokens together used as much as this one.
+        "all_token_today": used.to_string(),
+        "available_consumption_options": left.to_string(),
+    });
+    success(&Printed { rows: 1, json: json!([row]).to_string() }, false)
+}
+
+fn window(request: &Request, zone: &TimeZone) -> Result<Window, Answer> {
+    let date = |name| request.parameter(name).and_then(civil).ok_or_else(|| refusal(400, PARAMETERS));
+    let (begin, end) = (date("date_ini")?, date("date_end")?);
+    if begin > end {
+        return Err(refusal(404, EMPTY));
+    }
+    let days = (end - begin).total((Unit::Day, jiff::SpanRelativeTo::days_are_24_hours()));
+    if days.is_ok_and(|days| days > DAYS_LIMIT) {
+        return Err(refusal(400, "THE DATE RANGE EXCEEDS THE LIMIT OF 31 DAYS"));
+    }
+    let instant = |at: DateTime| zone.to_ambiguous_timestamp(at).compatible().map_err(|_| refusal(400, PARAMETERS));
+    Ok(Window { from: instant(begin)?, to: second_after(instant(end)?) })
+}
+
+/// `YYYYmmddHHiiss`, strictly.
+fn civil(text: &str) -> Option<DateTime> {
+    if text.len() != 14 || !text.bytes().all(|byte| byte.is_ascii_digit()) {
+        return None;
+    }
+    let two = |at: usize| text[at..at + 2].parse::<i8>().ok();
+    let year = text[..4].parse().ok()?;
+    DateTime::new(year, two(4)?, two(6)?, two(8)?, two(10)?, two(12)?, 0).ok()
+}

@@ -1,0 +1,20 @@
+//! Which report of which operation, over which window?
+
+use std::fmt;
+use std::sync::Arc;
+
+use crate::window::WindowName;
+
+/// What is polled, served and judged as one: a report of an operation over a window.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Target {
+    pub operation: Arc<str>,
+    pub report: Arc<str>,
+    pub window: WindowName,
+}
+
+impl fmt::Display for Target {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {} {}", self.operation, self.report, self.window)
+    }
+}

@@ -1,0 +1,218 @@
+//! How is one call made, and how does a broken one end?
+//!
+//! One GET per call and nothing behind its back: no redirect, no retry, no re-used connection that could
+//! make the library send a request again, because every attempt costs budget.
+
+use std::error::Error;
+use std::time::{Duration, SystemTime};
+
+use reqwest::header::{CONTENT_LENGTH, HeaderMap, RETRY_AFTER};
+use reqwest::{Response, redirect, retry};
+use url::Url;
+
+use super::envelope::{Answer, classify};
+use super::failure::{Failure, Reason};
+use super::token::Token;
+
+/// The header that carries the token, as the vendor names it.
+const TOKEN_HEADER: &str = "wolkvox-token";
+
+/// Longest body of a refusal that is read to find out its kind; the documented ones have 80 bytes.
+const REFUSAL_BYTES: usize = 64 * 1024;
+
+/// One call, ready to be sent.
+#[derive(Clone, Debug)]
+pub struct Request {
+    /// Everything before `/api/v2/`.
+    pub base_url: Url,
+    pub endpoint: String,
+    pub api: String,
+    /// `date_ini` and `date_end` where the report takes them.
+    pub dates: Option<(String, String)>,
+    pub token: Token,
+    /// For the whole call, to the last byte of the body.
+    pub timeout: Duration,
+}
+
+/// Sends calls. Holds no token: each request brings its own.
+#[derive(Clone, Debug)]
+pub struct Client {
+    http: reqwest::Client,
+    /// Largest body that is read, after decompression.
+    response_bytes: usize,
+}
+
+impl Client {
+    /// A client for calls to `base_urls`; machine-wide trust roots are only needed where one of them is https.
+    pub fn new<'u>(base_urls: impl IntoIterator<Item = &'u Url>, response_bytes: usize) -> Result<Client, Failure> {
+        let (mut https, mut beyond_loopback) = (false, false);
+        for url in base_urls {
+            https |= url.scheme() == "https";
+            beyond_loopback |= !is_loopback(url);
+        }
+        // A second installation changes nothing: the provider is the same one.
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let mut builder = reqwest::Client::builder()
+            .user_agent(concat!("wolkvox-exporter/", env!("CARGO_PKG_VERSION")))
+            .redirect(redirect::Policy::none())
+            .referer(false)
+            .retry(retry::never())
+            .pool_max_idle_per_host(0)
+            .gzip(true);
+        if !https {
+            builder = builder.tls_certs_only([]);
+        }
+        if !beyond_loopback {
+            builder = builder.no_proxy();
+        }
+        let http = builder.build().map_err(|error| broken(error, "no HTTPS client"))?;
+        Ok(Client { http, response_bytes })
+    }
+
+    /// Makes one call and reads its answer to the end.
+    pub async fn call(&self, request: &Request) -> Result<Answer, Failure> {
+        let mut response = self
+            .http
+            .get(request.url())
+            .header(TOKEN_HEADER, request.token.header())
+            .timeout(request.timeout)
+            .send()
+            .await
+            .map_err(|error| broken(error, "no answer"))?;
+        let status = response.status().as_u16();
+        let retry_after = retry_after(response.headers());
+        let body = if response.status().is_success() {
+            read_body(&mut response, self.response_bytes).await?
+        } else {
+            read_refusal(&mut response).await
+        };
+        classify(status, retry_after, body)
+    }
+}
+
+impl Request {
+    fn url(&self) -> Url {
+        let mut url = self.base_url.clone();
+        if let Ok(mut path) = url.path_segments_mut() {
+            path.pop_if_empty().extend(["api", "v2", &self.endpoint]);
+        }
+        let mut query = url.query_pairs_mut();
+        query.append_pair("api", &self.api);
+        if let Some((ini, end)) = &self.dates {
+            query.append_pair("date_ini", ini).append_pair("date_end", end);
+        }
+        drop(query);
+        url
+    }
+}
+
+/// Whether a URL can only reach this machine.
+pub fn is_loopback(url: &Url) -> bool {
+    match url.host() {
+        Some(url::Host::Ipv4(address)) => address.is_loopback(),
+        Some(url::Host::Ipv6(address)) => address.is_loopback(),
+        Some(url::Host::Domain(name)) => name == "localhost",
+        None => false,
+    }
+}
+
+async fn read_body(response: &mut Response, limit: usize) -> Result<Vec<u8>, Failure> {
+    let announced = response.headers().get(CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse().ok());
+    let mut body = Vec::with_capacity(announced.unwrap_or(0_usize).min(limit));
+    while let Some(chunk) = response.chunk().await.map_err(|error| broken(error, "the answer broke off"))? {
+        if body.len() + chunk.len() > limit {
+            return Err(Failure::new(Reason::TooLarge, format!("more than {limit} bytes after decompression")));
+        }
+        body.extend_from_slice(&chunk);
+    }
+    Ok(body)
+}
+
+/// The status has already decided: what cannot be read of the body changes nothing.
+async fn read_refusal(response: &mut Response) -> Vec<u8> {
+    let mut body = Vec::new();
+    while let Ok(Some(chunk)) = response.chunk().await {
+        body.extend_from_slice(&chunk);
+        if body.len() > REFUSAL_BYTES {
+            break;
+        }
+    }
+    body
+}
+
+/// Both forms of `Retry-After`: seconds, or an HTTP date.
+fn retry_after(headers: &HeaderMap) -> Option<Duration> {
+    let text = headers.get(RETRY_AFTER)?.to_str().ok()?.trim();
+    if let Ok(seconds) = text.parse() {
+        return Some(Duration::from_secs(seconds));
+    }
+    let date = jiff::fmt::rfc2822::parse(text).ok()?;
+    let now = jiff::Timestamp::try_from(SystemTime::now()).ok()?;
+    Some(date.timestamp().duration_since(now).try_into().unwrap_or(Duration::ZERO))
+}
+
+fn broken(error: reqwest::Error, what: &str) -> Failure {
+    let error = error.without_url();
+    let reason = if error.is_timeout() {
+        Reason::Timeout
+    } else if chain(&error).any(is_tls) {
+        Reason::Tls
+    } else {
+        Reason::Connect
+    };
+    let cause = chain(&error).last().map_or_else(|| error.to_string(), ToString::to_string);
+    Failure::new(reason, format!("{what}: {cause}"))
+}
+
+fn chain(error: &reqwest::Error) -> impl Iterator<Item = &(dyn Error + 'static)> {
+    std::iter::successors(error.source(), |&error| error.source())
+}
+
+fn is_tls(error: &(dyn Error + 'static)) -> bool {
+    let within_io = error.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref);
+    error.is::<rustls::Error>() || within_io.is_some_and(<dyn Error + Send + Sync>::is::<rustls::Error>)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn request(base_url: &str) -> Request {
+        Request {
+            base_url: base_url.parse().unwrap(),
+            endpoint: "reports_manager.php".into(),
+            api: "agent_3".into(),
+            dates: Some(("20260301000000".into(), "20260301120000".into())),
+            token: Token::parse("s3cr3t").unwrap(),
+            timeout: Duration::from_secs(1),
+        }
+    }
+
+    #[test]
+    fn the_url_is_the_documented_one() {
+        let tail = "/api/v2/reports_manager.php?api=agent_3&date_ini=20260301000000&date_end=20260301120000";
+        for base in ["https://wv0003.wolkvox.com", "https://wv0003.wolkvox.com/", "https://proxy.example/wolkvox/"] {
+            let expected = format!("{}{tail}", base.trim_end_matches('/'));
+            assert_eq!(request(base).url().as_str(), expected);
+        }
+    }
+
+    #[test]
+    fn never_leak_a_request_shows_no_token() {
+        assert!(!format!("{:?}", request("https://wv0003.wolkvox.com")).contains("s3cr3t"));
+    }
+
+    #[test]
+    fn retry_after_is_read_in_both_forms() {
+        let header = |text: &str| {
+            let mut headers = HeaderMap::new();
+            headers.insert(RETRY_AFTER, text.parse().unwrap());
+            retry_after(&headers)
+        };
+        assert_eq!(header("120"), Some(Duration::from_secs(120)));
+        assert_eq!(header("Wed, 21 Oct 2015 07:28:00 GMT"), Some(Duration::ZERO));
+        let later = header("Wed, 21 Oct 2065 07:28:00 GMT").unwrap();
+        assert!(later > Duration::from_secs(3600 * 24 * 365));
+        assert_eq!(header("soon"), None);
+    }
+}

@@ -1,0 +1,122 @@
+//! Why did a call bring nothing? The closed set of reasons that logs and metrics share.
+
+use std::fmt;
+use std::time::Duration;
+
+/// Why a call failed. `Display` is the value of the `reason` label.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Reason {
+    Timeout,
+    /// No connection, or one that broke before the answer was whole.
+    Connect,
+    Tls,
+    Http4xx,
+    Http5xx,
+    Redirect,
+    TokenMissing,
+    TokenRejected,
+    BudgetExhausted,
+    /// The vendor saw more simultaneous calls than it allows: someone else uses the token.
+    Concurrency,
+    Maintenance,
+    ForbiddenOther,
+    TooLarge,
+    /// The answer is not what the vendor documents: not JSON, cut off, another shape.
+    Malformed,
+    /// A declared field is in no row.
+    Schema,
+}
+
+impl Reason {
+    pub const ALL: [Reason; 15] = [
+        Reason::Timeout,
+        Reason::Connect,
+        Reason::Tls,
+        Reason::Http4xx,
+        Reason::Http5xx,
+        Reason::Redirect,
+        Reason::TokenMissing,
+        Reason::TokenRejected,
+        Reason::BudgetExhausted,
+        Reason::Concurrency,
+        Reason::Maintenance,
+        Reason::ForbiddenOther,
+        Reason::TooLarge,
+        Reason::Malformed,
+        Reason::Schema,
+    ];
+
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Reason::Timeout => "timeout",
+            Reason::Connect => "connect",
+            Reason::Tls => "tls",
+            Reason::Http4xx => "http_4xx",
+            Reason::Http5xx => "http_5xx",
+            Reason::Redirect => "redirect",
+            Reason::TokenMissing => "token_missing",
+            Reason::TokenRejected => "token_rejected",
+            Reason::BudgetExhausted => "budget_exhausted",
+            Reason::Concurrency => "concurrency",
+            Reason::Maintenance => "maintenance",
+            Reason::ForbiddenOther => "forbidden_other",
+            Reason::TooLarge => "too_large",
+            Reason::Malformed => "malformed",
+            Reason::Schema => "schema",
+        }
+    }
+
+    /// What an operator can do about it.
+    pub fn hint(self) -> &'static str {
+        match self {
+            Reason::Timeout => {
+                "the vendor answers within 60 s or not at all; an address not on its allow-list gets no answer"
+            }
+            Reason::Connect => "check the server number, the network, and that wolkvox has allow-listed this address",
+            Reason::Tls => "check the certificate authorities of this machine and any proxy in between",
+            Reason::Http4xx => "check the server number or base_url, and that the operation has this report",
+            Reason::Http5xx => "the vendor has a fault; polling goes on by itself",
+            Reason::Redirect => {
+                "a redirect is never followed, because it would carry the token elsewhere; check base_url"
+            }
+            Reason::TokenMissing | Reason::TokenRejected => {
+                "ask wolkvox for a valid token and put it into the token file"
+            }
+            Reason::BudgetExhausted => {
+                "the operation's calls of today are used up; other programs share the same budget"
+            }
+            Reason::Concurrency => {
+                "another program uses this token at the same time; give the exporter a token of its own"
+            }
+            Reason::Maintenance => "the vendor is in maintenance or takes a backup; polling goes on by itself",
+            Reason::ForbiddenOther => "the vendor refused with a text that is not documented; ask its support",
+            Reason::TooLarge => "the answer is over limits.response_bytes",
+            Reason::Malformed => {
+                "the answer is not the JSON that the vendor documents; see base_url and any proxy in between"
+            }
+            Reason::Schema => "the vendor renamed or dropped a field; the exporter needs an update",
+        }
+    }
+}
+
+impl fmt::Display for Reason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// A failed call. `detail` never holds a URL, a token, or text from a row.
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+#[error("{reason}: {detail}")]
+pub struct Failure {
+    pub reason: Reason,
+    pub detail: String,
+    /// How long the vendor asked to be left alone (`Retry-After`).
+    pub retry_after: Option<Duration>,
+}
+
+impl Failure {
+    pub fn new(reason: Reason, detail: impl Into<String>) -> Failure {
+        Failure { reason, detail: detail.into(), retry_after: None }
+    }
+}

@@ -1,0 +1,16 @@
+//! How is the vendor asked, and what does its answer mean?
+//!
+//! Everything here follows the vendor's pages for `reports_manager.php` and `gamification.php`, and what
+//! integrators measured. Rows are not interpreted here: they are handed on as they are parsed.
+
+mod client;
+mod envelope;
+mod failure;
+mod scalar;
+mod token;
+
+pub use client::{Client, Request, is_loopback};
+pub use envelope::{Answer, Reading, Rows, classify, read};
+pub use failure::{Failure, Reason};
+pub use scalar::Scalar;
+pub use token::{Token, TokenError};
