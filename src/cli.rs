@@ -58,6 +58,11 @@ pub struct Flags {
     )]
     pub telemetry_path: String,
 
+    /// Folder for what survives a restart: calls spent today and the last good data. `none` keeps it in memory:
+    /// then a restart forgets what was spent, and may overspend.
+    #[arg(long = "state.dir", env = "WOLKVOX_EXPORTER_STATE_DIR", global = true, value_name = "DIR")]
+    pub state_dir: Option<String>,
+
     /// Least severity that is logged: error, warn, info, debug, trace.
     #[arg(
         long = "log.level",

@@ -1,42 +1,72 @@
-//! How do the parts become one running exporter?
+//! How do the parts become one running exporter, and how does it take a changed config?
 
+use std::collections::{HashMap, HashSet};
 use std::io;
 use std::sync::Arc;
 
 use tokio::net::TcpListener;
+use tokio::sync::{Notify, mpsc};
 use tokio_util::sync::CancellationToken;
 
 use crate::catalog::Catalog;
-use crate::config::Config;
+use crate::clock::Clock;
+use crate::config::{Config, ConfigError};
 use crate::exposition::Exposition;
 use crate::poll::{self, Context};
+use crate::state::{Origin, State, remove_served};
 use crate::store::Store;
+use crate::target::Target;
 use crate::telemetry::Telemetry;
-use crate::web::{self, Site};
-use crate::wolkvox::Failure;
+use crate::web::{self, ReloadRequest, Site};
+use crate::wolkvox::{Failure, Vendor};
+
+/// Reads the config, at the start and whenever it is to be read again.
+pub type Loader = Box<dyn Fn() -> Result<Config, ConfigError> + Send + Sync>;
 
 /// What an exporter runs with.
 pub struct Setup {
     pub catalog: Arc<Catalog>,
-    pub config: Config,
+    pub load: Loader,
+    pub state: State,
     /// Bound already: the caller knows the ports, and an address in use is its error to tell.
     pub listeners: Vec<TcpListener>,
     pub telemetry_path: String,
+    /// Tells that the config is to be read again.
+    pub hangup: Arc<Notify>,
+}
+
+/// Why an exporter cannot start, or a config cannot be taken.
+#[derive(Debug, thiserror::Error)]
+pub enum ExporterError {
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    #[error("{0}\nhint: {hint}", hint = .0.reason.hint())]
+    Client(Failure),
 }
 
 /// Polls and serves until `stop`.
-pub async fn run(setup: Setup, stop: CancellationToken) -> Result<(), Failure> {
-    let Setup { catalog, config, listeners, telemetry_path } = setup;
+pub async fn run(setup: Setup, stop: CancellationToken) -> Result<(), ExporterError> {
+    let Setup { catalog, load, state, listeners, telemetry_path, hangup } = setup;
+    let config = load()?;
+    let clock = Clock::system();
     let store = Arc::new(Store::new(Arc::clone(&catalog)));
     let telemetry = Arc::new(Telemetry::default());
-    let client = poll::client(&config)?;
-    let context =
-        Context { catalog: Arc::clone(&catalog), client, store: Arc::clone(&store), telemetry: Arc::clone(&telemetry) };
-    let exposition = Exposition::new(&catalog, Arc::clone(&store), Arc::clone(&telemetry));
-    let site = Arc::new(Site { exposition, store, telemetry, telemetry_path });
-    let polling = poll::run(&config, context, stop.clone());
-    let serving = web::serve(listeners, web::routes(site), stop);
-    tokio::join!(polling, serving);
+    let context = Context {
+        vendor: Arc::new(poll::client(&config).map_err(ExporterError::Client)?),
+        catalog: Arc::clone(&catalog),
+        store: Arc::clone(&store),
+        telemetry: Arc::clone(&telemetry),
+        state: Arc::new(state),
+        clock: clock.clone(),
+    };
+    telemetry.config_loaded(config.operations.len());
+    let exposition = Exposition::new(&catalog, Arc::clone(&store), Arc::clone(&telemetry), clock.clone());
+    // One request waits while another is carried out; more would only ask for the same.
+    let (requests, reloads) = mpsc::channel(1);
+    let site = Arc::new(Site { exposition, store, telemetry, clock, telemetry_path, reload: requests });
+    let polling = Polling { context, config, load, reloads, hangup };
+    let serving = web::serve(listeners, web::routes(site), stop.clone());
+    tokio::join!(stop.run_until_cancelled(polling.run()), serving);
     Ok(())
 }
 
@@ -46,4 +76,85 @@ pub async fn bind(address: &str) -> io::Result<TcpListener> {
         Some(port) => TcpListener::bind(format!("0.0.0.0:{port}")).await,
         None => TcpListener::bind(address).await,
     }
+}
+
+/// Polls one config after the other.
+struct Polling {
+    context: Context,
+    config: Config,
+    load: Loader,
+    reloads: mpsc::Receiver<ReloadRequest>,
+    hangup: Arc<Notify>,
+}
+
+impl Polling {
+    /// A reload ends the calls in flight, and starts over with the new config from what is written down of each
+    /// operation: so the unchanged ones keep their schedule, their budget and their data.
+    async fn run(mut self) {
+        loop {
+            let (config, vendor) = self.poll_until_changed().await;
+            forget_changed(&self.context, &self.config, &config);
+            self.config = config;
+            self.context.vendor = vendor;
+        }
+    }
+
+    /// Polls the config at hand until there is another that is right.
+    async fn poll_until_changed(&mut self) -> Loaded {
+        let drain = CancellationToken::new();
+        let mut polling = std::pin::pin!(poll::run(&self.config, self.context.clone(), drain.clone()));
+        let changed = loop {
+            let answer_to = tokio::select! {
+                () = polling.as_mut() => unreachable!("queues end only when they are drained"),
+                request = self.reloads.recv() => request,
+                () = self.hangup.notified() => None,
+            };
+            if let Some(loaded) = load_again(&self.load, &self.context.telemetry, answer_to) {
+                break loaded;
+            }
+        };
+        drain.cancel();
+        polling.await;
+        changed
+    }
+}
+
+type Loaded = (Config, Arc<dyn Vendor>);
+
+/// Reads the config again and answers whoever asked for it. `None`: it is wrong, and the old one stays.
+fn load_again(load: &Loader, telemetry: &Telemetry, answer_to: Option<ReloadRequest>) -> Option<Loaded> {
+    let loaded = load().map_err(ExporterError::Config).and_then(|config| {
+        let client = poll::client(&config).map_err(ExporterError::Client)?;
+        Ok((config, Arc::new(client)))
+    });
+    let (loaded, answer) = match loaded {
+        Ok((config, client)) => {
+            telemetry.config_loaded(config.operations.len());
+            (Some((config, client as Arc<dyn Vendor>)), Ok(()))
+        }
+        Err(error) => {
+            telemetry.config_refused(&error.to_string());
+            (None, Err(error.to_string()))
+        }
+    };
+    if let Some(answer_to) = answer_to {
+        // Whoever asked may be gone by now.
+        let _ = answer_to.send(answer);
+    }
+    loaded
+}
+
+/// Drops the data of targets that are gone, or that now come from elsewhere.
+fn forget_changed(context: &Context, old: &Config, new: &Config) {
+    let origins = |config: &Config| -> HashMap<Target, Origin> {
+        poll::jobs(config).iter().map(|job| (job.target().clone(), job.origin().clone())).collect()
+    };
+    let (old, new) = (origins(old), origins(new));
+    for (target, origin) in &old {
+        if new.get(target) != Some(origin) {
+            context.store.forget(target);
+            remove_served(&context.state, target);
+        }
+    }
+    context.store.retain(&new.into_keys().collect::<HashSet<_>>());
 }

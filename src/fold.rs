@@ -3,7 +3,10 @@
 //! Rows are folded while they are parsed: each field that the report declares is borrowed from the body, the
 //! labels decide the group, the values are added to it, and nothing else of a row is kept.
 
+use std::collections::HashSet;
 use std::fmt;
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::sync::Arc;
 
 use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
@@ -167,10 +170,10 @@ impl Fields {
     }
 }
 
-/// The rows of one poll, added up so far. It takes several answers, as a window may be asked in parts.
+/// The rows of one answer, added up; folds of several answers merge, as a window may be asked in parts.
 #[derive(Debug)]
-pub struct Fold<'p> {
-    plan: &'p Plan,
+pub struct Fold {
+    plan: Arc<Plan>,
     window: Window,
     rows: u64,
     nested_rows: u64,
@@ -209,20 +212,25 @@ pub struct Folded {
     pub rows: u64,
     /// Field and how many of its values could not be read.
     pub rejected: Vec<(String, u64)>,
+    /// Series and info entries over the cap.
+    pub dropped: u64,
     groups: Keys,
     order: Vec<usize>,
     families: Vec<FamilyId>,
     values: Vec<Option<f64>>,
-    infos: Vec<(FamilyId, Keys)>,
+    infos: Vec<(FamilyId, Keys, Vec<usize>)>,
 }
+
+/// Which groups were kept when a report was over its cap, so that the same ones stay from poll to poll.
+#[derive(Debug, Default)]
+pub struct Kept(HashSet<u64>);
 
 // === impl Fold ===
 
-impl<'p> Fold<'p> {
-    pub fn new(plan: &'p Plan, window: Window) -> Fold<'p> {
+impl Fold {
+    pub fn new(plan: Arc<Plan>, window: Window) -> Fold {
         let fields = plan.fields.0.len();
         Fold {
-            plan,
             window,
             rows: 0,
             nested_rows: 0,
@@ -232,35 +240,77 @@ impl<'p> Fold<'p> {
             carried: vec![false; fields],
             rejected: vec![0; fields],
             scratch: Scratch::default(),
+            plan,
         }
     }
 
     /// Adds one answer's rows. On a failure the fold is gone, and with it the rows of a broken answer.
-    pub fn add(mut self, body: &[u8]) -> Result<Fold<'p>, Failure> {
-        let fields = self.plan.fields.0.len();
-        let mut decoder = Decoder { fold: &mut self, row: vec![None; fields], nested: Vec::new() };
+    pub fn add(mut self, body: &[u8]) -> Result<Fold, Failure> {
+        let plan = Arc::clone(&self.plan);
+        let fields = plan.fields.0.len();
+        let mut decoder = Decoder { plan: &plan, fold: &mut self, row: vec![None; fields], nested: Vec::new() };
         match read(body, &mut decoder)? {
             Reading::Rows | Reading::NoRows => Ok(self),
         }
     }
 
-    /// The series of all rows added; fails where a declared field was in none of them.
-    pub fn finish(self) -> Result<Folded, Failure> {
+    /// Adds what another fold of the same plan and window has, as if its rows had come here.
+    pub fn merge(&mut self, other: Fold) {
+        let metrics = self.plan.cells.len();
+        for place in 0..other.groups.len() {
+            let group = self.groups.place(other.groups.get(place));
+            self.cells.resize(self.groups.len() * metrics, Cell::default());
+            let theirs = &other.cells[place * metrics..][..metrics];
+            for ((cell, theirs), plan) in self.cells[group * metrics..].iter_mut().zip(theirs).zip(&self.plan.cells) {
+                cell.merge(plan.combine, *theirs);
+            }
+        }
+        for (entries, theirs) in self.infos.iter_mut().zip(&other.infos) {
+            for place in 0..theirs.len() {
+                entries.place(theirs.get(place));
+            }
+        }
+        for (carried, theirs) in self.carried.iter_mut().zip(other.carried) {
+            *carried |= theirs;
+        }
+        for (rejected, theirs) in self.rejected.iter_mut().zip(other.rejected) {
+            *rejected += theirs;
+        }
+        self.rows += other.rows;
+        self.nested_rows += other.nested_rows;
+    }
+
+    /// Rows of the vendor's taken so far, nested ones not counted.
+    pub fn rows(&self) -> u64 {
+        self.rows
+    }
+
+    /// The series of all rows added, at most `cap` of them; fails where a declared field was in no row.
+    pub fn finish(self, cap: usize, kept: &mut Kept) -> Result<Folded, Failure> {
         self.check_schema()?;
+        let metrics = self.plan.cells.len();
         let value = |(cell, plan): (&Cell, &CellPlan)| cell.value(plan.combine);
-        let plans = self.plan.cells.iter().cycle();
-        let rejected = self.plan.fields.0.iter().zip(&self.rejected);
+        let values: Vec<Option<f64>> = self.cells.iter().zip(self.plan.cells.iter().cycle()).map(value).collect();
+        let all = values.iter().flatten().count();
+        let series_of = |group: usize| values[group * metrics..][..metrics].iter().flatten().count();
+        let order = kept.choose(&self.groups, all, cap, series_of);
+        let mut dropped = all - order.iter().map(|group| series_of(*group)).sum::<usize>();
+        let mut infos = Vec::new();
+        for (info, entries) in self.plan.infos.iter().zip(self.infos) {
+            let order = Kept::default().choose(&entries, entries.len(), cap, |_| 1);
+            dropped += entries.len() - order.len();
+            infos.push((info.family, entries, order));
+        }
+        let rejected = self.plan.fields.0.iter().zip(&self.rejected).filter(|(_, count)| **count > 0);
         Ok(Folded {
             rows: self.rows,
-            rejected: rejected
-                .filter(|(_, count)| **count > 0)
-                .map(|(field, count)| (field.name.clone(), *count))
-                .collect(),
-            order: self.groups.sorted(),
+            rejected: rejected.map(|(field, count)| (field.name.clone(), *count)).collect(),
+            dropped: dropped as u64,
             groups: self.groups,
+            order,
             families: self.plan.cells.iter().map(|cell| cell.family).collect(),
-            values: self.cells.iter().zip(plans).map(value).collect(),
-            infos: self.plan.infos.iter().map(|info| info.family).zip(self.infos).collect(),
+            values,
+            infos,
         })
     }
 
@@ -282,21 +332,20 @@ impl<'p> Fold<'p> {
     }
 
     /// Takes one whole row of the vendor's: the parent, and its nested rows where the report has them.
-    fn take(&mut self, parent: &[Slot<'_>], nested: &[Slot<'_>]) {
+    fn take(&mut self, plan: &Plan, parent: &[Slot<'_>], nested: &[Slot<'_>]) {
         self.rows += 1;
-        if self.plan.nested.is_none() {
-            return self.group(parent, parent);
-        }
-        for row in nested.chunks(self.plan.fields.0.len()) {
+        let Some(list) = &plan.nested else {
+            return self.group(plan, parent, parent);
+        };
+        for row in nested.chunks(plan.fields.0.len()) {
             self.nested_rows += 1;
-            if self.is_in_window(row) {
-                self.group(parent, row);
+            if self.is_in_window(list, row) {
+                self.group(plan, parent, row);
             }
         }
     }
 
-    fn is_in_window(&mut self, row: &[Slot<'_>]) -> bool {
-        let Some(nested) = &self.plan.nested else { return true };
+    fn is_in_window(&mut self, nested: &NestedPlan, row: &[Slot<'_>]) -> bool {
         let day = row[nested.day].as_ref().and_then(|day| parse_day(day.text().trim()));
         if day.is_none() {
             self.rejected[nested.day] += 1;
@@ -304,18 +353,18 @@ impl<'p> Fold<'p> {
         day.is_some_and(|day| self.window.has_day(day))
     }
 
-    fn group(&mut self, parent: &[Slot<'_>], row: &[Slot<'_>]) {
+    fn group(&mut self, plan: &Plan, parent: &[Slot<'_>], row: &[Slot<'_>]) {
         let mut key = std::mem::take(&mut self.scratch.key);
         key.clear();
-        for label in &self.plan.labels {
+        for label in &plan.labels {
             if self.read_label(label, parent) {
                 write_label(&mut key, &label.name, &self.scratch.value);
             }
         }
         let group = self.groups.place(&key);
         self.scratch.key = key;
-        self.add_values(group, row);
-        self.add_infos(parent);
+        self.add_values(plan, group, row);
+        self.add_infos(plan, parent);
     }
 
     /// Reads a label into the scratch value; false where it is to be left out.
@@ -337,8 +386,8 @@ impl<'p> Fold<'p> {
         true
     }
 
-    fn add_values(&mut self, group: usize, row: &[Slot<'_>]) {
-        let Fold { plan, cells, rejected, scratch, .. } = self;
+    fn add_values(&mut self, plan: &Plan, group: usize, row: &[Slot<'_>]) {
+        let Fold { cells, rejected, scratch, .. } = self;
         scratch.inputs.clear();
         scratch.inputs.extend(plan.inputs.iter().map(|input| read_value(input, row, rejected)));
         let first = group * plan.cells.len();
@@ -350,8 +399,7 @@ impl<'p> Fold<'p> {
         }
     }
 
-    fn add_infos(&mut self, parent: &[Slot<'_>]) {
-        let plan = self.plan;
+    fn add_infos(&mut self, plan: &Plan, parent: &[Slot<'_>]) {
         for (index, info) in plan.infos.iter().enumerate() {
             let mut entry = std::mem::take(&mut self.scratch.key);
             entry.clear();
@@ -413,6 +461,16 @@ impl Cell {
         self.seen = true;
     }
 
+    fn merge(&mut self, combine: CellCombine, other: Cell) {
+        match combine {
+            _ if !other.seen => {}
+            CellCombine::Max { .. } if self.seen => self.total = self.total.max(other.total),
+            _ => self.total += other.total,
+        }
+        self.weight += other.weight;
+        self.seen |= other.seen;
+    }
+
     fn value(&self, combine: CellCombine) -> Option<f64> {
         match combine {
             CellCombine::Mean { .. } => (self.weight > 0.0).then(|| self.total / self.weight),
@@ -426,7 +484,8 @@ impl Cell {
 impl Folded {
     /// Number of series, info entries not counted.
     pub fn series(&self) -> usize {
-        self.values.iter().flatten().count()
+        let metrics = self.families.len();
+        self.order.iter().map(|group| self.values[group * metrics..][..metrics].iter().flatten().count()).sum()
     }
 
     /// Families in the report's order, each with its series sorted: written labels and value.
@@ -443,34 +502,70 @@ impl Folded {
 
     /// Info families with their entries sorted: label values with [`INFO_SEPARATOR`] between, absent ones empty.
     pub fn infos(&self) -> impl Iterator<Item = (FamilyId, impl Iterator<Item = &str>)> {
-        self.infos
+        self.infos.iter().map(|(family, entries, order)| (*family, order.iter().map(|place| entries.get(*place))))
+    }
+}
+
+// === impl Kept ===
+
+impl Kept {
+    /// The groups to show, sorted. Over the cap, those shown before come first and others in the order of a hash
+    /// of their labels: who stays does not depend on what the vendor happens to send first.
+    fn choose(&mut self, groups: &Keys, all: usize, cap: usize, series_of: impl Fn(usize) -> usize) -> Vec<usize> {
+        let mut order = groups.sorted();
+        if all <= cap {
+            self.0.clear();
+            return order;
+        }
+        let hash = |group: usize| {
+            let mut hasher = DefaultHasher::new();
+            groups.get(group).hash(&mut hasher);
+            hasher.finish()
+        };
+        let mut ranked: Vec<(bool, u64, usize)> = order
             .iter()
-            .map(|(family, entries)| (*family, entries.sorted().into_iter().map(|place| entries.get(place))))
+            .map(|&group| {
+                let hash = hash(group);
+                (!self.0.contains(&hash), hash, group)
+            })
+            .collect();
+        ranked.sort_unstable();
+        let mut room = cap;
+        let fitting = ranked.iter().take_while(|(_, _, group)| {
+            let series = series_of(*group);
+            let fits = series <= room;
+            room = room.saturating_sub(series);
+            fits
+        });
+        self.0 = fitting.map(|(_, hash, _)| *hash).collect();
+        order.retain(|group| self.0.contains(&hash(*group)));
+        order
     }
 }
 
 // === decoding ===
 
 /// Hands each row's declared fields to the fold, borrowed from the body.
-struct Decoder<'f, 'p, 'de> {
-    fold: &'f mut Fold<'p>,
+struct Decoder<'f, 'de> {
+    plan: &'f Plan,
+    fold: &'f mut Fold,
     row: Vec<Slot<'de>>,
     /// Nested rows of the row at hand, one after the other.
     nested: Vec<Slot<'de>>,
 }
 
-impl<'de> Rows<'de> for Decoder<'_, '_, 'de> {
+impl<'de> Rows<'de> for Decoder<'_, 'de> {
     fn row<D: Deserializer<'de>>(&mut self, row: D) -> Result<(), D::Error> {
         self.row.fill(None);
         self.nested.clear();
         let visitor = RowVisitor {
-            plan: self.fold.plan,
+            plan: self.plan,
             carried: &mut self.fold.carried,
             row: &mut self.row,
             nested: Some(&mut self.nested),
         };
         row.deserialize_map(visitor)?;
-        self.fold.take(&self.row, &self.nested);
+        self.fold.take(self.plan, &self.row, &self.nested);
         Ok(())
     }
 }
@@ -608,12 +703,12 @@ mod tests {
 
     fn fold_in(report: &str, window: Window, bodies: &[&str]) -> Result<Folded, Failure> {
         let catalog = Catalog::builtin().unwrap();
-        let plan = Plan::new(catalog.report(report).unwrap(), PRIVACY);
-        let mut fold = Fold::new(&plan, window);
+        let plan = Arc::new(Plan::new(catalog.report(report).unwrap(), PRIVACY));
+        let mut fold = Fold::new(Arc::clone(&plan), window.clone());
         for body in bodies {
-            fold = fold.add(body.as_bytes())?;
+            fold.merge(Fold::new(Arc::clone(&plan), window.clone()).add(body.as_bytes())?);
         }
-        fold.finish()
+        fold.finish(usize::MAX, &mut Kept::default())
     }
 
     fn fold(report: &str, rows: &str) -> Result<Folded, Failure> {
@@ -759,7 +854,10 @@ mod tests {
     #[test]
     fn the_vendors_printed_sample_gives_the_figures_worked_out_by_hand() {
         let body = include_str!("../tests/samples/agents_kpi.json");
-        let window = window().bounded("2023-01-01T05:00:00Z".parse().unwrap(), "2023-01-31T04:59:59Z".parse().unwrap());
+        let time = |text: &str| text.parse().unwrap();
+        let (start, end) = (time("2023-01-01T05:00:00Z"), time("2023-01-31T04:59:59Z"));
+        let zone = TimeZone::get("America/Bogota").unwrap();
+        let window = Window::restored(WindowName::Yesterday, &zone, start, end, end);
         let text = lines(&fold_in("agent_kpi", window, &[body]).unwrap());
         insta::assert_snapshot!(text, @r#"
         agent_points{agent_id="12999",agent_name="Menphy Halland"} 1194
@@ -781,5 +879,26 @@ mod tests {
         let folded = folded.unwrap();
         assert_eq!((folded.rows, folded.series()), (2, 1));
         assert!(lines(&folded).contains(" 15"));
+    }
+
+    #[test]
+    fn over_the_cap_the_same_series_stay_from_poll_to_poll() {
+        let catalog = Catalog::builtin().unwrap();
+        let plan = Arc::new(Plan::new(catalog.report("agent_aux_time").unwrap(), PRIVACY));
+        let mut kept = Kept::default();
+        let mut poll = |agents: std::ops::Range<usize>| {
+            let rows: Vec<String> = agents.map(|agent| aux(&agent.to_string(), "x", "a", "00:00:01")).collect();
+            let fold = Fold::new(Arc::clone(&plan), window()).add(format!("[{}]", rows.join(",")).as_bytes()).unwrap();
+            let folded = fold.finish(10, &mut kept).unwrap();
+            let series: Vec<String> =
+                lines(&folded).lines().filter(|line| line.contains("seconds")).map(str::to_owned).collect();
+            (series, folded.dropped)
+        };
+        let (first, dropped) = poll(0..30);
+        assert_eq!((first.len(), dropped), (10, 20 + 20));
+        let (second, _) = poll(0..300);
+        assert_eq!(first, second, "newcomers displace nobody");
+        let (fewer, dropped) = poll(0..8);
+        assert_eq!((fewer.len(), dropped), (8, 0));
     }
 }

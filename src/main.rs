@@ -1,13 +1,14 @@
 //! Parses the command line and runs one command.
 
 use std::process::ExitCode;
+use std::sync::Arc;
 
 use clap::error::ErrorKind;
 use clap::{CommandFactory, Parser};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 use wolkvox_exporter::cli::{Cli, Command};
-use wolkvox_exporter::commands::{self, CommandError};
+use wolkvox_exporter::commands::{self, CommandError, Signals};
 use wolkvox_exporter::logs;
 
 #[tokio::main]
@@ -27,9 +28,9 @@ async fn run(cli: Cli) -> Result<(), CommandError> {
     let flags = &cli.flags;
     match cli.command.unwrap_or(Command::Serve) {
         Command::Reports => commands::reports(),
-        Command::Demo => commands::demo(flags, stop_signal()?).await,
-        Command::Check { probe } => commands::check(config_file(&cli), probe).await,
-        Command::Serve => commands::serve(config_file(&cli), flags, stop_signal()?).await,
+        Command::Demo => commands::demo(flags, signals()?).await,
+        Command::Check { probe } => commands::check(config_file(&cli), flags, probe).await,
+        Command::Serve => commands::serve(config_file(&cli), flags, signals()?).await,
     }
 }
 
@@ -41,18 +42,23 @@ fn config_file(cli: &Cli) -> &std::path::Path {
     })
 }
 
-/// Cancelled by SIGTERM and Ctrl-C.
-fn stop_signal() -> Result<CancellationToken, CommandError> {
-    let mut terminate = signal(SignalKind::terminate()).map_err(CommandError::Signal)?;
-    let mut interrupt = signal(SignalKind::interrupt()).map_err(CommandError::Signal)?;
-    let stop = CancellationToken::new();
-    let stopped = stop.clone();
+/// SIGTERM and Ctrl-C stop, SIGHUP reloads.
+fn signals() -> Result<Signals, CommandError> {
+    let receive = |kind| signal(kind).map_err(CommandError::Signal);
+    let mut terminate = receive(SignalKind::terminate())?;
+    let mut interrupt = receive(SignalKind::interrupt())?;
+    let mut hangup = receive(SignalKind::hangup())?;
+    let signals = Signals { stop: CancellationToken::new(), hangup: Arc::default() };
+    let (stop, reload) = (signals.stop.clone(), Arc::clone(&signals.hangup));
     tokio::spawn(async move {
-        tokio::select! {
-            _ = terminate.recv() => {}
-            _ = interrupt.recv() => {}
+        loop {
+            tokio::select! {
+                _ = terminate.recv() => break,
+                _ = interrupt.recv() => break,
+                _ = hangup.recv() => reload.notify_one(),
+            }
         }
-        stopped.cancel();
+        stop.cancel();
     });
-    Ok(stop)
+    Ok(signals)
 }

@@ -5,7 +5,7 @@
 
 use bytes::Bytes;
 use crc32fast::Hasher;
-use flate2::{Compress, Compression, Decompress, FlushCompress, FlushDecompress, Status};
+use flate2::{Compress, Compression, Decompress, DecompressError, FlushCompress, FlushDecompress, Status};
 
 use crate::catalog::{Catalog, FamilyId};
 use crate::fold::Folded;
@@ -165,16 +165,38 @@ impl Default for Inflater {
 impl Inflater {
     /// Appends up to the free room of `out`, and drops from `deflated` what was read.
     pub fn inflate(&mut self, deflated: &mut Bytes, out: &mut Vec<u8>) {
+        self.try_inflate(deflated, out).expect("a segment is made by a renderer, or checked when it is restored");
+    }
+
+    fn try_inflate(&mut self, deflated: &mut Bytes, out: &mut Vec<u8>) -> Result<(), DecompressError> {
         let before = self.decompress.total_in();
-        self.decompress
-            .decompress_vec(deflated, out, FlushDecompress::None)
-            .expect("a segment is only made by a renderer or checked when it is restored");
+        self.decompress.decompress_vec(deflated, out, FlushDecompress::None)?;
         let read = usize::try_from(self.decompress.total_in() - before).expect("no more than the segment was read");
         *deflated = deflated.split_off(read);
+        Ok(())
     }
 }
 
 impl Segment {
+    /// Whether it inflates to the text that its length and checksum tell of: for bytes that come from a disk.
+    pub fn is_sound(&self) -> bool {
+        let (mut inflater, mut rest) = (Inflater::default(), self.deflated.clone());
+        let mut crc = Hasher::new();
+        let mut text = Vec::with_capacity(PIECE);
+        loop {
+            text.clear();
+            let before = rest.len();
+            if inflater.try_inflate(&mut rest, &mut text).is_err() || crc.total_len() > self.length {
+                return false;
+            }
+            crc.update(&text);
+            if text.is_empty() && rest.len() == before {
+                break;
+            }
+        }
+        rest.is_empty() && crc.total_len() == self.length && crc.finalize() == self.crc
+    }
+
     /// The whole text, for those that need it once more.
     pub fn text(&self) -> Vec<u8> {
         let length = usize::try_from(self.length).expect("a segment's text was in this machine's memory before");
@@ -217,6 +239,22 @@ mod tests {
     #[test]
     fn an_empty_segment_is_valid() {
         assert_eq!(segment(b"").text(), b"");
+    }
+
+    #[test]
+    fn a_damaged_segment_is_not_sound() {
+        let whole = segment(b"wolkvox_agent_calls{operation=\"acme\"} 1\n");
+        assert!(whole.is_sound());
+        for at in 0..whole.deflated.len() {
+            let mut bytes = whole.deflated.to_vec();
+            bytes[at] ^= 0x40;
+            let damaged = Segment { deflated: bytes.into(), ..whole.clone() };
+            assert!(!damaged.is_sound() || damaged.text() == whole.text(), "byte {at}");
+        }
+        let cut = Segment { deflated: whole.deflated.slice(..whole.deflated.len() / 2), ..whole.clone() };
+        assert!(!cut.is_sound());
+        assert!(!Segment { crc: 1, ..whole.clone() }.is_sound());
+        assert!(!Segment { length: 1, ..whole }.is_sound());
     }
 
     proptest! {

@@ -4,13 +4,14 @@
 //! decided by the clock at the moment of asking, never by a timer that could be late: a machine that slept
 //! over midnight serves nothing of the old day when it wakes.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 
 use crate::catalog::{Catalog, FamilyId, Kind};
+use crate::clock::Moment;
 use crate::roster;
 use crate::segment::{FamilySegment, Segment};
 use crate::target::Target;
@@ -21,35 +22,27 @@ use crate::wolkvox::{Failure, Reason};
 #[derive(Clone, Debug)]
 pub struct Served {
     pub window: Window,
-    pub polled_at: Timestamp,
+    pub polled_at: Moment,
     /// Age at which it is dropped; `None` where only the window's own end counts (`yesterday` cannot age).
     pub stale_after: Option<Duration>,
     pub rows: u64,
     pub series: u64,
+    /// Series over the cap, which are not among the served ones.
+    pub dropped: u64,
     pub families: Vec<FamilySegment>,
     /// Info entries, joined with the operation's other reports when they are served.
     pub entries: Vec<FamilySegment>,
 }
 
 impl Served {
-    fn is_stale(&self, now: Timestamp) -> bool {
-        // A clock set back makes data look younger than they are: their age counts in both directions.
-        self.stale_after.is_some_and(|limit| age(now, self.polled_at).unsigned_abs() >= limit)
+    /// Age is real time that passed: setting a clock makes nothing younger or older.
+    fn is_stale(&self, now: Moment) -> bool {
+        self.stale_after.is_some_and(|limit| now.since(self.polled_at) >= limit)
     }
 
-    fn is_true(&self, now: Timestamp) -> bool {
-        !self.is_stale(now) && self.window.start() <= now && now < self.window.expires()
+    fn is_true(&self, now: Moment) -> bool {
+        !self.is_stale(now) && self.window.start() <= now.wall && now.wall < self.window.expires()
     }
-
-    /// The next moment at which the answer of `is_true` changes, if it is yes now.
-    fn true_until(&self) -> Timestamp {
-        let stale_at = self.stale_after.map(|limit| self.polled_at.saturating_add(limit).unwrap_or(Timestamp::MAX));
-        stale_at.map_or(self.window.expires(), |stale_at| stale_at.min(self.window.expires()))
-    }
-}
-
-fn age(now: Timestamp, then: Timestamp) -> SignedDuration {
-    now.duration_since(then)
 }
 
 /// How a target's polls go. What `wolkvox_report_*` and the status page say.
@@ -65,13 +58,23 @@ pub struct Health {
     /// Rows and series of the last good poll.
     pub rows: u64,
     pub series: u64,
+    pub dropped: u64,
     pub next_poll: Option<Timestamp>,
+}
+
+/// Calls of an operation's current day.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Budget {
+    pub limit: u64,
+    pub used: u64,
+    /// When the count starts again.
+    pub resets_at: Timestamp,
 }
 
 impl Health {
     /// Whether the last poll worked.
     pub fn is_up(&self) -> bool {
-        self.last_success.is_some() && self.failure.is_none()
+        self.last_success.is_some() && self.consecutive_failures == 0
     }
 
     /// Whether the vendor's record limit was hit and nothing could be done about it.
@@ -95,10 +98,8 @@ pub struct Status {
 #[derive(Debug)]
 pub struct Snapshot {
     pub families: Vec<(FamilyId, Vec<Segment>)>,
-    /// True from here on, …
-    since: Timestamp,
-    /// … and up to here, if nothing is stored meanwhile.
-    until: Timestamp,
+    /// The polls whose data these are: the same ones mean the same snapshot.
+    polls: Vec<u64>,
 }
 
 /// The latest of every target.
@@ -114,6 +115,8 @@ struct State {
     /// Joined info families and the polls they were joined from.
     rosters: HashMap<(FamilyId, Arc<str>), (Vec<u64>, Option<Segment>)>,
     polls: u64,
+    budgets: BTreeMap<Arc<str>, Budget>,
+    plans: BTreeMap<Arc<str>, String>,
     snapshot: Option<Arc<Snapshot>>,
 }
 
@@ -136,34 +139,86 @@ impl Store {
         self.state().entries.entry(target.clone()).or_default().health.interval = interval;
     }
 
-    /// Notes when a target is polled next.
-    pub fn plan(&self, target: &Target, next_poll: Timestamp) {
-        self.health_mut(target, |health| health.next_poll = Some(next_poll));
+    /// Notes when a target is polled next, and the pace in force.
+    pub fn plan(&self, target: &Target, next_poll: Timestamp, interval: Duration) {
+        self.health_mut(target, |health| {
+            health.next_poll = Some(next_poll);
+            health.interval = interval;
+        });
+    }
+
+    /// Whether a target ever had data here.
+    pub fn has_data(&self, target: &Target) -> bool {
+        self.state().entries.get(target).is_some_and(|entry| entry.served.is_some())
+    }
+
+    /// Takes data from before a restart, with the failures that came after them.
+    pub fn restore(&self, target: &Target, served: Served, failures: u64) {
+        self.succeed(target, served);
+        self.health_mut(target, |health| health.consecutive_failures = failures);
     }
 
     /// Replaces a target's data with those of a good poll.
-    pub fn succeed(&self, target: &Target, at: Timestamp, served: Served) {
+    pub fn succeed(&self, target: &Target, served: Served) {
         let mut state = self.state();
         state.polls += 1;
         let poll = state.polls;
         let entry = state.entries.entry(target.clone()).or_default();
         entry.health = Health {
-            last_attempt: Some(at),
-            last_success: Some(served.polled_at),
+            last_attempt: Some(served.polled_at.wall),
+            last_success: Some(served.polled_at.wall),
             consecutive_failures: 0,
             failure: None,
             rows: served.rows,
             series: served.series,
+            dropped: served.dropped,
             ..entry.health
         };
         entry.served = Some((poll, served));
-        state.snapshot = None;
+    }
+
+    /// Forgets every target that is not among these.
+    pub fn retain(&self, targets: &HashSet<Target>) {
+        let mut state = self.state();
+        state.entries.retain(|target, _| targets.contains(target));
+        let operations: HashSet<&Arc<str>> = targets.iter().map(|target| &target.operation).collect();
+        state.budgets.retain(|operation, _| operations.contains(operation));
+        state.plans.retain(|operation, _| operations.contains(operation));
+    }
+
+    /// Forgets a target's data: they were bound to what is no longer so.
+    pub fn forget(&self, target: &Target) {
+        if let Some(entry) = self.state().entries.get_mut(target) {
+            *entry = Entry::default();
+        }
+    }
+
+    /// Notes what an operation's polls would cost, compared with what there is.
+    pub fn set_plan(&self, operation: &Arc<str>, plan: String) {
+        self.state().plans.insert(Arc::clone(operation), plan);
+    }
+
+    /// Every operation's plan.
+    pub fn plans(&self) -> BTreeMap<Arc<str>, String> {
+        self.state().plans.clone()
+    }
+
+    /// Notes what an operation may still spend.
+    pub fn set_budget(&self, operation: &Arc<str>, budget: Budget) {
+        self.state().budgets.insert(Arc::clone(operation), budget);
+    }
+
+    /// Every operation's budget; after a reset that no poll noticed yet, nothing is used.
+    pub fn budgets(&self, now: Moment) -> Vec<(Arc<str>, Budget)> {
+        let fresh =
+            |budget: &Budget| Budget { used: if now.wall < budget.resets_at { budget.used } else { 0 }, ..*budget };
+        self.state().budgets.iter().map(|(operation, budget)| (Arc::clone(operation), fresh(budget))).collect()
     }
 
     /// Notes a failed poll; the last good data stay until they are stale.
-    pub fn fail(&self, target: &Target, at: Timestamp, failure: Failure) {
+    pub fn fail(&self, target: &Target, at: Moment, failure: Failure) {
         self.health_mut(target, |health| {
-            health.last_attempt = Some(at);
+            health.last_attempt = Some(at.wall);
             health.consecutive_failures += 1;
             health.failure = Some(failure);
         });
@@ -175,7 +230,7 @@ impl Store {
     }
 
     /// Every target's health.
-    pub fn statuses(&self, now: Timestamp) -> Vec<Status> {
+    pub fn statuses(&self, now: Moment) -> Vec<Status> {
         let state = self.state();
         let status = |(target, entry): (&Target, &Entry)| {
             let served = entry.served.as_ref().map(|(_, served)| served);
@@ -192,13 +247,13 @@ impl Store {
     }
 
     /// What a scrape at `now` may show.
-    pub fn snapshot(&self, now: Timestamp) -> Arc<Snapshot> {
+    pub fn snapshot(&self, now: Moment) -> Arc<Snapshot> {
         let mut state = self.state();
-        if let Some(snapshot) = state.snapshot.as_ref().filter(|snapshot| snapshot.since <= now && now < snapshot.until)
-        {
+        let polls: Vec<u64> = state.served(now).map(|(_, poll, _)| poll).collect();
+        if let Some(snapshot) = state.snapshot.as_ref().filter(|snapshot| snapshot.polls == polls) {
             return Arc::clone(snapshot);
         }
-        let snapshot = Arc::new(state.assemble(&self.catalog, now));
+        let snapshot = Arc::new(state.assemble(&self.catalog, now, polls));
         state.snapshot = Some(Arc::clone(&snapshot));
         snapshot
     }
@@ -216,11 +271,9 @@ impl Store {
 // === impl State ===
 
 impl State {
-    fn assemble(&mut self, catalog: &Catalog, now: Timestamp) -> Snapshot {
+    fn assemble(&mut self, catalog: &Catalog, now: Moment, polls: Vec<u64>) -> Snapshot {
         let mut families: BTreeMap<FamilyId, Vec<Segment>> = BTreeMap::new();
-        let mut until = Timestamp::MAX;
-        for (_, served) in self.served(now) {
-            until = until.min(served.true_until());
+        for (_, _, served) in self.served(now) {
             for part in &served.families {
                 families.entry(part.family).or_default().push(part.segment.clone());
             }
@@ -228,25 +281,22 @@ impl State {
         for (family, segments) in self.join_rosters(catalog, now) {
             families.insert(family, segments);
         }
-        Snapshot { families: families.into_iter().collect(), since: now, until }
+        Snapshot { families: families.into_iter().collect(), polls }
     }
 
-    fn served(&self, now: Timestamp) -> impl Iterator<Item = (&Target, &Served)> {
+    fn served(&self, now: Moment) -> impl Iterator<Item = (&Target, u64, &Served)> {
         self.entries
             .iter()
-            .filter_map(|(target, entry)| Some((target, &entry.served.as_ref()?.1)))
-            .filter(move |(_, served)| served.is_true(now))
+            .filter_map(|(target, entry)| entry.served.as_ref().map(|(poll, served)| (target, *poll, served)))
+            .filter(move |(_, _, served)| served.is_true(now))
     }
 
-    fn join_rosters(&mut self, catalog: &Catalog, now: Timestamp) -> Vec<(FamilyId, Vec<Segment>)> {
+    fn join_rosters(&mut self, catalog: &Catalog, now: Moment) -> Vec<(FamilyId, Vec<Segment>)> {
         let mut parts: BTreeMap<(FamilyId, Arc<str>), (Vec<u64>, Vec<Segment>)> = BTreeMap::new();
-        for (target, entry) in &self.entries {
-            let Some((poll, served)) = entry.served.as_ref().filter(|(_, served)| served.is_true(now)) else {
-                continue;
-            };
+        for (target, poll, served) in self.served(now) {
             for part in &served.entries {
                 let (polls, segments) = parts.entry((part.family, Arc::clone(&target.operation))).or_default();
-                polls.push(*poll);
+                polls.push(poll);
                 segments.push(part.segment.clone());
             }
         }
@@ -276,26 +326,29 @@ mod tests {
 
     const LIMIT: Duration = Duration::from_secs(900);
 
-    fn time(text: &str) -> Timestamp {
-        format!("2026-03-02T{text}Z").parse().unwrap()
+    /// A moment of the day on a clock that nobody set.
+    fn time(text: &str) -> Moment {
+        let wall: Timestamp = format!("2026-03-02T{text}Z").parse().unwrap();
+        Moment { wall, steady: Duration::from_secs(u64::try_from(wall.as_second()).unwrap()) }
     }
 
     fn target(report: &str) -> Target {
         Target { operation: "acme".into(), report: report.into(), window: WindowName::Today }
     }
 
-    fn served(at: Timestamp, text: &str) -> Served {
+    fn served(at: Moment, text: &str) -> Served {
         let segment = |text: &str| {
             let mut renderer = Renderer::default();
             renderer.push(|out| out.extend_from_slice(text.as_bytes()));
             renderer.finish()
         };
         Served {
-            window: Window::at(WindowName::Today, at, &TimeZone::get("America/Bogota").unwrap()),
+            window: Window::at(WindowName::Today, at.wall, &TimeZone::get("America/Bogota").unwrap()),
             polled_at: at,
             stale_after: Some(LIMIT),
             rows: 1,
             series: 1,
+            dropped: 0,
             families: vec![FamilySegment { family: FamilyId(0), segment: segment(text) }],
             entries: vec![FamilySegment { family: FamilyId(20), segment: segment("\t7\tAna\n") }],
         }
@@ -305,7 +358,7 @@ mod tests {
         Store::new(Arc::new(Catalog::builtin().unwrap()))
     }
 
-    fn texts(store: &Store, now: Timestamp) -> Vec<String> {
+    fn texts(store: &Store, now: Moment) -> Vec<String> {
         let snapshot = store.snapshot(now);
         let segments = snapshot.families.iter().flat_map(|(_, segments)| segments);
         segments.map(|segment| String::from_utf8(segment.text()).unwrap()).collect()
@@ -314,7 +367,7 @@ mod tests {
     #[test]
     fn never_lie_series_are_dropped_at_their_age_limit_without_any_event() {
         let store = store();
-        store.succeed(&target("a"), time("12:00:00"), served(time("12:00:00"), "a 1\n"));
+        store.succeed(&target("a"), served(time("12:00:00"), "a 1\n"));
         assert_eq!(texts(&store, time("12:14:59")).len(), 2);
         assert_eq!(texts(&store, time("12:15:00")), Vec::<String>::new());
         assert!(store.statuses(time("12:15:00"))[0].stale);
@@ -325,7 +378,7 @@ mod tests {
     #[test]
     fn never_lie_today_goes_at_the_operations_midnight_even_if_polled_a_second_before() {
         let store = store();
-        store.succeed(&target("a"), time("04:59:59"), served(time("04:59:59"), "a 1\n"));
+        store.succeed(&target("a"), served(time("04:59:59"), "a 1\n"));
         assert_eq!(texts(&store, time("04:59:59")).len(), 2);
         assert_eq!(texts(&store, time("05:00:00")), Vec::<String>::new());
         assert!(!store.statuses(time("05:00:00"))[0].stale, "dropped for its day, not for its age");
@@ -334,40 +387,42 @@ mod tests {
     #[test]
     fn never_lie_an_answer_of_the_old_day_that_arrives_after_midnight_is_not_served() {
         let store = store();
-        store.succeed(&target("a"), time("05:00:30"), served(time("04:59:50"), "a 1\n"));
+        store.succeed(&target("a"), served(time("04:59:50"), "a 1\n"));
         assert_eq!(texts(&store, time("05:00:30")), Vec::<String>::new());
     }
 
     #[test]
-    fn never_lie_a_clock_set_back_does_not_keep_old_data() {
+    fn never_lie_setting_a_clock_makes_data_neither_younger_nor_older() {
         let store = store();
-        store.succeed(&target("a"), time("12:00:00"), served(time("12:00:00"), "a 1\n"));
-        assert_eq!(texts(&store, time("11:59:00")).len(), 2);
-        assert_eq!(texts(&store, time("11:45:00")), Vec::<String>::new());
-        assert_eq!(texts(&store, time("04:00:00")), Vec::<String>::new());
+        store.succeed(&target("a"), served(time("12:00:00"), "a 1\n"));
+        let set = |wall: &str, steady: &str| Moment { wall: time(wall).wall, steady: time(steady).steady };
+        assert_eq!(texts(&store, set("11:00:00", "12:14:59")).len(), 2);
+        assert_eq!(texts(&store, set("11:00:00", "12:15:00")), Vec::<String>::new());
+        assert_eq!(texts(&store, set("14:00:00", "12:14:59")).len(), 2);
+        assert_eq!(texts(&store, set("04:00:00", "12:01:00")), Vec::<String>::new(), "another day");
     }
 
     #[test]
     fn a_failure_keeps_the_last_good_data_and_one_report_never_touches_another() {
         let store = store();
         for report in ["a", "b"] {
-            store.succeed(&target(report), time("12:00:00"), served(time("12:00:00"), &format!("{report} 1\n")));
+            store.succeed(&target(report), served(time("12:00:00"), &format!("{report} 1\n")));
         }
         store.fail(&target("b"), time("12:05:00"), Failure::new(Reason::Timeout, "slow"));
         assert_eq!(texts(&store, time("12:06:00"))[..2], ["a 1\n", "b 1\n"]);
         let statuses = store.statuses(time("12:06:00"));
         assert!(statuses[0].health.is_up() && !statuses[1].health.is_up());
         assert_eq!(statuses[1].health.consecutive_failures, 1);
-        assert_eq!(statuses[1].health.last_success, Some(time("12:00:00")));
+        assert_eq!(statuses[1].health.last_success, Some(time("12:00:00").wall));
     }
 
     #[test]
     fn an_unchanged_store_serves_the_same_snapshot_again() {
         let store = store();
-        store.succeed(&target("a"), time("12:00:00"), served(time("12:00:00"), "a 1\n"));
+        store.succeed(&target("a"), served(time("12:00:00"), "a 1\n"));
         let first = store.snapshot(time("12:01:00"));
         assert!(Arc::ptr_eq(&first, &store.snapshot(time("12:02:00"))));
-        store.succeed(&target("a"), time("12:03:00"), served(time("12:03:00"), "a 2\n"));
+        store.succeed(&target("a"), served(time("12:03:00"), "a 2\n"));
         assert_eq!(texts(&store, time("12:03:00"))[0], "a 2\n");
     }
 

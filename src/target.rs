@@ -13,6 +13,13 @@ pub struct Target {
     pub window: WindowName,
 }
 
+impl Target {
+    /// Report and window, for records of the operation: `agent_kpi.today`.
+    pub fn key(&self) -> String {
+        format!("{}.{}", self.report, self.window)
+    }
+}
+
 impl fmt::Display for Target {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} {} {}", self.operation, self.report, self.window)

@@ -5,7 +5,7 @@
 
 use std::fmt;
 
-use jiff::civil::Date;
+use jiff::civil::{Date, DateTime};
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
@@ -42,9 +42,9 @@ pub struct Window {
 impl Window {
     /// The window of this name as seen at `now`.
     pub fn at(name: WindowName, now: Timestamp, zone: &TimeZone) -> Window {
-        let today = zone.to_datetime(now).date();
+        let today = day_of(now, zone);
         let midnight = start_of(today, zone);
-        let expires = start_of(today.saturating_add(jiff::Span::new().days(1)), zone);
+        let expires = next_midnight(now, zone);
         let (start, end) = match name {
             WindowName::Today => (midnight, whole_seconds(now)),
             WindowName::Yesterday => (
@@ -55,9 +55,14 @@ impl Window {
         Window { name, zone: zone.clone(), start, end, expires }
     }
 
-    /// The same window with other bounds: a part of it, for an answer that would not fit whole.
-    pub fn bounded(&self, start: Timestamp, end: Timestamp) -> Window {
-        Window { start, end, ..self.clone() }
+    /// A window that was known before a restart.
+    pub fn restored(name: WindowName, zone: &TimeZone, start: Timestamp, end: Timestamp, expires: Timestamp) -> Window {
+        Window { name, zone: zone.clone(), start, end, expires }
+    }
+
+    /// The whole window as it is asked of the vendor.
+    pub fn whole(&self) -> Stretch {
+        Stretch { from: self.zone.to_datetime(self.start), to: self.zone.to_datetime(self.end) }
     }
 
     pub fn name(&self) -> WindowName {
@@ -79,15 +84,6 @@ impl Window {
         self.expires
     }
 
-    /// `date_ini` and `date_end`, local time as `YYYYmmddHHiiss`.
-    pub fn vendor_dates(&self) -> (String, String) {
-        (self.vendor_date(self.start), self.vendor_date(self.end))
-    }
-
-    fn vendor_date(&self, at: Timestamp) -> String {
-        self.zone.to_datetime(at).strftime("%Y%m%d%H%M%S").to_string()
-    }
-
     /// Whether a local day lies in this window.
     pub fn has_day(&self, day: Date) -> bool {
         let local = |at| self.zone.to_datetime(at).date();
@@ -97,14 +93,56 @@ impl Window {
 
 impl fmt::Display for Window {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (ini, end) = self.vendor_dates();
+        let (ini, end) = self.whole().vendor_dates();
         write!(f, "{ini}..{end}")
     }
 }
 
+/// A stretch of local time that one call asks for, whole seconds, both ends included.
+///
+/// Local times, not instants: whichever of two equal local hours the vendor takes, stretches that meet on its
+/// clock face neither overlap nor leave a gap.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Stretch {
+    from: DateTime,
+    to: DateTime,
+}
+
+/// Shorter than this no stretch is cut: what does not fit into a minute cannot be had.
+const SHORTEST_HALF: i64 = 60;
+
+impl Stretch {
+    /// `date_ini` and `date_end`, local time as `YYYYmmddHHiiss`.
+    pub fn vendor_dates(&self) -> (String, String) {
+        let date = |at: DateTime| at.strftime("%Y%m%d%H%M%S").to_string();
+        (date(self.from), date(self.to))
+    }
+
+    /// Two halves that meet without overlap; `None` below two minutes.
+    pub fn halves(&self) -> Option<(Stretch, Stretch)> {
+        let seconds = self.to.duration_since(self.from).as_secs() + 1;
+        if seconds < 2 * SHORTEST_HALF {
+            return None;
+        }
+        let middle = self.from.saturating_add(SignedDuration::from_secs(seconds / 2));
+        let before = middle.saturating_sub(SignedDuration::from_secs(1));
+        Some((Stretch { to: before, ..*self }, Stretch { from: middle, ..*self }))
+    }
+}
+
+/// The operation's local day at `now`.
+pub fn day_of(now: Timestamp, zone: &TimeZone) -> Date {
+    zone.to_datetime(now).date()
+}
+
+/// The operation's next midnight.
+pub fn next_midnight(now: Timestamp, zone: &TimeZone) -> Timestamp {
+    start_of(day_of(now, zone).saturating_add(jiff::Span::new().days(1)), zone)
+}
+
 /// The operation's midnight before `now`.
 pub fn midnight_before(now: Timestamp, zone: &TimeZone) -> Timestamp {
-    start_of(zone.to_datetime(now).date(), zone)
+    start_of(day_of(now, zone), zone)
 }
 
 fn start_of(day: Date, zone: &TimeZone) -> Timestamp {
@@ -134,14 +172,14 @@ mod tests {
     #[test]
     fn today_runs_from_local_midnight_to_now() {
         let window = at(WindowName::Today, "2026-03-02T03:30:15.9Z", "America/Bogota");
-        assert_eq!(window.vendor_dates(), ("20260301000000".into(), "20260301223015".into()));
+        assert_eq!(window.whole().vendor_dates(), ("20260301000000".into(), "20260301223015".into()));
         assert_eq!(window.expires(), "2026-03-02T05:00:00Z".parse().unwrap());
     }
 
     #[test]
     fn yesterday_is_the_whole_previous_local_day() {
         let window = at(WindowName::Yesterday, "2026-03-02T12:00:00Z", "America/Bogota");
-        assert_eq!(window.vendor_dates(), ("20260301000000".into(), "20260301235959".into()));
+        assert_eq!(window.whole().vendor_dates(), ("20260301000000".into(), "20260301235959".into()));
         assert_eq!(window.expires(), "2026-03-03T05:00:00Z".parse().unwrap());
     }
 
@@ -158,7 +196,7 @@ mod tests {
     fn a_midnight_that_does_not_exist_starts_at_the_first_moment_that_does() {
         // Santiago's clocks jump from 24:00 to 01:00 on 2026-09-06.
         let window = at(WindowName::Today, "2026-09-06T12:00:00Z", "America/Santiago");
-        assert_eq!(window.vendor_dates().0, "20260906010000");
+        assert_eq!(window.whole().vendor_dates().0, "20260906010000");
         assert_eq!(at(WindowName::Today, "2026-09-05T12:00:00Z", "America/Santiago").expires(), window.start());
     }
 
@@ -168,6 +206,23 @@ mod tests {
         assert!(window.has_day(jiff::civil::date(2026, 3, 1)));
         assert!(!window.has_day(jiff::civil::date(2026, 3, 2)));
         assert!(!window.has_day(jiff::civil::date(2026, 2, 28)));
+    }
+
+    #[test]
+    fn halves_meet_without_gap_or_overlap_down_to_a_minute() {
+        let whole = at(WindowName::Yesterday, "2026-03-02T12:00:00Z", "America/Bogota").whole();
+        let (first, second) = whole.halves().unwrap();
+        assert_eq!(first.vendor_dates(), ("20260301000000".into(), "20260301115959".into()));
+        assert_eq!(second.vendor_dates(), ("20260301120000".into(), "20260301235959".into()));
+        let mut part = whole;
+        let mut cuts = 0;
+        while let Some((first, second)) = part.halves() {
+            assert_eq!(first.to.saturating_add(SignedDuration::from_secs(1)), second.from);
+            part = if cuts % 2 == 0 { second } else { first };
+            cuts += 1;
+        }
+        assert_eq!(cuts, 10);
+        assert!(part.to.duration_since(part.from).as_secs() + 1 >= SHORTEST_HALF);
     }
 
     proptest! {

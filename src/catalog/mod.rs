@@ -11,7 +11,7 @@ use std::sync::Arc;
 
 use serde::Deserialize;
 
-pub use format::{Format, parse_day};
+pub use format::{Format, Kind as FormatKind, parse_day};
 
 /// Every report and every metric family that the exporter knows.
 #[derive(Debug)]
@@ -55,6 +55,8 @@ pub struct Report {
     pub api: String,
     /// Whether the request carries `date_ini` and `date_end`.
     pub dated: bool,
+    /// Whether a window can be asked in parts that add up: not known of a report whose rows are per day.
+    pub splits: bool,
     pub meaning: String,
     pub nested: Option<Nested>,
     pub labels: Vec<Label>,
@@ -300,6 +302,7 @@ impl ReportDeclaration {
             endpoint: self.endpoint,
             api: self.api,
             dated: self.dated,
+            splits: self.dated && self.nested.is_none(),
             meaning: self.meaning,
             nested: self.nested,
             labels,

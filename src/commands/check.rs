@@ -3,33 +3,37 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use super::{CommandError, table};
+use super::{CommandError, open_state, table};
 use crate::catalog::Catalog;
+use crate::cli::Flags;
+use crate::clock::Clock;
 use crate::config::Config;
-use crate::poll::{self, Context, Job};
+use crate::poll::{self, Context, Job, Polled};
 use crate::store::Store;
+use crate::target::Target;
 
 /// Checks a config; with `probe`, makes one call per operation and report and prints what came back.
-pub async fn check(config_file: &Path, probe: bool) -> Result<(), CommandError> {
+///
+/// Probing spends the same budget as polling, so it is counted in the same state folder, and refused while an
+/// exporter runs on that.
+pub async fn check(config_file: &Path, flags: &Flags, probe: bool) -> Result<(), CommandError> {
     let catalog = Arc::new(Catalog::builtin()?);
     let config = Config::load(config_file, &catalog)?;
     let jobs = poll::jobs(&config);
-    println!(
-        "{}: fine, {} operation(s), {} windows of reports",
-        config_file.display(),
-        config.operations.len(),
-        jobs.len()
-    );
+    let (file, operations) = (config_file.display(), config.operations.len());
+    println!("{file}: fine, {operations} operation(s), {} windows of reports", jobs.len());
     if !probe {
         return Ok(());
     }
     let context = Context {
-        client: poll::client(&config).map_err(CommandError::Client)?,
+        vendor: Arc::new(poll::client(&config).map_err(CommandError::Client)?),
         store: Arc::new(Store::new(Arc::clone(&catalog))),
         telemetry: Arc::default(),
+        state: Arc::new(open_state(flags.state_dir.as_deref())?),
+        clock: Clock::system(),
         catalog,
     };
-    probe_each(one_window_each(jobs), &context).await
+    print_probe(&poll::probe(&config, &context, one_window_each(jobs)).await)
 }
 
 /// The first window of each report: one call tells whether it can be had.
@@ -41,16 +45,17 @@ fn one_window_each(mut jobs: Vec<Job>) -> Vec<Job> {
     jobs
 }
 
-async fn probe_each(jobs: Vec<Job>, context: &Context) -> Result<(), CommandError> {
-    let all = jobs.len();
+fn print_probe(probed: &[(Target, Polled)]) -> Result<(), CommandError> {
     let mut failures = Vec::new();
     let mut rows = vec![["OPERATION", "REPORT", "STATUS", "ROWS", "SERIES", "BYTES", "MS"].map(str::to_owned).to_vec()];
-    for job in jobs {
-        let polled = job.ask(context).await;
-        let target = job.target();
+    for (target, polled) in probed {
         let (status, counts) = match &polled.outcome {
             Ok(good) => ("ok", [good.served.rows, good.served.series].map(|count| count.to_string())),
-            Err(failure) => (failure.reason.as_str(), ["-", "-"].map(str::to_owned)),
+            Err(missed) => {
+                let failure = missed.failure();
+                failures.push(format!("{target}: {failure}\nhint: {}", failure.reason.hint()));
+                (failure.reason.as_str(), ["-", "-"].map(str::to_owned))
+            }
         };
         let [rows_read, series] = counts;
         rows.push(vec![
@@ -62,13 +67,10 @@ async fn probe_each(jobs: Vec<Job>, context: &Context) -> Result<(), CommandErro
             polled.bytes.to_string(),
             polled.elapsed.as_millis().to_string(),
         ]);
-        if let Err(failure) = polled.outcome {
-            failures.push(format!("{target}: {failure}\nhint: {}", failure.reason.hint()));
-        }
     }
     print!("{}", table(&rows));
     if failures.is_empty() {
         return Ok(());
     }
-    Err(CommandError::Probe { failed: failures.len(), all, failures: failures.join("\n") })
+    Err(CommandError::Probe { failed: failures.len(), all: probed.len(), failures: failures.join("\n") })
 }

@@ -4,14 +4,15 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::tz::TimeZone;
-use tokio_util::sync::CancellationToken;
+use url::Url;
 
-use super::{CommandError, bind_all, run};
+use super::{CommandError, Signals, bind_all, run};
 use crate::catalog::Catalog;
 use crate::cli::Flags;
 use crate::config::{Config, Limits, Operation, Privacy, ReportPlan};
 use crate::exporter::Setup;
 use crate::simulator::{self, Simulator};
+use crate::state::State;
 use crate::window::WindowName;
 use crate::wolkvox::Token;
 
@@ -20,13 +21,13 @@ const OPERATIONS: [(&str, &str); 2] = [("bogota", "America/Bogota"), ("madrid", 
 /// Fast enough to see numbers move while one looks.
 const INTERVAL: Duration = Duration::from_secs(5);
 /// The demo's pace would be over the budget of any real operation of this size.
-const CALLS_PER_DAY: u64 = 1_000_000;
+const LICENSES: u32 = 1_000;
 
 /// Runs a simulated wolkvox and an exporter of it: no token, no file, no network.
-pub async fn demo(flags: &Flags, stop: CancellationToken) -> Result<(), CommandError> {
+pub async fn demo(flags: &Flags, signals: Signals) -> Result<(), CommandError> {
     let simulator = Simulator::start(settings()).await.map_err(CommandError::Simulator)?;
     let catalog = Arc::new(Catalog::builtin()?);
-    let config = config(&simulator, &catalog);
+    let base_url: Url = simulator.base_url().parse().expect("a loopback address is a URL");
     let listeners = bind_all(&flags.listen_addresses).await?;
     if let Some(address) = listeners.first().and_then(|listener| listener.local_addr().ok()) {
         println!("Two simulated operations are being watched. Nothing here comes from a real contact centre.");
@@ -34,20 +35,28 @@ pub async fn demo(flags: &Flags, stop: CancellationToken) -> Result<(), CommandE
         println!("  try    curl -s http://{address}{} | grep wolkvox_agent_aux", flags.telemetry_path);
         println!("  stop   Ctrl-C");
     }
-    run(Setup { catalog, config, listeners, telemetry_path: flags.telemetry_path.clone() }, stop).await
+    let known = Arc::clone(&catalog);
+    let setup = Setup {
+        catalog,
+        load: Box::new(move || Ok(config(&base_url, &known))),
+        state: State::in_memory(),
+        listeners,
+        telemetry_path: flags.telemetry_path.clone(),
+        hangup: signals.hangup,
+    };
+    run(setup, signals.stop).await
 }
 
 fn settings() -> simulator::Settings {
     let operations = OPERATIONS.map(|(name, zone)| simulator::Operation {
         zone: zone_of(zone),
-        calls_per_day: CALLS_PER_DAY,
+        calls_per_day: u64::from(LICENSES) * 1_000,
         ..simulator::Operation::new(token_of(name))
     });
     simulator::Settings { operations: operations.to_vec(), ..simulator::Settings::default() }
 }
 
-fn config(simulator: &Simulator, catalog: &Catalog) -> Config {
-    let base_url: url::Url = simulator.base_url().parse().expect("a loopback address is a URL");
+fn config(base_url: &Url, catalog: &Catalog) -> Config {
     let plan = |report: &Arc<_>| ReportPlan {
         report: Arc::clone(report),
         interval: INTERVAL,
@@ -59,13 +68,14 @@ fn config(simulator: &Simulator, catalog: &Catalog) -> Config {
         base_url: base_url.clone(),
         token: Token::parse(&token_of(name)).expect("the demo's tokens are plain letters"),
         zone: zone_of(zone),
-        licenses: None,
+        licenses: Some(LICENSES),
+        pool: None,
         reports: catalog.reports().iter().map(plan).collect(),
         timeout: Duration::from_secs(10),
     };
     Config {
         operations: OPERATIONS.map(operation).into_iter().collect(),
-        limits: Limits { series_per_report: 200_000, response_bytes: 256_000_000 },
+        limits: Limits { series_per_report: 200_000, response_bytes: 256_000_000, rows_per_answer: 60_000 },
         privacy: Privacy { agent_dni: false },
     }
 }

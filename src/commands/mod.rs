@@ -4,22 +4,27 @@ mod check;
 mod demo;
 mod reports;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use tokio::net::TcpListener;
+use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
-use tracing::info;
+use tracing::{info, warn};
 
 use crate::catalog::{Catalog, CatalogError};
 use crate::cli::Flags;
 use crate::config::{Config, ConfigError};
-use crate::exporter::{self, Setup};
+use crate::exporter::{self, ExporterError, Setup};
+use crate::state::{State, StateError};
 use crate::wolkvox::Failure;
 
 pub use check::check;
 pub use demo::demo;
 pub use reports::reports;
+
+/// Below the user's folder for state, where the service manager names none.
+const STATE_FOLDER: &str = "wolkvox-exporter";
 
 /// Why a command could not start or run.
 #[derive(Debug, thiserror::Error)]
@@ -28,6 +33,12 @@ pub enum CommandError {
     Catalog(#[from] CatalogError),
     #[error(transparent)]
     Config(#[from] ConfigError),
+    #[error(transparent)]
+    Exporter(#[from] ExporterError),
+    #[error(transparent)]
+    State(#[from] StateError),
+    #[error("there is no folder for the state\nhint: give one with --state.dir, or none to keep it in memory")]
+    NoStateFolder,
     #[error("cannot listen on {address}: {error}\nhint: is another exporter running there? see --web.listen-address")]
     Listen { address: String, error: std::io::Error },
     #[error("signals cannot be received: {0}")]
@@ -40,24 +51,56 @@ pub enum CommandError {
     Probe { failed: usize, all: usize, failures: String },
 }
 
+/// Signals that a running exporter obeys.
+pub struct Signals {
+    pub stop: CancellationToken,
+    /// The config is to be read again.
+    pub hangup: Arc<Notify>,
+}
+
 /// Polls the configured operations and serves their metrics.
-pub async fn serve(config_file: &Path, flags: &Flags, stop: CancellationToken) -> Result<(), CommandError> {
+pub async fn serve(config_file: &Path, flags: &Flags, signals: Signals) -> Result<(), CommandError> {
     let catalog = Arc::new(Catalog::builtin()?);
-    let config = Config::load(config_file, &catalog)?;
-    let listeners = bind_all(&flags.listen_addresses).await?;
-    let setup = Setup { catalog, config, listeners, telemetry_path: flags.telemetry_path.clone() };
-    run(setup, stop).await
+    // Before anything is opened: a mistake in the config is the likeliest one, and reads best alone.
+    Config::load(config_file, &catalog)?;
+    let state = open_state(flags.state_dir.as_deref())?;
+    let (file, known) = (config_file.to_owned(), Arc::clone(&catalog));
+    let setup = Setup {
+        catalog,
+        load: Box::new(move || Config::load(&file, &known)),
+        state,
+        listeners: bind_all(&flags.listen_addresses).await?,
+        telemetry_path: flags.telemetry_path.clone(),
+        hangup: signals.hangup,
+    };
+    run(setup, signals.stop).await
 }
 
 async fn run(setup: Setup, stop: CancellationToken) -> Result<(), CommandError> {
     for listener in &setup.listeners {
         if let Ok(address) = listener.local_addr() {
-            info!(%address, operations = setup.config.operations.len(), "listening");
+            info!(%address, state = setup.state.place(), "listening");
         }
     }
-    exporter::run(setup, stop).await.map_err(CommandError::Client)?;
+    exporter::run(setup, stop).await?;
     info!("stopped");
     Ok(())
+}
+
+/// The folder that the flag names, or the one that service managers and desktops agree on.
+fn open_state(flag: Option<&str>) -> Result<State, CommandError> {
+    if flag == Some("none") {
+        warn!(hint = "set --state.dir", "state is kept in memory: a restart forgets what was spent and may overspend");
+        return Ok(State::in_memory());
+    }
+    let variable = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
+    let folder = flag
+        .map(PathBuf::from)
+        .or_else(|| variable("STATE_DIRECTORY"))
+        .or_else(|| variable("XDG_STATE_HOME").map(|folder| folder.join(STATE_FOLDER)))
+        .or_else(|| variable("HOME").map(|home| home.join(".local/state").join(STATE_FOLDER)))
+        .ok_or(CommandError::NoStateFolder)?;
+    Ok(State::open(&folder)?)
 }
 
 async fn bind_all(addresses: &[String]) -> Result<Vec<TcpListener>, CommandError> {

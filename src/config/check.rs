@@ -27,6 +27,8 @@ const STALE_INTERVALS: u32 = 3;
 /// A centre of 10,000 agents with 20 states each.
 const DEFAULT_SERIES: usize = 200_000;
 /// The vendor's own limit for one answer.
+const DEFAULT_ROWS: u64 = 60_000;
+/// The vendor's own limit for one answer.
 const DEFAULT_RESPONSE_BYTES: usize = 256_000_000;
 
 /// Checks a file against the catalogue and reads the tokens it names.
@@ -73,7 +75,12 @@ impl Checker<'_> {
         if let Some(bytes) = bytes.filter(|bytes| bytes.value.0 == 0) {
             return Err(self.wrong(bytes.referenced, "limits.response_bytes is 0: no answer could be read"));
         }
+        let rows = limits.rows_per_answer.as_ref();
+        if let Some(rows) = rows.filter(|rows| rows.value == 0) {
+            return Err(self.wrong(rows.referenced, "limits.rows_per_answer is 0: every answer would count as cut off"));
+        }
         Ok(Limits {
+            rows_per_answer: rows.map_or(DEFAULT_ROWS, |rows| rows.value),
             series_per_report: series.map_or(DEFAULT_SERIES, |series| series.value),
             response_bytes: bytes.map_or(DEFAULT_RESPONSE_BYTES, |bytes| bytes.value.0),
         })
@@ -103,6 +110,7 @@ impl Checker<'_> {
             token: self.token(&operation)?,
             zone: self.zone(operation.timezone.as_ref())?,
             licenses: operation.licenses.map(|licenses| licenses.value),
+            pool: operation.pool,
             reports: self.reports(operation.reports)?,
             timeout: self.timeout()?,
             name: Arc::from(operation.name.value),
@@ -367,6 +375,7 @@ mod tests {
             (with("", "polling: {windows: [tomorrow]}\n"), "unknown variant", ":5:21"),
             (with("", "limits: {response_bytes: much}\n"), "not a number of bytes", ":5:26"),
             (with("", "limits: {series_per_report: 0}\n"), "nothing could be served", ":5:29"),
+            (with("", "limits: {rows_per_answer: 0}\n"), "count as cut off", ":5:27"),
             (with("", "privacy: {agent_name: hashed}\n"), "only be plain", ":5:23"),
             (with("", "").replace("\"0003\"", "\"3\""), "not a wolkvox server number", ":3:13"),
             (with("", "").replace("    server: \"0003\"\n", ""), "has no server", ":2:11"),

@@ -39,6 +39,7 @@ pub(super) struct Operation {
     pub token: Option<Spanned<IgnoredAny>>,
     pub timezone: Option<Spanned<String>>,
     pub licenses: Option<Spanned<u32>>,
+    pub pool: Option<String>,
     pub reports: Option<Spanned<Vec<Spanned<ReportEntry>>>>,
 }
 
@@ -66,6 +67,7 @@ pub(super) struct Polling {
 pub(super) struct Limits {
     pub series_per_report: Option<Spanned<usize>>,
     pub response_bytes: Option<Spanned<Size>>,
+    pub rows_per_answer: Option<Spanned<u64>>,
 }
 
 #[derive(Default, serde::Deserialize)]

@@ -41,8 +41,10 @@ pub struct Operation {
     pub token: Token,
     /// Whose midnight starts the operation's day.
     pub zone: TimeZone,
-    /// Daily budget is this times 1,000 calls; `None`: not told.
+    /// Daily budget is this times 1,000 calls; `None`: the vendor is asked.
     pub licenses: Option<u32>,
+    /// Operations of one pool share a budget and are asked one at a time, as if they shared a token.
+    pub pool: Option<String>,
     pub reports: Vec<ReportPlan>,
     /// For one whole call.
     pub timeout: Duration,
@@ -65,6 +67,8 @@ pub struct Limits {
     pub series_per_report: usize,
     /// Largest answer that is read, after decompression.
     pub response_bytes: usize,
+    /// Rows at which an answer counts as cut off by the vendor.
+    pub rows_per_answer: u64,
 }
 
 /// What of the agents may be shown.

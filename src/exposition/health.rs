@@ -8,17 +8,19 @@ use prometheus_client::encoding::{DescriptorEncoder, EncodeLabelSet, EncodeMetri
 use prometheus_client::metrics::MetricType;
 use prometheus_client::metrics::gauge::ConstGauge;
 
-use crate::store::{Status, Store};
+use crate::clock::Clock;
+use crate::store::{Budget, Status, Store};
 
 /// Reads the store at the moment of a scrape: an age is never older than the scrape that shows it.
 #[derive(Debug)]
 pub struct Collector {
     store: Arc<Store>,
+    clock: Clock,
 }
 
 impl Collector {
-    pub fn new(store: Arc<Store>) -> Collector {
-        Collector { store }
+    pub fn new(store: Arc<Store>, clock: Clock) -> Collector {
+        Collector { store, clock }
     }
 }
 
@@ -72,9 +74,26 @@ const GAUGES: [Gauge; 11] = [
     }),
 ];
 
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct BudgetLabels {
+    operation: Arc<str>,
+}
+
+const BUDGET_GAUGES: [(&str, &str, fn(&Budget) -> u64); 3] = [
+    ("wolkvox_api_budget_limit", "Calls that the operation may make in the vendor's day", |budget| budget.limit),
+    (
+        "wolkvox_api_budget_used",
+        "Calls of the vendor's current day, as counted here or as the vendor says if that is more",
+        |budget| budget.used,
+    ),
+    ("wolkvox_api_budget_remaining", "Calls that may still be made in the vendor's current day", |budget| {
+        budget.limit.saturating_sub(budget.used)
+    }),
+];
+
 impl collector::Collector for Collector {
     fn encode(&self, mut encoder: DescriptorEncoder) -> Result<(), std::fmt::Error> {
-        let statuses = self.store.statuses(Timestamp::now());
+        let statuses = self.store.statuses(self.clock.now());
         for (name, help, value) in GAUGES {
             let mut family = encoder.encode_descriptor(name, help, None, MetricType::Gauge)?;
             for status in &statuses {
@@ -85,6 +104,14 @@ impl collector::Collector for Collector {
                     window: status.target.window.to_string(),
                 };
                 ConstGauge::new(value).encode(family.encode_family(&labels)?)?;
+            }
+        }
+        let budgets = self.store.budgets(self.clock.now());
+        for (name, help, value) in BUDGET_GAUGES {
+            let mut family = encoder.encode_descriptor(name, help, None, MetricType::Gauge)?;
+            for (operation, budget) in &budgets {
+                let labels = BudgetLabels { operation: Arc::clone(operation) };
+                ConstGauge::new(value(budget)).encode(family.encode_family(&labels)?)?;
             }
         }
         Ok(())

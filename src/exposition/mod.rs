@@ -13,9 +13,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use axum::http::header::{ACCEPT, ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_TYPE, VARY};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Response};
-use jiff::Timestamp;
 
 use crate::catalog::{Catalog, Family, Kind};
+use crate::clock::{Clock, Moment};
 use crate::segment::{Renderer, Segment};
 use crate::store::{Snapshot, Store};
 use crate::telemetry::Telemetry;
@@ -40,8 +40,8 @@ struct Ordered {
 }
 
 impl Exposition {
-    pub fn new(catalog: &Catalog, store: Arc<Store>, telemetry: Arc<Telemetry>) -> Exposition {
-        telemetry.collect(Box::new(health::Collector::new(Arc::clone(&store))));
+    pub fn new(catalog: &Catalog, store: Arc<Store>, telemetry: Arc<Telemetry>, clock: Clock) -> Exposition {
+        telemetry.collect(Box::new(health::Collector::new(Arc::clone(&store), clock)));
         Exposition {
             store,
             telemetry,
@@ -51,7 +51,7 @@ impl Exposition {
     }
 
     /// Answers a scrape made at `now` with these request headers.
-    pub fn respond(&self, request: &HeaderMap, now: Timestamp) -> Response<Body> {
+    pub fn respond(&self, request: &HeaderMap, now: Moment) -> Response<Body> {
         let format = Format::negotiate(&joined(request, &ACCEPT));
         let gzip = accepts_gzip(&joined(request, &ACCEPT_ENCODING));
         let ordered = self.ordered(format, now);
@@ -68,7 +68,7 @@ impl Exposition {
         response
     }
 
-    fn ordered(&self, format: Format, now: Timestamp) -> Arc<Ordered> {
+    fn ordered(&self, format: Format, now: Moment) -> Arc<Ordered> {
         let snapshot = self.store.snapshot(now);
         let mut last = self.ordered[format as usize].lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(ordered) = last.as_ref().filter(|ordered| Arc::ptr_eq(&ordered.snapshot, &snapshot)) {

@@ -1,42 +1,56 @@
 //! What does one poll do?
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
 use super::Context;
-use super::schedule::{self, Share};
-use crate::config::{Operation, Privacy, ReportPlan};
-use crate::fold::{Fold, Plan};
+use super::budget::{Ledger, Unpaid};
+use crate::clock::Moment;
+use crate::config::{Config, Operation, ReportPlan};
+use crate::fold::{Fold, Kept, Plan};
 use crate::segment::{render_entries, render_families};
+use crate::state::{Origin, TargetRecord};
 use crate::store::Served;
 use crate::target::Target;
-use crate::telemetry::{Gained, PollEnd};
-use crate::window::{Window, WindowName};
+use crate::window::{Stretch, Window, WindowName};
 use crate::wolkvox::{Answer, Failure, Reason, Request};
+
+/// Parts that a window is asked in at most from the start; within a poll it may be cut further.
+const MOST_PARTS: u32 = 64;
+/// The same where calls timed out: each may take a minute.
+const MOST_SLOW_PARTS: u32 = 8;
 
 /// A target with everything that asking for it needs.
 #[derive(Debug)]
 pub struct Job {
     target: Target,
     zone: TimeZone,
+    origin: Origin,
     interval: Duration,
     stale_after: Duration,
     plan: Arc<Plan>,
-    request: Request,
+    splits: bool,
     dated: bool,
+    request: Request,
+    series_cap: usize,
+    rows_per_answer: u64,
+    kept: Kept,
+    /// Parts that the window is asked in, learned from the last poll.
+    parts: u32,
 }
 
 /// How a poll went.
 #[derive(Debug)]
 pub struct Polled {
+    pub at: Moment,
     pub window: Window,
     pub elapsed: Duration,
-    /// Read of the answer, after decompression.
+    pub calls: u32,
+    /// Read of the answers, after decompression.
     pub bytes: usize,
-    pub outcome: Result<Good, Failure>,
+    pub outcome: Result<Good, Missed>,
 }
 
 /// What a good poll brought.
@@ -47,15 +61,51 @@ pub struct Good {
     pub rejected: Vec<(String, u64)>,
 }
 
+/// Why a poll brought nothing.
+#[derive(Debug)]
+pub enum Missed {
+    /// A call was made in vain.
+    Failed(Failure),
+    /// A call could not be paid for and was not made.
+    Unpaid(Unpaid),
+}
+
+impl Missed {
+    pub fn failure(&self) -> Failure {
+        match self {
+            Missed::Failed(failure) => failure.clone(),
+            Missed::Unpaid(unpaid) => unpaid.failure(),
+        }
+    }
+}
+
+/// What is left to ask of a window, and what was gained so far.
+struct Progress {
+    /// The next part to ask for is the last here.
+    pending: Vec<Stretch>,
+    whole: Option<Fold>,
+    calls: u32,
+    bytes: usize,
+    /// Whether a part had to be cut.
+    cut: bool,
+}
+
 impl Job {
-    pub fn new(operation: &Operation, plan: &ReportPlan, window: WindowName, privacy: Privacy) -> Job {
+    pub fn new(config: &Config, operation: &Operation, plan: &ReportPlan, window: WindowName) -> Job {
         let report = &plan.report;
         Job {
             target: Target { operation: Arc::clone(&operation.name), report: Arc::clone(&report.name), window },
             zone: operation.zone.clone(),
+            origin: Origin {
+                base_url: operation.base_url.to_string(),
+                zone: operation.zone.iana_name().unwrap_or_default().to_owned(),
+                agent_dni: config.privacy.agent_dni,
+            },
             interval: plan.interval,
             stale_after: plan.stale_after,
-            plan: Arc::new(Plan::new(report, privacy)),
+            plan: Arc::new(Plan::new(report, config.privacy)),
+            splits: report.splits,
+            dated: report.dated,
             request: Request {
                 base_url: operation.base_url.clone(),
                 endpoint: report.endpoint.clone(),
@@ -64,7 +114,10 @@ impl Job {
                 token: operation.token.clone(),
                 timeout: operation.timeout,
             },
-            dated: report.dated,
+            series_cap: config.limits.series_per_report,
+            rows_per_answer: config.limits.rows_per_answer,
+            kept: Kept::default(),
+            parts: 1,
         }
     }
 
@@ -72,93 +125,160 @@ impl Job {
         &self.target
     }
 
+    pub fn zone(&self) -> &TimeZone {
+        &self.zone
+    }
+
     pub fn interval(&self) -> Duration {
         self.interval
     }
 
-    /// When the first poll is due: at once, unless the day it asks for is not settled yet.
-    pub fn first_due(&self, now: Timestamp) -> Timestamp {
-        match self.target.window {
-            WindowName::Yesterday if !schedule::is_yesterday_settled(now, &self.zone) => {
-                schedule::next_yesterday(now, &self.zone)
+    /// What its data are bound to.
+    pub fn origin(&self) -> &Origin {
+        &self.origin
+    }
+
+    /// Calls that its next poll takes, as far as one can tell.
+    pub fn calls_per_poll(&self) -> u32 {
+        self.parts
+    }
+
+    /// Polls once: asks for the window, in parts where it must be, and turns the answers into what can be served.
+    /// Every call is paid for first; `turn` is what is written down with it.
+    pub async fn poll(&mut self, context: &Context, ledger: &mut Ledger, turn: TargetRecord) -> Polled {
+        let at = context.clock.now();
+        let window = Window::at(self.target.window, at.wall, &self.zone);
+        let mut progress = Progress { pending: self.first_parts(&window), whole: None, calls: 0, bytes: 0, cut: false };
+        let gathered = self.gather(context, ledger, turn, &window, &mut progress).await;
+        let elapsed = context.clock.now().since(at);
+        self.learn(&gathered, &progress, elapsed);
+        let outcome = match (gathered, progress.whole) {
+            (Ok(()), Some(fold)) => self.render(context, window.clone(), at, fold).await.map_err(Missed::Failed),
+            (Ok(()), None) => Err(Missed::Failed(Failure::new(Reason::Malformed, "nothing was asked"))),
+            (Err(missed), _) => Err(missed),
+        };
+        Polled { at, window, elapsed, calls: progress.calls, bytes: progress.bytes, outcome }
+    }
+
+    fn first_parts(&self, window: &Window) -> Vec<Stretch> {
+        let mut parts = vec![window.whole()];
+        while parts.len() < self.parts as usize {
+            let halves: Vec<Stretch> = parts
+                .iter()
+                .flat_map(|part| part.halves().map_or(vec![*part], |(first, second)| vec![first, second]))
+                .collect();
+            if halves.len() == parts.len() {
+                break;
             }
-            WindowName::Today | WindowName::Yesterday => now,
+            parts = halves;
         }
+        parts.reverse();
+        parts
     }
 
-    /// When the next poll is due, after one at `now`.
-    pub fn due_after(&self, now: Timestamp, share: Share) -> Timestamp {
-        match self.target.window {
-            WindowName::Today => schedule::next_turn(now, self.interval, share),
-            WindowName::Yesterday => schedule::next_yesterday(now, &self.zone),
-        }
-    }
-
-    /// Polls once, stores the outcome and tells it.
-    pub async fn poll(&self, context: &Context) {
-        context.telemetry.call_sent(&self.target);
-        let polled = self.ask(context).await;
-        let outcome = match &polled.outcome {
-            Ok(good) => Ok(Gained { rows: good.served.rows, series: good.served.series, rejected: &good.rejected }),
-            Err(failure) => Err(failure),
-        };
-        context.telemetry.poll_ended(&PollEnd {
-            target: &self.target,
-            window: &polled.window,
-            elapsed: polled.elapsed,
-            bytes: polled.bytes,
-            outcome,
-        });
-        let now = Timestamp::now();
-        match polled.outcome {
-            Ok(good) => context.store.succeed(&self.target, now, good.served),
-            Err(failure) => context.store.fail(&self.target, now, failure),
-        }
-    }
-
-    /// Makes the call and turns its answer into what can be served. Changes nothing.
-    pub async fn ask(&self, context: &Context) -> Polled {
-        let polled_at = Timestamp::now();
-        let window = Window::at(self.target.window, polled_at, &self.zone);
-        let request = Request { dates: self.dated.then(|| window.vendor_dates()), ..self.request.clone() };
-        let started = Instant::now();
-        let answer = context.client.call(&request).await;
-        let elapsed = started.elapsed();
-        let bytes = answer.as_ref().map_or(0, Answer::length);
-        let outcome = match answer {
-            Ok(answer) => self.render(context, window.clone(), polled_at, answer).await,
-            Err(failure) => Err(failure),
-        };
-        Polled { window, elapsed, bytes, outcome }
-    }
-
-    /// Folds and renders on a blocking thread: a large report must not hold up a scrape.
-    async fn render(
+    async fn gather(
         &self,
         context: &Context,
-        window: Window,
-        polled_at: Timestamp,
-        answer: Answer,
-    ) -> Result<Good, Failure> {
-        let (plan, target, catalog) = (Arc::clone(&self.plan), self.target.clone(), Arc::clone(&context.catalog));
-        let stale_after = (target.window == WindowName::Today).then_some(self.stale_after);
-        let rendering = tokio::task::spawn_blocking(move || {
-            let mut fold = Fold::new(&plan, window.clone());
-            if let Answer::Body(body) = answer {
-                fold = fold.add(&body)?;
+        ledger: &mut Ledger,
+        turn: TargetRecord,
+        window: &Window,
+        progress: &mut Progress,
+    ) -> Result<(), Missed> {
+        while let Some(part) = progress.pending.pop() {
+            ledger.pay(&self.target, turn, context.clock.now()).map_err(Missed::Unpaid)?;
+            context.telemetry.call_sent(&self.target);
+            progress.calls += 1;
+            match self.ask(context, window, part, &mut progress.bytes).await {
+                Ok(fold) if fold.rows() < self.rows_per_answer => match &mut progress.whole {
+                    Some(whole) => whole.merge(fold),
+                    None => progress.whole = Some(fold),
+                },
+                Ok(fold) => {
+                    let what = format!("{} rows, the vendor's limit: the answer may be cut off", fold.rows());
+                    self.cut(part, Failure::new(Reason::TooLarge, what), progress)?;
+                }
+                Err(failure) if self.is_worth_cutting(&failure, turn, progress) => self.cut(part, failure, progress)?,
+                Err(failure) => return Err(Missed::Failed(failure)),
             }
-            let folded = fold.finish()?;
-            let served = Served {
-                window,
-                polled_at,
-                stale_after,
-                rows: folded.rows,
-                series: folded.series() as u64,
-                families: render_families(&folded, &catalog, &target.operation, target.window),
-                entries: render_entries(&folded),
-            };
-            Ok(Good { served, rejected: folded.rejected })
-        });
-        rendering.await.unwrap_or_else(|_| Err(Failure::new(Reason::Malformed, "the decoder failed on the answer")))
+        }
+        Ok(())
     }
+
+    /// A time-out may mean a report too heavy for the vendor, but also a vendor that is gone: one cut tells, and
+    /// only where the last poll went well.
+    fn is_worth_cutting(&self, failure: &Failure, turn: TargetRecord, progress: &Progress) -> bool {
+        match failure.reason {
+            Reason::TooLarge => true,
+            Reason::Timeout => self.splits && turn.failures == 0 && !progress.cut,
+            _ => false,
+        }
+    }
+
+    /// Puts the halves of a part that could not be had whole in its place.
+    fn cut(&self, part: Stretch, failure: Failure, progress: &mut Progress) -> Result<(), Missed> {
+        let halves = if self.splits { part.halves() } else { None };
+        let Some((first, second)) = halves else {
+            let why = if self.splits { "even for a minute" } else { "and this report cannot be asked in parts" };
+            let detail = format!("{}, {why}", failure.detail);
+            return Err(Missed::Failed(Failure { detail, ..failure }));
+        };
+        progress.cut = true;
+        progress.pending.extend([second, first]);
+        Ok(())
+    }
+
+    /// How the next poll should start: in more parts where these were too few, in fewer where one may do again.
+    fn learn(&mut self, gathered: &Result<(), Missed>, progress: &Progress, elapsed: Duration) {
+        let rows = progress.whole.as_ref().map_or(0, Fold::rows);
+        let timed_out = matches!(gathered, Err(Missed::Failed(failure)) if failure.reason == Reason::Timeout);
+        if timed_out && self.splits {
+            self.parts = (self.parts * 2).min(MOST_SLOW_PARTS).max(self.parts);
+        } else if gathered.is_ok() && progress.cut {
+            self.parts = (self.parts * 2).min(MOST_PARTS);
+        } else if gathered.is_ok() && rows < self.rows_per_answer / 2 && elapsed < self.request.timeout / 2 {
+            self.parts = (self.parts / 2).max(1);
+        }
+    }
+
+    /// Makes one call and folds its answer, on a blocking thread: a large report must not hold up a scrape.
+    async fn ask(&self, context: &Context, window: &Window, part: Stretch, bytes: &mut usize) -> Result<Fold, Failure> {
+        let request = Request { dates: self.dated.then(|| part.vendor_dates()), ..self.request.clone() };
+        let answer = context.vendor.call(&request).await?;
+        *bytes += answer.length();
+        let fold = Fold::new(Arc::clone(&self.plan), window.clone());
+        match answer {
+            Answer::NoRows => Ok(fold),
+            Answer::Body(body) => blocking(move || fold.add(&body)).await?,
+        }
+    }
+
+    async fn render(&mut self, context: &Context, window: Window, at: Moment, fold: Fold) -> Result<Good, Failure> {
+        let (catalog, target, cap) = (Arc::clone(&context.catalog), self.target.clone(), self.series_cap);
+        let stale_after = (target.window == WindowName::Today).then_some(self.stale_after);
+        let mut kept = std::mem::take(&mut self.kept);
+        let (kept, good) = blocking(move || {
+            let good = fold.finish(cap, &mut kept).map(|folded| Good {
+                served: Served {
+                    window,
+                    polled_at: at,
+                    stale_after,
+                    rows: folded.rows,
+                    series: folded.series() as u64,
+                    dropped: folded.dropped,
+                    families: render_families(&folded, &catalog, &target.operation, target.window),
+                    entries: render_entries(&folded),
+                },
+                rejected: folded.rejected,
+            });
+            (kept, good)
+        })
+        .await?;
+        self.kept = kept;
+        good
+    }
+}
+
+async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, Failure> {
+    let done = tokio::task::spawn_blocking(work).await;
+    done.map_err(|_| Failure::new(Reason::Malformed, "the decoder gave up on the answer"))
 }

@@ -1,49 +1,52 @@
 //! When is which report polled?
 //!
-//! One task per token, and in it one call at a time: operations that share a token share its queue. The task
-//! sleeps on the wall clock, so that a machine that slept or whose clock was set polls what is due and no more.
+//! One queue per budget, and in it one call at a time: operations that share a token or a pool share both. `queue`
+//! decides who is next, `schedule` how long each must wait, `budget` what may be spent, and `job` does one poll.
 
+mod asking;
+mod budget;
 mod job;
+mod queue;
 mod schedule;
 
 use std::sync::Arc;
-use std::time::Duration;
 
-use jiff::Timestamp;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use crate::catalog::Catalog;
+use crate::clock::Clock;
 use crate::config::{Config, Operation};
+use crate::state::{State, TargetRecord};
 use crate::store::Store;
+use crate::target::Target;
 use crate::telemetry::Telemetry;
-use crate::wolkvox::{Client, Failure};
+use crate::wolkvox::{Client, Failure, Vendor};
 
-pub use job::{Job, Polled};
-
-/// Longest sleep before the wall clock is read again: how late a change of the clock is noticed.
-const CLOCK_CHECK: Duration = Duration::from_secs(30);
+use asking::Question;
+pub use budget::Ledger;
+pub use job::{Good, Job, Missed, Polled};
+use queue::Queue;
 
 /// Everything that a poll needs beyond its job.
 #[derive(Clone)]
 pub struct Context {
     pub catalog: Arc<Catalog>,
-    pub client: Client,
+    pub vendor: Arc<dyn Vendor>,
     pub store: Arc<Store>,
     pub telemetry: Arc<Telemetry>,
+    pub state: Arc<State>,
+    pub clock: Clock,
 }
 
-/// The jobs of one token, with the time at which each is due.
-struct Queue {
-    jobs: Vec<(Timestamp, Job)>,
-}
-
-/// Polls until `stop`. A call in flight is given up then: it is counted, and its answer would be served by nobody.
-pub async fn run(config: &Config, context: Context, stop: CancellationToken) {
+/// Polls until `drain`: calls in flight are ended and told first.
+pub async fn run(config: &Config, context: Context, drain: CancellationToken) {
     let mut queues = JoinSet::new();
-    for queue in queues_by_token(config, Timestamp::now()) {
-        queue.announce(&context);
-        queues.spawn(stop.clone().run_until_cancelled_owned(queue.run(context.clone())));
+    for operations in budgets(config) {
+        let ledger = ledger(&operations, &context);
+        let jobs = operations.iter().flat_map(|operation| jobs_of(operation, config)).collect();
+        let question = ledger.must_ask().then(|| Question::new(operations[0]));
+        queues.spawn(Queue::new(context.clone(), ledger, jobs, question).run(drain.clone()));
     }
     while queues.join_next().await.is_some() {}
 }
@@ -53,59 +56,53 @@ pub fn jobs(config: &Config) -> Vec<Job> {
     config.operations.iter().flat_map(|operation| jobs_of(operation, config)).collect()
 }
 
-fn jobs_of(operation: &Operation, config: &Config) -> Vec<Job> {
-    let plans = operation.reports.iter();
-    plans
-        .flat_map(|plan| plan.windows.iter().map(|&window| Job::new(operation, plan, window, config.privacy)))
-        .collect()
-}
-
 /// A client for a config's operations.
 pub fn client(config: &Config) -> Result<Client, Failure> {
     Client::new(config.operations.iter().map(|operation| &operation.base_url), config.limits.response_bytes)
 }
 
-fn queues_by_token(config: &Config, now: Timestamp) -> Vec<Queue> {
-    let mut queues: Vec<(&Operation, Queue)> = Vec::new();
-    for operation in &config.operations {
-        let place = queues.iter().position(|(first, _)| first.token == operation.token).unwrap_or_else(|| {
-            queues.push((operation, Queue { jobs: Vec::new() }));
-            queues.len() - 1
-        });
-        queues[place].1.jobs.extend(jobs_of(operation, config).into_iter().map(|job| (job.first_due(now), job)));
+/// Polls each job once, for a person who waits. Every call is paid for.
+pub async fn probe(config: &Config, context: &Context, mut jobs: Vec<Job>) -> Vec<(Target, Polled)> {
+    let mut polled = Vec::new();
+    for operations in budgets(config) {
+        let mut ledger = ledger(&operations, context);
+        for job in jobs.iter_mut().filter(|job| operations.iter().any(|one| one.name == job.target().operation)) {
+            let now = context.clock.now().wall;
+            let due = context.clock.now().wall_after(job.interval());
+            let turn = TargetRecord { last_attempt: now, due, failures: 0 };
+            polled.push((job.target().clone(), job.poll(context, &mut ledger, turn).await));
+        }
     }
-    queues.into_iter().map(|(_, queue)| queue).collect()
+    polled
 }
 
-impl Queue {
-    fn announce(&self, context: &Context) {
-        for (due, job) in &self.jobs {
-            context.store.expect(job.target(), job.interval());
-            context.store.plan(job.target(), *due);
-            context.telemetry.target_expected(job.target());
-        }
-    }
+fn jobs_of(operation: &Operation, config: &Config) -> Vec<Job> {
+    let plans = operation.reports.iter();
+    plans.flat_map(|plan| plan.windows.iter().map(|&window| Job::new(config, operation, plan, window))).collect()
+}
 
-    async fn run(mut self, context: Context) {
-        let start = Timestamp::now();
-        let count = u32::try_from(self.jobs.len()).expect("a config has fewer reports than 2^32");
-        while let Some(next) = self.soonest() {
-            let due = self.jobs[next].0;
-            let wait = due.duration_since(Timestamp::now());
-            if wait.is_positive() {
-                tokio::time::sleep(wait.unsigned_abs().min(CLOCK_CHECK)).await;
-                continue;
-            }
-            let job = &self.jobs[next].1;
-            job.poll(&context).await;
-            let share = schedule::Share { start, place: u32::try_from(next).unwrap_or(count), count };
-            let due = job.due_after(Timestamp::now(), share);
-            context.store.plan(job.target(), due);
-            self.jobs[next].0 = due;
-        }
+/// The operations that share a budget, together.
+fn budgets(config: &Config) -> Vec<Vec<&Operation>> {
+    let mut budgets: Vec<Vec<&Operation>> = Vec::new();
+    for operation in &config.operations {
+        let shares = |other: &&Operation| {
+            other.token == operation.token || (operation.pool.is_some() && other.pool == operation.pool)
+        };
+        let (sharing, apart): (Vec<_>, Vec<_>) = budgets.into_iter().partition(|budget| budget.iter().any(shares));
+        budgets = apart;
+        budgets.push(sharing.into_iter().flatten().chain([operation]).collect());
     }
+    budgets
+}
 
-    fn soonest(&self) -> Option<usize> {
-        (0..self.jobs.len()).min_by_key(|&place| self.jobs[place].0)
-    }
+fn ledger(operations: &[&Operation], context: &Context) -> Ledger {
+    let members = operations.iter().map(|operation| {
+        let reports: usize = operation.reports.iter().map(|plan| plan.windows.len()).sum();
+        (Arc::clone(&operation.name), reports)
+    });
+    // One pool has one number of licences, wherever it is written.
+    let licenses = operations.iter().filter_map(|operation| operation.licenses).max();
+    let licensed = licenses.map(|licenses| u64::from(licenses) * budget::CALLS_PER_LICENSE);
+    let zone = operations[0].zone.clone();
+    Ledger::open(Arc::clone(&context.state), members.collect(), zone, licensed, context.clock.now())
 }

@@ -1,24 +1,16 @@
-//! At what time is a report polled next?
+//! How long must a report wait for its next turn?
 
 use std::time::Duration;
 
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 
-use crate::window::midnight_before;
-
-/// A job's place among the jobs of its token, which share the interval evenly.
-#[derive(Clone, Copy)]
-pub struct Share {
-    /// When the queue started.
-    pub start: Timestamp,
-    pub place: u32,
-    pub count: u32,
-}
+use crate::window::{midnight_before, next_midnight};
+use crate::wolkvox::{Failure, Reason};
 
 /// When a closed day is asked for, after its midnight: once the vendor's lag is over, and a few times later,
 /// because past days still change as agents code late.
-const YESTERDAY_POLLS: [SignedDuration; 5] = [
+pub const YESTERDAY_TURNS: [SignedDuration; 5] = [
     SignedDuration::from_mins(20),
     SignedDuration::from_mins(80),
     SignedDuration::from_hours(4),
@@ -26,44 +18,84 @@ const YESTERDAY_POLLS: [SignedDuration; 5] = [
     SignedDuration::from_hours(13),
 ];
 
-/// The next turn of a report that is polled over and over: at least one interval after `now`, on the grid of
-/// its share, so that the reports of a token stay apart from each other.
-pub fn next_turn(now: Timestamp, interval: Duration, share: Share) -> Timestamp {
-    let interval = signed(interval);
-    let phase = interval * i32::try_from(share.place).unwrap_or(0) / i32::try_from(share.count.max(1)).unwrap_or(1);
-    let first = share.start + phase;
-    let earliest = now + interval;
-    let behind = earliest.duration_since(first).as_millis();
-    let step = interval.as_millis().max(1);
-    // The smallest turn that is not before the earliest: whole steps from the first, rounded up.
-    let steps = behind.max(0).div_euclid(step) + i128::from(behind.max(0).rem_euclid(step) > 0);
-    first + SignedDuration::from_millis(i64::try_from(steps * step).unwrap_or(0))
+/// A first retry comes no sooner than this.
+const RETRY_FLOOR: Duration = Duration::from_secs(30);
+/// A token that was refused is tried again after this: an operator may have mended it on the vendor's side.
+const TOKEN_RECHECK: Duration = Duration::from_secs(15 * 60);
+/// The vendor's backups take minutes.
+const MAINTENANCE_WAIT: Duration = Duration::from_secs(5 * 60);
+/// The vendor says that the budget is spent though the own count does not: someone else spends it, or the vendor's
+/// day starts at another hour.
+const EXHAUSTED_RECHECK: Duration = Duration::from_secs(60 * 60);
+/// A `Retry-After` is obeyed up to this.
+const LONGEST_RETRY_AFTER: Duration = Duration::from_secs(60 * 60);
+
+/// No pause is longer.
+pub const LONGEST_PAUSE: Duration = LONGEST_RETRY_AFTER;
+
+/// What a failure does to the turns that follow.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Consequence {
+    /// This report is tried again after this, sooner than its interval.
+    Retry(Duration),
+    /// This report waits for its next regular turn: asking again at once would bring the same.
+    Regular,
+    /// Nothing is asked with this token for this long.
+    Pause(Duration),
 }
 
-/// The next turn of a closed day.
+/// The consequence of the `failures`-th failure in a row; `random` lies between 0 and 1.
+pub fn consequence(failure: &Failure, failures: u32, interval: Duration, random: f64) -> Consequence {
+    if let Some(wait) = failure.retry_after {
+        return Consequence::Pause(wait.clamp(RETRY_FLOOR, LONGEST_RETRY_AFTER));
+    }
+    match failure.reason {
+        Reason::Timeout | Reason::Connect | Reason::Http5xx => Consequence::Retry(back_off(failures, interval, random)),
+        Reason::Concurrency => Consequence::Pause(back_off(failures, interval.max(MAINTENANCE_WAIT), random)),
+        Reason::TokenMissing | Reason::TokenRejected => Consequence::Pause(TOKEN_RECHECK),
+        Reason::Maintenance => Consequence::Pause(MAINTENANCE_WAIT),
+        Reason::BudgetExhausted => Consequence::Pause(EXHAUSTED_RECHECK),
+        Reason::Tls
+        | Reason::Http4xx
+        | Reason::Redirect
+        | Reason::ForbiddenOther
+        | Reason::TooLarge
+        | Reason::Malformed
+        | Reason::Schema => Consequence::Regular,
+    }
+}
+
+/// Exponential with full jitter between the floor and a ceiling that doubles, at most one interval.
+fn back_off(failures: u32, interval: Duration, random: f64) -> Duration {
+    let floor = RETRY_FLOOR.min(interval);
+    let ceiling = RETRY_FLOOR.saturating_mul(1 << failures.clamp(1, 16)).min(interval);
+    floor + ceiling.saturating_sub(floor).mul_f64(random.clamp(0.0, 1.0))
+}
+
+/// The next turn of a closed day after `now`.
 pub fn next_yesterday(now: Timestamp, zone: &TimeZone) -> Timestamp {
     let midnight = midnight_before(now, zone);
-    let today = YESTERDAY_POLLS.iter().map(|after| midnight + *after).find(|turn| *turn > now);
-    // Tomorrow's first turn, sought from a day's length ahead: days have at most 25 hours.
-    today.unwrap_or_else(|| {
-        let tomorrow = midnight_before(midnight + SignedDuration::from_hours(26), zone);
-        tomorrow + YESTERDAY_POLLS[0]
-    })
+    let today = YESTERDAY_TURNS.iter().map(|after| midnight + *after).find(|turn| *turn > now);
+    today.unwrap_or_else(|| next_midnight(now, zone) + YESTERDAY_TURNS[0])
+}
+
+/// Turns of a closed day that are left before the next midnight.
+pub fn yesterday_turns_left(now: Timestamp, zone: &TimeZone) -> u64 {
+    let midnight = midnight_before(now, zone);
+    YESTERDAY_TURNS.iter().filter(|after| midnight + **after > now).count() as u64
 }
 
 /// Whether the day before `now` is already worth asking for.
 pub fn is_yesterday_settled(now: Timestamp, zone: &TimeZone) -> bool {
-    now >= midnight_before(now, zone) + YESTERDAY_POLLS[0]
-}
-
-fn signed(duration: Duration) -> SignedDuration {
-    SignedDuration::try_from(duration).unwrap_or(SignedDuration::MAX)
+    now >= midnight_before(now, zone) + YESTERDAY_TURNS[0]
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use proptest::prelude::*;
+
+    const INTERVAL: Duration = Duration::from_secs(300);
 
     fn time(text: &str) -> Timestamp {
         text.parse().unwrap()
@@ -75,34 +107,58 @@ mod tests {
         let mut now = time("2026-03-02T05:00:00Z");
         let mut turns = Vec::new();
         for _ in 0..6 {
+            turns.push(yesterday_turns_left(now, &zone).to_string());
             now = next_yesterday(now, &zone);
             turns.push(zone.to_datetime(now).strftime("%d %H:%M").to_string());
         }
-        assert_eq!(turns, ["02 00:20", "02 01:20", "02 04:00", "02 08:00", "02 13:00", "03 00:20"]);
+        let expected = "5 02 00:20 4 02 01:20 3 02 04:00 2 02 08:00 1 02 13:00 0 03 00:20";
+        assert_eq!(turns.join(" "), expected);
         assert!(!is_yesterday_settled(time("2026-03-02T05:19:59Z"), &zone));
         assert!(is_yesterday_settled(time("2026-03-02T05:20:00Z"), &zone));
     }
 
     #[test]
-    fn the_reports_of_a_token_share_the_interval_evenly() {
-        let start = time("2026-03-02T12:00:00Z");
-        let turn = |place| next_turn(start, Duration::from_secs(300), Share { start, place, count: 5 });
-        let turns: Vec<i64> = (0..5).map(|place| turn(place).as_second() - start.as_second()).collect();
-        assert_eq!(turns, [300, 360, 420, 480, 540]);
+    fn each_failure_has_its_consequence() {
+        let rows = Reason::ALL.map(|reason| {
+            let consequence = consequence(&Failure::new(reason, ""), 1, INTERVAL, 1.0);
+            format!("{reason}: {consequence:?}")
+        });
+        insta::assert_snapshot!(rows.join("\n"), @r"
+        timeout: Retry(60s)
+        connect: Retry(60s)
+        tls: Regular
+        http_4xx: Regular
+        http_5xx: Retry(60s)
+        redirect: Regular
+        token_missing: Pause(900s)
+        token_rejected: Pause(900s)
+        budget_exhausted: Pause(3600s)
+        concurrency: Pause(60s)
+        maintenance: Pause(300s)
+        forbidden_other: Regular
+        too_large: Regular
+        malformed: Regular
+        schema: Regular
+        ");
+    }
+
+    #[test]
+    fn retry_after_is_obeyed_within_bounds() {
+        let asked = |seconds| {
+            let retry_after = Some(Duration::from_secs(seconds));
+            let failure = Failure { retry_after, ..Failure::new(Reason::Http4xx, "") };
+            consequence(&failure, 1, INTERVAL, 0.5)
+        };
+        assert_eq!(asked(120), Consequence::Pause(Duration::from_secs(120)));
+        assert_eq!(asked(0), Consequence::Pause(RETRY_FLOOR));
+        assert_eq!(asked(999_999), Consequence::Pause(LONGEST_RETRY_AFTER));
     }
 
     proptest! {
         #[test]
-        fn never_overspend_no_turn_comes_sooner_than_its_interval(
-            since in -100_000_i64..1_000_000, interval in 1_u64..7200, place in 0_u32..20, more in 1_u32..20,
-        ) {
-            let start = time("2026-03-02T12:00:00Z");
-            let now = start + SignedDuration::from_millis(since);
-            let interval = Duration::from_secs(interval);
-            let turn = next_turn(now, interval, Share { start, place, count: place + more });
-            let wait = turn.duration_since(now);
-            prop_assert!(wait >= signed(interval), "{wait}");
-            prop_assert!(since < 0 || wait <= signed(interval * 2), "{wait}");
+        fn a_retry_waits_at_least_thirty_seconds_and_at_most_an_interval(failures in 0_u32..100, random in 0.0..=1.0) {
+            let wait = back_off(failures, INTERVAL, random);
+            prop_assert!((RETRY_FLOOR..=INTERVAL).contains(&wait), "{wait:?}");
         }
     }
 }

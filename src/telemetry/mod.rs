@@ -4,13 +4,16 @@
 
 mod process;
 
+use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
+use jiff::{SignedDuration, Timestamp};
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::metrics::info::Info;
 use prometheus_client::registry::Registry;
@@ -32,6 +35,10 @@ pub struct Telemetry {
     durations: Family<ReportLabels, Histogram, fn() -> Histogram>,
     response_bytes: Family<ReportLabels, Counter>,
     rejected_values: Family<FieldLabels, Counter>,
+    dropped_series: Family<ReportLabels, Counter>,
+    state_failures: Counter,
+    reload_successful: Gauge,
+    reload_success_seconds: Gauge<f64, AtomicU64>,
     http_requests: Family<HttpLabels, Counter>,
 }
 
@@ -66,8 +73,11 @@ pub struct PollEnd<'e> {
     pub target: &'e Target,
     pub window: &'e Window,
     pub elapsed: Duration,
-    /// Read of the answer, after decompression.
+    pub calls: u32,
+    /// Read of the answers, after decompression.
     pub bytes: usize,
+    /// Calls that may still be made today.
+    pub budget_left: u64,
     pub outcome: Result<Gained<'e>, &'e Failure>,
 }
 
@@ -75,6 +85,8 @@ pub struct PollEnd<'e> {
 pub struct Gained<'e> {
     pub rows: u64,
     pub series: u64,
+    /// Series over the cap.
+    pub dropped: u64,
     pub rejected: &'e [(String, u64)],
 }
 
@@ -87,6 +99,10 @@ impl Default for Telemetry {
             durations: Family::new_with_constructor(|| Histogram::new(CALL_SECONDS)),
             response_bytes: Family::default(),
             rejected_values: Family::default(),
+            dropped_series: Family::default(),
+            state_failures: Counter::default(),
+            reload_successful: Gauge::default(),
+            reload_success_seconds: Gauge::default(),
             http_requests: Family::default(),
         };
         telemetry.register();
@@ -119,6 +135,26 @@ impl Telemetry {
             self.rejected_values.clone(),
         );
         registry.register(
+            "wolkvox_report_dropped_series",
+            "Series over limits.series_per_report that were left out, added up over the polls",
+            self.dropped_series.clone(),
+        );
+        registry.register(
+            "wolkvox_exporter_state_write_failures",
+            "Times the state folder could not be written; no call is made that cannot be counted there",
+            self.state_failures.clone(),
+        );
+        registry.register(
+            "wolkvox_exporter_config_last_reload_successful",
+            "1 if the last load of the config worked",
+            self.reload_successful.clone(),
+        );
+        registry.register(
+            "wolkvox_exporter_config_last_reload_success_timestamp_seconds",
+            "When the config was last loaded with success",
+            self.reload_success_seconds.clone(),
+        );
+        registry.register(
             "wolkvox_exporter_http_requests",
             "Requests answered by the exporter",
             self.http_requests.clone(),
@@ -143,6 +179,7 @@ impl Telemetry {
         drop(self.requests.get_or_create(&report(target)));
         drop(self.response_bytes.get_or_create(&report(target)));
         drop(self.durations.get_or_create(&report(target)));
+        drop(self.dropped_series.get_or_create(&report(target)));
     }
 
     /// A call is about to be sent.
@@ -153,36 +190,83 @@ impl Telemetry {
 
     /// A poll is over.
     pub fn poll_ended(&self, end: &PollEnd<'_>) {
-        let PollEnd { target, window, elapsed, bytes, outcome } = end;
+        let PollEnd { target, window, elapsed, calls, bytes, budget_left, outcome } = end;
         let labels = report(target);
         self.durations.get_or_create(&labels).observe(elapsed.as_secs_f64());
         self.response_bytes.get_or_create(&labels).inc_by(*bytes as u64);
         let ms = elapsed.as_millis();
         match outcome {
-            Ok(Gained { rows, series, rejected }) => {
+            Ok(Gained { rows, series, dropped, rejected }) => {
+                self.dropped_series.get_or_create(&labels).inc_by(*dropped);
                 for (field, count) in *rejected {
                     self.rejected_values.get_or_create(&field_labels(target, field)).inc_by(*count);
                 }
                 let rejected: u64 = rejected.iter().map(|(_, count)| count).sum();
                 info!(
                     operation = %target.operation, report = %target.report, window = %target.window, span = %window,
-                    status = "ok", rows, series, rejected, bytes, ms, "poll"
+                    status = "ok", rows, series, rejected, dropped, calls, bytes, ms, budget_left, "poll"
                 );
             }
             Err(failure) => {
-                let labels = FailureLabels {
-                    operation: Arc::clone(&target.operation),
-                    report: Arc::clone(&target.report),
-                    reason: failure.reason.as_str(),
-                };
-                self.failures.get_or_create(&labels).inc();
+                self.failures.get_or_create(&failure_labels(target, failure)).inc();
                 warn!(
                     operation = %target.operation, report = %target.report, window = %target.window, span = %window,
-                    status = %failure.reason, rows = 0, series = 0, bytes, ms,
+                    status = %failure.reason, rows = 0, series = 0, calls, bytes, ms, budget_left,
                     detail = %failure.detail, hint = failure.reason.hint(), "poll"
                 );
             }
         }
+    }
+
+    /// Data from before a restart are served again.
+    pub fn data_restored(&self, target: &Target, age: Duration) {
+        info!(
+            operation = %target.operation, report = %target.report, window = %target.window, age_seconds = age.as_secs(),
+            "data restored"
+        );
+    }
+
+    /// What an operation's polls would cost was compared with what there is.
+    pub fn plan_made(&self, operation: &str, plan: &str) {
+        info!(operation, plan, "plan");
+    }
+
+    /// The vendor was asked for the budget.
+    pub fn budget_told(&self, target: &Target, told: &Result<impl std::fmt::Debug, Failure>) {
+        match told {
+            Ok(told) => info!(operation = %target.operation, ?told, "budget"),
+            Err(failure) => {
+                self.failures.get_or_create(&failure_labels(target, failure)).inc();
+                warn!(
+                    operation = %target.operation, status = %failure.reason, detail = %failure.detail,
+                    hint = failure.reason.hint(), "budget"
+                );
+            }
+        }
+    }
+
+    /// The wall clock was set: forward is positive.
+    pub fn clock_was_set(&self, by: SignedDuration) {
+        warn!(seconds = by.as_secs(), "the clock was set; intervals go on in real time");
+    }
+
+    /// The state folder could not be written.
+    pub fn state_not_written(&self, error: &std::io::Error) {
+        self.state_failures.inc();
+        warn!(%error, hint = "see --state.dir: no call is made that cannot be counted there", "state not written");
+    }
+
+    /// The config was loaded, at the start or again.
+    pub fn config_loaded(&self, operations: usize) {
+        self.reload_successful.set(1);
+        self.reload_success_seconds.set(Timestamp::now().as_millisecond() as f64 / 1000.0);
+        info!(operations, "config loaded");
+    }
+
+    /// The config was to be loaded again and is wrong: the old one stays.
+    pub fn config_refused(&self, error: &str) {
+        self.reload_successful.set(0);
+        warn!(error, "config refused, the old one stays");
     }
 
     /// A request was answered. `handler` is one of the routes, never what a client wrote.
@@ -194,6 +278,14 @@ impl Telemetry {
 
 fn report(target: &Target) -> ReportLabels {
     ReportLabels { operation: Arc::clone(&target.operation), report: Arc::clone(&target.report) }
+}
+
+fn failure_labels(target: &Target, failure: &Failure) -> FailureLabels {
+    FailureLabels {
+        operation: Arc::clone(&target.operation),
+        report: Arc::clone(&target.report),
+        reason: failure.reason.as_str(),
+    }
 }
 
 fn field_labels(target: &Target, field: &str) -> FieldLabels {

@@ -12,10 +12,11 @@ use axum::http::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, X
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode};
 use axum::middleware::{self, Next};
 use axum::response::IntoResponse;
-use axum::routing::get;
-use jiff::Timestamp;
+use axum::routing::{get, post};
+use tokio::sync::{mpsc, oneshot};
 use tower_http::catch_panic::CatchPanicLayer;
 
+use crate::clock::Clock;
 use crate::exposition::Exposition;
 use crate::store::Store;
 use crate::telemetry::Telemetry;
@@ -24,20 +25,29 @@ pub use listener::serve;
 
 const HEALTHY_PATH: &str = "/-/healthy";
 const READY_PATH: &str = "/-/ready";
+const RELOAD_PATH: &str = "/-/reload";
+
+/// Where the outcome of a reload is sent: the reason, if the config is wrong.
+pub type ReloadRequest = oneshot::Sender<Result<(), String>>;
 
 /// What the handlers read. None of them can reach the vendor.
 pub struct Site {
     pub exposition: Exposition,
     pub store: Arc<Store>,
     pub telemetry: Arc<Telemetry>,
+    pub clock: Clock,
     /// Where the metrics are: `/metrics`, unless the operator says otherwise.
     pub telemetry_path: String,
+    pub reload: mpsc::Sender<ReloadRequest>,
 }
 
 /// The exporter's routes.
 pub fn routes(site: Arc<Site>) -> Router {
-    let mut router =
-        Router::new().route("/", get(status_page)).route(HEALTHY_PATH, get(healthy)).route(READY_PATH, get(ready));
+    let mut router = Router::new()
+        .route("/", get(status_page))
+        .route(HEALTHY_PATH, get(healthy))
+        .route(READY_PATH, get(ready))
+        .route(RELOAD_PATH, post(reload));
     if site.telemetry_path != "/" {
         router = router.route(&site.telemetry_path, get(metrics));
     }
@@ -48,12 +58,12 @@ pub fn routes(site: Arc<Site>) -> Router {
 }
 
 async fn metrics(State(site): State<Arc<Site>>, headers: HeaderMap) -> Response<Body> {
-    site.exposition.respond(&headers, Timestamp::now()).map(Body::new)
+    site.exposition.respond(&headers, site.clock.now()).map(Body::new)
 }
 
 async fn status_page(State(site): State<Arc<Site>>) -> impl IntoResponse {
-    let now = Timestamp::now();
-    let page = status::page(&site.store.statuses(now), now, &site.telemetry_path);
+    let now = site.clock.now();
+    let page = status::page(&site.store, now, &site.telemetry_path);
     let headers: [(HeaderName, &str); 4] = [
         (CONTENT_TYPE, "text/html; charset=utf-8"),
         (CACHE_CONTROL, "no-store"),
@@ -76,12 +86,27 @@ async fn ready(State(site): State<Arc<Site>>) -> impl IntoResponse {
     }
 }
 
+/// Reads the config again; a wrong one changes nothing and is told.
+async fn reload(State(site): State<Arc<Site>>) -> (StatusCode, String) {
+    let (request, answer) = oneshot::channel();
+    // Both fail only while the exporter stops.
+    if site.reload.send(request).await.is_err() {
+        return (StatusCode::SERVICE_UNAVAILABLE, "stopping\n".to_owned());
+    }
+    match answer.await {
+        Ok(Ok(())) => (StatusCode::OK, "reloaded\n".to_owned()),
+        Ok(Err(reason)) => (StatusCode::INTERNAL_SERVER_ERROR, format!("{reason}\n")),
+        Err(_) => (StatusCode::SERVICE_UNAVAILABLE, "stopping\n".to_owned()),
+    }
+}
+
 async fn count(State(site): State<Arc<Site>>, request: Request, next: Next) -> Response<Body> {
     let handler = match request.uri().path() {
         path if path == site.telemetry_path => "metrics",
         "/" => "status",
         HEALTHY_PATH => "healthy",
         READY_PATH => "ready",
+        RELOAD_PATH => "reload",
         _ => "other",
     };
     let response = next.run(request).await;

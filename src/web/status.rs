@@ -3,35 +3,47 @@
 use std::fmt::Write;
 use std::time::Duration;
 
-use jiff::Timestamp;
-
-use crate::store::Status;
+use crate::clock::Moment;
+use crate::store::{Status, Store};
 
 const STYLE: &str = "body{font:15px/1.5 system-ui,sans-serif;margin:2rem;color-scheme:light dark}\
 table{border-collapse:collapse}th,td{text-align:left;padding:.3rem .8rem;border-bottom:1px solid #8884}\
 td.n{text-align:right}.fresh{color:#2a8}.waiting{color:#888}.failing,.stale{color:#d43;font-weight:600}";
 
-/// The page at `/`: every target with its state, age and next poll.
-pub fn page(statuses: &[Status], now: Timestamp, telemetry_path: &str) -> String {
+/// The page at `/`: every operation's budget, every target's state, age and next poll.
+pub fn page(store: &Store, now: Moment, telemetry_path: &str) -> String {
     let mut html = format!(
         "<!doctype html><html lang=\"en\"><head><meta charset=\"utf-8\">\
          <meta name=\"viewport\" content=\"width=device-width,initial-scale=1\">\
          <title>wolkvox-exporter</title><style>{STYLE}</style></head><body>\
          <h1>wolkvox-exporter {}</h1><p><a href=\"{path}\">{path}</a> · state at {at}</p>\
-         <table><thead><tr><th>operation</th><th>report</th><th>window</th><th>state</th><th>age</th>\
-         <th>rows</th><th>series</th><th>next poll</th><th>last failure</th></tr></thead><tbody>",
+         <table><thead><tr><th>operation</th><th>calls left today</th><th>plan</th></tr></thead><tbody>",
         env!("CARGO_PKG_VERSION"),
         path = escape(telemetry_path),
-        at = now.strftime("%Y-%m-%d %H:%M:%SZ"),
+        at = now.wall.strftime("%Y-%m-%d %H:%M:%SZ"),
     );
-    for status in statuses {
-        html.push_str(&row(status, now));
+    let plans = store.plans();
+    for (operation, budget) in store.budgets(now) {
+        let (left, plan) = (budget.limit.saturating_sub(budget.used), plans.get(&operation).map_or("", String::as_str));
+        html.push_str(&format!(
+            "<tr><td>{}</td><td class=\"n\">{left} of {}</td><td>{}</td></tr>",
+            escape(&operation),
+            budget.limit,
+            escape(plan)
+        ));
+    }
+    html.push_str(
+        "</tbody></table><table><thead><tr><th>operation</th><th>report</th><th>window</th><th>state</th><th>age</th>\
+         <th>rows</th><th>series</th><th>dropped</th><th>next poll</th><th>last failure</th></tr></thead><tbody>",
+    );
+    for status in store.statuses(now) {
+        html.push_str(&row(&status, now));
     }
     html.push_str("</tbody></table></body></html>\n");
     html
 }
 
-fn row(status: &Status, now: Timestamp) -> String {
+fn row(status: &Status, now: Moment) -> String {
     let health = &status.health;
     let state = state(status);
     let mut row = format!(
@@ -40,8 +52,8 @@ fn row(status: &Status, now: Timestamp) -> String {
         escape(&status.target.report),
         status.target.window,
     );
-    let age = health.last_success.map_or("–".to_owned(), |at| span(now.duration_since(at).unsigned_abs()));
-    let next = health.next_poll.map_or("–".to_owned(), |at| match now.duration_since(at) {
+    let age = health.last_success.map_or("–".to_owned(), |at| span(now.wall.duration_since(at).unsigned_abs()));
+    let next = health.next_poll.map_or("–".to_owned(), |at| match now.wall.duration_since(at) {
         late if late.is_positive() => "now".to_owned(),
         wait => format!("in {}", span(wait.unsigned_abs())),
     });
@@ -52,9 +64,10 @@ fn row(status: &Status, now: Timestamp) -> String {
     // Writing to a String cannot fail.
     let _ = write!(
         row,
-        "<td class=\"n\">{age}</td><td class=\"n\">{}</td><td class=\"n\">{}</td><td>{next}</td><td>{}</td></tr>",
+        "<td class=\"n\">{age}</td><td class=\"n\">{}</td><td class=\"n\">{}</td><td class=\"n\">{}</td><td>{next}</td><td>{}</td></tr>",
         health.rows,
         health.series,
+        health.dropped,
         escape(&failure),
     );
     row
@@ -92,34 +105,37 @@ fn escape(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
-    use crate::store::Health;
-    use crate::target::Target;
-    use crate::window::WindowName;
-    use crate::wolkvox::{Failure, Reason};
+    use std::sync::Arc;
 
-    fn status(health: Health, stale: bool) -> Status {
-        let target = Target { operation: "<b>acme".into(), report: "agent_kpi".into(), window: WindowName::Today };
-        Status {
-            target,
-            window: (health.is_up() && !stale).then_some((Timestamp::UNIX_EPOCH, Timestamp::UNIX_EPOCH)),
-            health,
-            stale,
-        }
-    }
+    use super::*;
+    use crate::catalog::Catalog;
+    use crate::store::Served;
+    use crate::target::Target;
+    use crate::window::{Window, WindowName};
+    use crate::wolkvox::{Failure, Reason};
 
     #[test]
     fn each_state_has_its_word_and_hostile_names_stay_text() {
-        let now: Timestamp = "2026-03-01T12:00:00Z".parse().unwrap();
-        let good = Health { last_success: Some(now - Duration::from_secs(90)), rows: 7, ..Health::default() };
-        let failing = Health { failure: Some(Failure::new(Reason::Timeout, "<script>")), ..good.clone() };
-        let statuses = [
-            status(Health::default(), false),
-            status(good.clone(), false),
-            status(failing.clone(), false),
-            status(failing, true),
-        ];
-        let page = page(&statuses, now, "/metrics");
+        let now = Moment { wall: "2026-03-01T12:00:00Z".parse().unwrap(), steady: Duration::from_secs(100_000) };
+        let store = Store::new(Arc::new(Catalog::builtin().unwrap()));
+        let target =
+            |report: &str| Target { operation: "<b>acme".into(), report: report.into(), window: WindowName::Today };
+        let served = |age: u64| Served {
+            window: Window::at(WindowName::Today, now.wall, &jiff::tz::TimeZone::UTC),
+            polled_at: now.ago(Duration::from_secs(age)),
+            stale_after: Some(Duration::from_secs(900)),
+            rows: 7,
+            series: 7,
+            dropped: 0,
+            families: vec![],
+            entries: vec![],
+        };
+        store.expect(&target("waits"), Duration::from_secs(300));
+        store.succeed(&target("good"), served(90));
+        store.succeed(&target("bad"), served(90));
+        store.fail(&target("bad"), now, Failure::new(Reason::Timeout, "<script>"));
+        store.succeed(&target("old"), served(9000));
+        let page = page(&store, now, "/metrics");
         for part in [">waiting<", ">fresh<", ">failing<", ">stale<", "1m 30s", "&lt;b&gt;acme", "&lt;script&gt;"] {
             assert!(page.contains(part), "{part}: {page}");
         }

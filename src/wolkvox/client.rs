@@ -4,6 +4,7 @@
 //! make the library send a request again, because every attempt costs budget.
 
 use std::error::Error;
+use std::pin::Pin;
 use std::time::{Duration, SystemTime};
 
 use reqwest::header::{CONTENT_LENGTH, HeaderMap, RETRY_AFTER};
@@ -69,8 +70,7 @@ impl Client {
         Ok(Client { http, response_bytes })
     }
 
-    /// Makes one call and reads its answer to the end.
-    pub async fn call(&self, request: &Request) -> Result<Answer, Failure> {
+    async fn send(&self, request: &Request) -> Result<Answer, Failure> {
         let mut response = self
             .http
             .get(request.url())
@@ -87,6 +87,18 @@ impl Client {
             read_refusal(&mut response).await
         };
         classify(status, retry_after, body)
+    }
+}
+
+/// Whoever answers calls: the vendor, or a test that stands in for it.
+pub trait Vendor: Send + Sync {
+    /// Makes one call and reads its answer to the end.
+    fn call<'c>(&'c self, request: &'c Request) -> Pin<Box<dyn Future<Output = Result<Answer, Failure>> + Send + 'c>>;
+}
+
+impl Vendor for Client {
+    fn call<'c>(&'c self, request: &'c Request) -> Pin<Box<dyn Future<Output = Result<Answer, Failure>> + Send + 'c>> {
+        Box::pin(self.send(request))
     }
 }
 

@@ -1,0 +1,120 @@
+//! What does the vendor say of the budget?
+//!
+//! `information.php`, api `token_info`: one row with `token_limit`, `token_use_today` and `all_token_today` as text.
+//! Asking costs a call like any other.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde::de::{Deserialize, Deserializer};
+
+use super::Context;
+use crate::catalog::{Format, FormatKind};
+use crate::config::Operation;
+use crate::target::Target;
+use crate::window::WindowName;
+use crate::wolkvox::{Answer, Failure, Reason, Request, Rows, Scalar, read};
+
+/// A few times a day: the limit hardly changes, what others spend does.
+pub const ASK_INTERVAL: Duration = Duration::from_secs(4 * 3600);
+
+/// The question for one budget.
+#[derive(Debug)]
+pub struct Question {
+    target: Target,
+    request: Request,
+}
+
+/// The vendor's answer.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Told {
+    /// Calls a day.
+    pub limit: u64,
+    /// Calls made today by anyone, this one included.
+    pub used: u64,
+}
+
+impl Question {
+    pub fn new(operation: &Operation) -> Question {
+        Question {
+            target: Target {
+                operation: Arc::clone(&operation.name),
+                report: "token_info".into(),
+                window: WindowName::Today,
+            },
+            request: Request {
+                base_url: operation.base_url.clone(),
+                endpoint: "information.php".to_owned(),
+                api: "token_info".to_owned(),
+                dates: None,
+                token: operation.token.clone(),
+                timeout: operation.timeout,
+            },
+        }
+    }
+
+    /// Under which its calls are counted.
+    pub fn target(&self) -> &Target {
+        &self.target
+    }
+
+    pub async fn ask(&self, context: &Context) -> Result<Told, Failure> {
+        match context.vendor.call(&self.request).await? {
+            Answer::Body(body) => parse(&body),
+            Answer::NoRows => Err(Failure::new(Reason::Schema, "token_info without a row")),
+        }
+    }
+}
+
+fn parse(body: &[u8]) -> Result<Told, Failure> {
+    let mut told = None;
+    read(body, &mut Taker(&mut told))?;
+    told.ok_or_else(|| Failure::new(Reason::Schema, "token_info without a readable token_limit and use"))
+}
+
+/// Takes the last row that can be read.
+struct Taker<'t>(&'t mut Option<Told>);
+
+impl<'de> Rows<'de> for Taker<'_> {
+    fn row<D: Deserializer<'de>>(&mut self, row: D) -> Result<(), D::Error> {
+        let fields = HashMap::<String, Scalar<'de>>::deserialize(row)?;
+        let count = |field: &str| fields.get(field).and_then(whole);
+        // The budget is the operation's, so the larger count is the one that matters.
+        let used = count("token_use_today").max(count("all_token_today"));
+        if let (Some(limit), Some(used)) = (count("token_limit"), used) {
+            *self.0 = Some(Told { limit, used });
+        }
+        Ok(())
+    }
+}
+
+/// A count as the vendor writes it; all of them are far below what a double holds exactly.
+#[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "an unsigned number of at most 15 digits")]
+fn whole(scalar: &Scalar<'_>) -> Option<u64> {
+    Format { kind: FormatKind::Number, signed: false }.parse(scalar.text().trim()).map(|number| number as u64)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_answer_is_read_as_list_or_object_and_the_larger_use_wins() {
+        let row = r#"{"token_limit":"5,000","token_use_today":"12","all_token_today":"40","available_consumption_options":"x"}"#;
+        for body in [format!(r#"{{"code":"200","data":[{row}]}}"#), format!(r#"{{"code":200,"data":{row}}}"#)] {
+            assert_eq!(parse(body.as_bytes()), Ok(Told { limit: 5000, used: 40 }));
+        }
+    }
+
+    #[test]
+    fn an_answer_without_figures_is_a_failure() {
+        for body in [
+            r#"{"data":[]}"#,
+            r#"{"data":[{"token_limit":"many","token_use_today":"1"}]}"#,
+            r#"{"data":[{"token_limit":"5"}]}"#,
+        ] {
+            assert_eq!(parse(body.as_bytes()).unwrap_err().reason, Reason::Schema, "{body}");
+        }
+    }
+}

@@ -1,0 +1,341 @@
+//! What may still be spent, and has it been written down?
+//!
+//! Operations that share a token or a pool share one budget. A call is counted in its operation's record and synced
+//! to the disk before it is sent; one that cannot be counted is not sent.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::tz::TimeZone;
+use jiff::{SignedDuration, Timestamp};
+
+use crate::clock::Moment;
+use crate::state::{CallRecord, Loaded, Reported, State, TargetRecord};
+use crate::store::Budget;
+use crate::target::Target;
+use crate::window::{day_of, midnight_before, next_midnight};
+use crate::wolkvox::{Failure, Reason};
+
+/// Calls a day that every licence pays for (vendor's page of agent_3).
+pub const CALLS_PER_LICENSE: u64 = 1000;
+/// What is believed until the vendor has said more: the smallest operation there can be.
+const UNTOLD_LIMIT: u64 = CALLS_PER_LICENSE;
+/// The fastest that any report can have been asked by a record that is lost.
+const FASTEST_TURN: Duration = Duration::from_secs(30);
+/// Smaller steps are how a clock is kept right.
+const CLOCK_STEP: Duration = Duration::from_secs(2);
+/// Days that stay in a record: the current one and its neighbours.
+const DAYS_KEPT: usize = 3;
+
+/// The calls of operations with one budget.
+#[derive(Debug)]
+pub struct Ledger {
+    state: Arc<State>,
+    members: Vec<Member>,
+    /// When the clocks were last compared.
+    seen: Moment,
+    /// Whose midnight starts the vendor's day.
+    zone: TimeZone,
+    /// From the config; otherwise the vendor is asked.
+    licensed: Option<u64>,
+}
+
+#[derive(Debug)]
+struct Member {
+    operation: Arc<str>,
+    record: CallRecord,
+}
+
+impl Ledger {
+    /// `fastest` tells, for each operation, how many calls it can have made since midnight at most: what a lost
+    /// record is taken for.
+    pub fn open(
+        state: Arc<State>,
+        operations: Vec<(Arc<str>, usize)>,
+        zone: TimeZone,
+        licensed: Option<u64>,
+        now: Moment,
+    ) -> Ledger {
+        let since_midnight = now.wall.duration_since(midnight_before(now.wall, &zone)).unsigned_abs();
+        let turns = since_midnight.as_secs() / FASTEST_TURN.as_secs() + 1;
+        let member = |(operation, reports): (Arc<str>, usize)| {
+            let record = match state.load_calls(&operation) {
+                Loaded::Known(record) => record,
+                Loaded::Fresh => CallRecord::default(),
+                Loaded::Damaged => {
+                    let calls = [(day_of(now.wall, &zone), turns * reports as u64)].into();
+                    CallRecord { calls, ..CallRecord::default() }
+                }
+            };
+            Member { operation, record }
+        };
+        Ledger { members: operations.into_iter().map(member).collect(), state, seen: now, zone, licensed }
+    }
+
+    /// Whether the limit is only known to the vendor.
+    pub fn must_ask(&self) -> bool {
+        self.licensed.is_none()
+    }
+
+    /// The budget of the current day. The larger of the own count and what the vendor reported wins.
+    pub fn budget(&self, now: Moment) -> Budget {
+        let own = self.own(now);
+        let reported = self.reported(now);
+        // Calls that others made until the vendor was asked; what they made since is not known.
+        let others = reported.map_or(0, |reported| reported.used.saturating_sub(reported.own));
+        Budget {
+            limit: self.licensed.or(reported.map(|reported| reported.limit)).unwrap_or(UNTOLD_LIMIT),
+            used: own + others,
+            resets_at: next_midnight(now.wall, &self.zone),
+        }
+    }
+
+    /// Calls left today.
+    pub fn left(&self, now: Moment) -> u64 {
+        let budget = self.budget(now);
+        budget.limit.saturating_sub(budget.used)
+    }
+
+    /// Counts a call of `target` and writes that down together with the turn it takes. Without an `Ok` the call
+    /// must not be made.
+    pub fn pay(&mut self, target: &Target, turn: TargetRecord, now: Moment) -> Result<(), Unpaid> {
+        self.observe(now).map_err(Unpaid::NotWritten)?;
+        if self.left(now) == 0 {
+            return Err(Unpaid::Spent(self.budget(now)));
+        }
+        let day = day_of(now.wall, &self.zone);
+        self.change(&target.operation, |record| {
+            *record.calls.entry(day).or_default() += 1;
+            while record.calls.len() > DAYS_KEPT {
+                record.calls.pop_first();
+            }
+            record.targets.insert(target.key(), turn);
+        })
+        .map_err(Unpaid::NotWritten)
+    }
+
+    /// Writes down when a target may be asked next.
+    pub fn note_turn(&mut self, target: &Target, turn: TargetRecord) -> std::io::Result<()> {
+        self.change(&target.operation, |record| {
+            record.targets.insert(target.key(), turn);
+        })
+    }
+
+    /// Writes down until when none of the operations may be asked anything.
+    pub fn note_pause(&mut self, until: Timestamp) -> std::io::Result<()> {
+        let operations: Vec<Arc<str>> = self.members.iter().map(|member| Arc::clone(&member.operation)).collect();
+        operations.iter().try_for_each(|operation| self.change(operation, |record| record.paused_until = Some(until)))
+    }
+
+    /// Takes what the vendor said of the budget.
+    pub fn note_reported(&mut self, limit: u64, used: u64, now: Moment) -> std::io::Result<()> {
+        let reported = Reported { day: day_of(now.wall, &self.zone), limit, used, own: self.own(now) };
+        let Some(operation) = self.members.first().map(|member| Arc::clone(&member.operation)) else { return Ok(()) };
+        self.change(&operation, |record| record.reported = Some(reported))
+    }
+
+    /// Until when nothing may be asked.
+    pub fn paused_until(&self) -> Option<Timestamp> {
+        self.members.iter().filter_map(|member| member.record.paused_until).max()
+    }
+
+    /// What is known of a target's turns.
+    pub fn turn(&self, target: &Target) -> Option<TargetRecord> {
+        let member = self.members.iter().find(|member| member.operation == target.operation)?;
+        member.record.targets.get(&target.key()).copied()
+    }
+
+    pub fn operations(&self) -> impl Iterator<Item = &Arc<str>> {
+        self.members.iter().map(|member| &member.operation)
+    }
+
+    /// Compares the clocks and returns by how much the wall clock was set since the last time, small steps left out.
+    ///
+    /// A day that begins by setting the clock is not a new day of the vendor's, and inherits the old one's count.
+    pub fn observe(&mut self, now: Moment) -> std::io::Result<SignedDuration> {
+        let by = now.set_since(self.seen);
+        if by.unsigned_abs() < CLOCK_STEP {
+            self.seen = now;
+            return Ok(SignedDuration::ZERO);
+        }
+        self.inherit(by, now)?;
+        self.seen = now;
+        Ok(by)
+    }
+
+    fn inherit(&mut self, by: SignedDuration, now: Moment) -> std::io::Result<()> {
+        let today = day_of(now.wall, &self.zone);
+        let unset = day_of(now.wall.saturating_sub(by).unwrap_or(now.wall), &self.zone);
+        if today <= unset {
+            return Ok(());
+        }
+        let operations: Vec<Arc<str>> = self.operations().cloned().collect();
+        operations.iter().try_for_each(|operation| {
+            self.change(operation, |record| {
+                let inherited = record.calls.range(unset..today).map(|(_, calls)| calls).sum::<u64>();
+                *record.calls.entry(today).or_default() += inherited;
+            })
+        })
+    }
+
+    /// Calls of the current day, and of days ahead: those were counted before a clock was set back.
+    fn own(&self, now: Moment) -> u64 {
+        let today = day_of(now.wall, &self.zone);
+        self.members.iter().flat_map(|member| member.record.calls.range(today..)).map(|(_, calls)| calls).sum()
+    }
+
+    fn reported(&self, now: Moment) -> Option<Reported> {
+        let today = day_of(now.wall, &self.zone);
+        let all = self.members.iter().filter_map(|member| member.record.reported);
+        let latest = all.max_by_key(|reported| reported.day)?;
+        // The limit lasts; the use is of its day.
+        Some(if latest.day >= today { latest } else { Reported { used: 0, own: 0, ..latest } })
+    }
+
+    /// Changes a record on disk first and then here: what could not be written did not happen.
+    fn change(&mut self, operation: &Arc<str>, change: impl FnOnce(&mut CallRecord)) -> std::io::Result<()> {
+        let Some(member) = self.members.iter_mut().find(|member| member.operation == *operation) else {
+            return Ok(());
+        };
+        let mut record = member.record.clone();
+        change(&mut record);
+        self.state.save_calls(operation, &record)?;
+        member.record = record;
+        Ok(())
+    }
+}
+
+/// Why a call was not paid for, and so not made.
+#[derive(Debug)]
+pub enum Unpaid {
+    Spent(Budget),
+    /// The count could not be written to the disk.
+    NotWritten(std::io::Error),
+}
+
+impl Unpaid {
+    pub fn failure(&self) -> Failure {
+        let detail = match self {
+            Unpaid::Spent(budget) => format!("{} of {} calls of today are used up", budget.used, budget.limit),
+            Unpaid::NotWritten(error) => format!("the call could not be written down, so it was not made: {error}"),
+        };
+        Failure::new(Reason::BudgetExhausted, detail)
+    }
+}
+
+/// By how much intervals stretch, so that `left` calls last for `time` at `calls_per_second`; `None`: nothing is left.
+pub fn stretch(left: u64, time: Duration, calls_per_second: f64) -> Option<f64> {
+    (left > 0).then(|| (time.as_secs_f64() * calls_per_second / left as f64).max(1.0))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::window::WindowName;
+
+    fn at(wall: &str) -> Moment {
+        let wall: Timestamp = wall.parse().unwrap();
+        Moment { wall, steady: Duration::from_secs(u64::try_from(wall.as_second()).unwrap()) }
+    }
+
+    fn target(operation: &str) -> Target {
+        Target { operation: operation.into(), report: "agent_kpi".into(), window: WindowName::Today }
+    }
+
+    fn turn(now: Moment) -> TargetRecord {
+        TargetRecord { last_attempt: now.wall, due: now.wall, failures: 0 }
+    }
+
+    fn open(state: &Arc<State>, licensed: Option<u64>, now: Moment) -> Ledger {
+        let zone = TimeZone::get("America/Bogota").unwrap();
+        Ledger::open(Arc::clone(state), vec![("acme".into(), 5), ("beta".into(), 5)], zone, licensed, now)
+    }
+
+    fn pay(ledger: &mut Ledger, operation: &str, now: Moment, calls: u64) {
+        for _ in 0..calls {
+            ledger.pay(&target(operation), turn(now), now).unwrap();
+        }
+    }
+
+    #[test]
+    fn never_overspend_operations_of_one_budget_are_counted_together_and_stop_at_the_limit() {
+        let (state, now) = (Arc::new(State::in_memory()), at("2026-03-01T12:00:00Z"));
+        let mut ledger = open(&state, Some(10), now);
+        pay(&mut ledger, "acme", now, 6);
+        pay(&mut ledger, "beta", now, 4);
+        let failure = ledger.pay(&target("acme"), turn(now), now).unwrap_err();
+        assert_eq!(failure.failure().to_string(), "budget_exhausted: 10 of 10 calls of today are used up");
+        let midnight = ledger.budget(now).resets_at;
+        assert_eq!(midnight, at("2026-03-02T05:00:00Z").wall);
+        assert_eq!(ledger.left(at("2026-03-02T05:00:00Z")), 10);
+    }
+
+    #[test]
+    fn never_overspend_the_count_survives_a_restart_and_a_clock_set_back() {
+        let (state, now) = (Arc::new(State::in_memory()), at("2026-03-02T05:10:00Z"));
+        pay(&mut open(&state, Some(10), now), "acme", now, 7);
+        assert_eq!(open(&state, Some(10), now).left(now), 3);
+        let before_midnight = at("2026-03-02T04:10:00Z");
+        assert_eq!(open(&state, Some(10), before_midnight).left(before_midnight), 3);
+    }
+
+    #[test]
+    fn never_overspend_a_day_that_begins_by_setting_the_clock_inherits_the_count() {
+        let (state, now) = (Arc::new(State::in_memory()), at("2026-03-02T04:00:00Z"));
+        let mut ledger = open(&state, Some(10), now);
+        pay(&mut ledger, "acme", now, 7);
+        let after = at("2026-03-02T06:00:00Z");
+        let set = Moment { steady: now.steady, ..after };
+        assert_eq!(ledger.observe(set).unwrap(), SignedDuration::from_hours(2));
+        assert_eq!(ledger.left(after), 3);
+        assert_eq!(ledger.left(at("2026-03-03T06:00:00Z")), 10);
+    }
+
+    #[test]
+    fn never_overspend_a_lost_record_counts_as_the_most_that_can_have_been_spent() {
+        let folder = tempfile::tempdir().unwrap();
+        let state = Arc::new(State::open(folder.path()).unwrap());
+        let now = at("2026-03-01T06:00:00Z");
+        pay(&mut open(&state, Some(40_000), now), "acme", now, 7);
+        std::fs::write(folder.path().join("acme/calls.json"), "{").unwrap();
+        let ledger = open(&state, Some(40_000), now);
+        assert_eq!(ledger.left(now), 40_000 - 5 * (3600 / 30 + 1));
+    }
+
+    #[test]
+    fn never_overspend_a_call_that_cannot_be_written_down_is_not_made() {
+        let folder = tempfile::tempdir().unwrap();
+        let state = Arc::new(State::open(folder.path()).unwrap());
+        let now = at("2026-03-01T06:00:00Z");
+        let mut ledger = open(&state, Some(10), now);
+        // A file where the operation's folder should be: no user can write through that, not even root.
+        std::fs::write(folder.path().join("acme"), "").unwrap();
+        let failure = ledger.pay(&target("acme"), turn(now), now).unwrap_err().failure();
+        assert!(failure.detail.starts_with("the call could not be written down"), "{failure}");
+        assert_eq!(ledger.left(now), 10);
+    }
+
+    #[test]
+    fn the_larger_of_own_and_reported_use_wins_and_a_limit_untold_is_the_smallest() {
+        let (state, now) = (Arc::new(State::in_memory()), at("2026-03-01T12:00:00Z"));
+        let mut ledger = open(&state, None, now);
+        assert!(ledger.must_ask());
+        assert_eq!(ledger.left(now), 1000);
+        pay(&mut ledger, "acme", now, 2);
+        ledger.note_reported(5000, 100, now).unwrap();
+        pay(&mut ledger, "acme", now, 3);
+        assert_eq!(ledger.budget(now), Budget { limit: 5000, used: 103, resets_at: at("2026-03-02T05:00:00Z").wall });
+        ledger.note_reported(5000, 1, now).unwrap();
+        assert_eq!(ledger.budget(now).used, 5);
+        let tomorrow = at("2026-03-02T12:00:00Z");
+        assert_eq!((ledger.budget(tomorrow).limit, ledger.budget(tomorrow).used), (5000, 0));
+    }
+
+    #[test]
+    fn intervals_stretch_only_when_the_calls_would_not_last() {
+        let hour = Duration::from_secs(3600);
+        assert_eq!(stretch(100, hour, 60.0 / 3600.0), Some(1.0));
+        assert_eq!(stretch(30, hour, 60.0 / 3600.0), Some(2.0));
+        assert_eq!(stretch(0, hour, 1.0), None);
+    }
+}

@@ -1,0 +1,397 @@
+//! Who is next, of all that share a budget?
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+use tokio_util::sync::CancellationToken;
+
+use super::Context;
+use super::asking::{ASK_INTERVAL, Question, Told};
+use super::budget::{Ledger, Unpaid, stretch};
+use super::job::{Good, Job, Missed, Polled};
+use super::schedule::{self, Consequence, consequence};
+use crate::clock::Moment;
+use crate::state::{TargetRecord, load_served, save_served};
+use crate::store::Served;
+use crate::telemetry::{Gained, PollEnd};
+use crate::window::WindowName;
+
+/// Longest sleep before the clocks are read again: how late a change of the wall clock is noticed.
+const CLOCK_CHECK: Duration = Duration::from_secs(30);
+/// When the disk refused a count, it is asked again after this.
+const DISK_RETRY: Duration = Duration::from_secs(30);
+
+/// The jobs of one budget. One call at a time, because there is one of these for it.
+pub struct Queue {
+    context: Context,
+    ledger: Ledger,
+    jobs: Vec<Scheduled>,
+    question: Option<Asked>,
+    /// Nothing is asked before this, on the steady clock.
+    paused_until: Duration,
+}
+
+struct Scheduled {
+    job: Job,
+    turn: Turn,
+    failures: u32,
+    /// Whether it was ever polled: a first turn comes at once, the second sets it apart from the others.
+    fresh: bool,
+}
+
+struct Asked {
+    question: Question,
+    not_before: Duration,
+    failures: u32,
+}
+
+/// When a job is due.
+#[derive(Clone, Copy, Debug)]
+struct Turn {
+    /// On the steady clock: intervals are real time, whatever is done to the wall clock.
+    not_before: Duration,
+    /// On the wall clock as well, for a closed day.
+    at: Option<Timestamp>,
+}
+
+impl Turn {
+    fn wait(self, now: Moment) -> Duration {
+        let steady = self.not_before.saturating_sub(now.steady);
+        let wall =
+            self.at.map_or(Duration::ZERO, |at| Duration::try_from(at.duration_since(now.wall)).unwrap_or_default());
+        steady.max(wall)
+    }
+}
+
+// === impl Queue ===
+
+impl Queue {
+    /// Takes up where the records left off.
+    pub fn new(context: Context, ledger: Ledger, jobs: Vec<Job>, question: Option<Question>) -> Queue {
+        let now = context.clock.now();
+        let jobs = jobs
+            .into_iter()
+            .map(|job| {
+                let record = ledger.turn(job.target());
+                let turn = first_turn(&job, record, now);
+                Scheduled { turn, failures: record.map_or(0, |record| record.failures), fresh: record.is_none(), job }
+            })
+            .collect();
+        let question = question.map(|question| {
+            let wait = ledger.turn(question.target()).map_or(Duration::ZERO, |record| rest_of_wait(record, now));
+            Asked { not_before: now.steady + wait, failures: 0, question }
+        });
+        let pause =
+            ledger.paused_until().map(|until| Duration::try_from(until.duration_since(now.wall)).unwrap_or_default());
+        // A pause that a clock set back made longer than any pause is none.
+        let pause = pause.filter(|pause| *pause <= schedule::LONGEST_PAUSE).unwrap_or_default();
+        let queue = Queue { paused_until: now.steady + pause, context, ledger, jobs, question };
+        queue.announce(now);
+        queue
+    }
+
+    /// Polls for ever, or until `drain`: then the call in flight is ended first.
+    pub async fn run(mut self, drain: CancellationToken) {
+        while !drain.is_cancelled() {
+            let now = self.context.clock.now();
+            self.notice_clock(now);
+            let (wait, next) = self.next(now);
+            if wait > Duration::ZERO {
+                let sleep = tokio::time::sleep(wait.min(CLOCK_CHECK));
+                drain.run_until_cancelled(sleep).await;
+                continue;
+            }
+            match next {
+                Next::Question => self.ask().await,
+                Next::Job(place) => self.poll(place).await,
+            }
+        }
+    }
+
+    fn announce(&self, now: Moment) {
+        let Context { store, telemetry, state, catalog, .. } = &self.context;
+        for scheduled in &self.jobs {
+            let job = &scheduled.job;
+            store.expect(job.target(), job.interval());
+            telemetry.target_expected(job.target());
+            if !store.has_data(job.target())
+                && let Some(served) = load_served(state, job.target(), job.origin(), catalog, now)
+            {
+                telemetry.data_restored(job.target(), now.since(served.polled_at));
+                store.restore(job.target(), served, scheduled.failures.into());
+            }
+        }
+        self.tell_plan(now);
+        self.publish(now);
+    }
+
+    /// Compares what the jobs would cost with what there is.
+    fn tell_plan(&self, now: Moment) {
+        let plan = self.plan(self.ledger.budget(now).limit);
+        for operation in self.ledger.operations() {
+            self.context.telemetry.plan_made(operation, &plan);
+            self.context.store.set_plan(operation, plan.clone());
+        }
+    }
+
+    fn plan(&self, limit: u64) -> String {
+        let day = Duration::from_secs(86_400);
+        let reserved = self.reserved_per_day();
+        let calls = (self.calls_per_second() * day.as_secs_f64()).round() + reserved as f64;
+        let today = self.jobs.iter().filter(|scheduled| scheduled.job.target().window == WindowName::Today);
+        let fastest = today.clone().map(|scheduled| scheduled.job.interval()).min().unwrap_or(day);
+        let cost = format!(
+            "{} reports, the fastest every {} = {calls} calls a day of {limit}",
+            today.count(),
+            humantime::format_duration(fastest)
+        );
+        match stretch(limit.saturating_sub(reserved), day, self.calls_per_second()) {
+            Some(factor) if factor > 1.0 => {
+                let pace = Duration::from_secs(fastest.mul_f64(factor).as_secs());
+                format!("{cost}: pacing at {}", humantime::format_duration(pace))
+            }
+            Some(_) => cost,
+            None => format!("{cost}: too few for any poll of today"),
+        }
+    }
+
+    fn notice_clock(&mut self, now: Moment) {
+        match self.ledger.observe(now) {
+            Ok(by) if by.is_zero() => {}
+            Ok(by) => {
+                self.context.telemetry.clock_was_set(by);
+                for scheduled in &mut self.jobs {
+                    let next = schedule::next_yesterday(now.wall, scheduled.job.zone());
+                    scheduled.turn.at = scheduled.turn.at.map(|at| at.min(next));
+                }
+            }
+            Err(error) => self.context.telemetry.state_not_written(&error),
+        }
+    }
+
+    fn next(&self, now: Moment) -> (Duration, Next) {
+        let jobs = self.jobs.iter().enumerate().map(|(place, job)| (job.turn.wait(now), Next::Job(place)));
+        // The question goes first where both are due: the answer decides the pace.
+        let question = self.question.iter().map(|asked| (asked.not_before.saturating_sub(now.steady), Next::Question));
+        let soonest = question.chain(jobs).min_by_key(|(wait, _)| *wait);
+        let (wait, next) = soonest.unwrap_or((CLOCK_CHECK, Next::Question));
+        (wait.max(self.paused_until.saturating_sub(now.steady)), next)
+    }
+
+    async fn poll(&mut self, place: usize) {
+        let now = self.context.clock.now();
+        let regular = self.regular_turn(place, now);
+        let Scheduled { job, failures, .. } = &mut self.jobs[place];
+        let record =
+            TargetRecord { last_attempt: now.wall, due: now.wall_after(regular.wait(now)), failures: *failures };
+        let polled = job.poll(&self.context, &mut self.ledger, record).await;
+        self.plan_next(place, &polled, regular);
+        self.tell(place, polled).await;
+        self.publish(self.context.clock.now());
+    }
+
+    /// When a job is due again, if all goes well.
+    fn regular_turn(&self, place: usize, now: Moment) -> Turn {
+        let Scheduled { job, fresh, .. } = &self.jobs[place];
+        if job.target().window == WindowName::Yesterday {
+            let at = schedule::next_yesterday(now.wall, job.zone());
+            return Turn { not_before: now.steady + job.interval(), at: Some(at) };
+        }
+        let phase = job.interval().mul_f64(place as f64 / self.jobs.len() as f64);
+        let wait = self.paced(job.interval(), phase, now);
+        Turn { not_before: now.steady + wait + if *fresh { phase } else { Duration::ZERO }, at: None }
+    }
+
+    /// A wait, stretched so that the calls left last until the reset, and at most until there are new ones.
+    fn paced(&self, wait: Duration, phase: Duration, now: Moment) -> Duration {
+        let after_reset = self.until_reset(now) + phase;
+        match self.stretch(now) {
+            Some(factor) if factor > 1.0 => wait.mul_f64(factor).min(after_reset.max(wait)),
+            Some(_) => wait,
+            None => after_reset.max(wait),
+        }
+    }
+
+    fn stretch(&self, now: Moment) -> Option<f64> {
+        let left = self.ledger.left(now).saturating_sub(self.reserved_today(now));
+        stretch(left, self.until_reset(now), self.calls_per_second())
+    }
+
+    fn until_reset(&self, now: Moment) -> Duration {
+        let resets_at = self.ledger.budget(now).resets_at;
+        Duration::try_from(resets_at.duration_since(now.wall)).unwrap_or_default()
+    }
+
+    /// What the polls of the current day cost at full pace.
+    fn calls_per_second(&self) -> f64 {
+        let today = self.jobs.iter().filter(|scheduled| scheduled.job.target().window == WindowName::Today);
+        today.map(|scheduled| f64::from(scheduled.job.calls_per_poll()) / scheduled.job.interval().as_secs_f64()).sum()
+    }
+
+    /// Calls that are kept for closed days and for asking the vendor.
+    fn reserved_today(&self, now: Moment) -> u64 {
+        let yesterday = self.jobs.iter().filter(|scheduled| scheduled.job.target().window == WindowName::Yesterday);
+        let turns: u64 = yesterday
+            .map(|scheduled| {
+                let turns = schedule::yesterday_turns_left(now.wall, scheduled.job.zone());
+                turns * u64::from(scheduled.job.calls_per_poll())
+            })
+            .sum();
+        let asking = self.question.iter().map(|_| self.until_reset(now).as_secs() / ASK_INTERVAL.as_secs() + 1);
+        turns + asking.sum::<u64>()
+    }
+
+    fn reserved_per_day(&self) -> u64 {
+        let yesterday = self.jobs.iter().filter(|scheduled| scheduled.job.target().window == WindowName::Yesterday);
+        let asking = self.question.iter().map(|_| Duration::from_secs(86_400).as_secs() / ASK_INTERVAL.as_secs());
+        yesterday.count() as u64 * schedule::YESTERDAY_TURNS.len() as u64 + asking.sum::<u64>()
+    }
+
+    /// Decides and writes down when the job is due again.
+    fn plan_next(&mut self, place: usize, polled: &Polled, regular: Turn) {
+        let now = self.context.clock.now();
+        let scheduled = &mut self.jobs[place];
+        scheduled.fresh = false;
+        scheduled.failures = if polled.outcome.is_ok() { 0 } else { scheduled.failures.saturating_add(1) };
+        let (failures, interval) = (scheduled.failures, scheduled.job.interval());
+        let consequence = match &polled.outcome {
+            Ok(_) => Consequence::Regular,
+            Err(Missed::Unpaid(Unpaid::NotWritten(_))) => Consequence::Retry(DISK_RETRY),
+            Err(Missed::Unpaid(Unpaid::Spent(_))) => Consequence::Retry(self.until_reset(now)),
+            Err(Missed::Failed(failure)) => consequence(failure, failures, interval, fastrand::f64()),
+        };
+        let turn = match consequence {
+            Consequence::Regular => regular,
+            Consequence::Retry(wait) => {
+                Turn { not_before: now.steady + self.paced(wait, Duration::ZERO, now), at: None }
+            }
+            Consequence::Pause(wait) => {
+                self.pause(wait, now);
+                Turn { not_before: now.steady + wait, at: None }
+            }
+        };
+        let scheduled = &mut self.jobs[place];
+        scheduled.turn = turn;
+        let record = TargetRecord { last_attempt: polled.at.wall, due: now.wall_after(turn.wait(now)), failures };
+        if let Err(error) = self.ledger.note_turn(scheduled.job.target(), record) {
+            self.context.telemetry.state_not_written(&error);
+        }
+    }
+
+    fn pause(&mut self, wait: Duration, now: Moment) {
+        self.paused_until = now.steady + wait;
+        if let Err(error) = self.ledger.note_pause(now.wall_after(wait)) {
+            self.context.telemetry.state_not_written(&error);
+        }
+    }
+
+    /// Tells how a poll went, and keeps what it brought.
+    async fn tell(&self, place: usize, polled: Polled) {
+        let Context { store, telemetry, clock, .. } = &self.context;
+        let job = &self.jobs[place].job;
+        let Polled { at, window, elapsed, calls, bytes, outcome } = polled;
+        let budget_left = self.ledger.left(clock.now());
+        let end =
+            |outcome| PollEnd { target: job.target(), window: &window, elapsed, calls, bytes, budget_left, outcome };
+        match outcome {
+            Ok(Good { served, rejected }) => {
+                let (rows, series, dropped) = (served.rows, served.series, served.dropped);
+                telemetry.poll_ended(&end(Ok(Gained { rows, series, dropped, rejected: &rejected })));
+                self.keep(job, &served).await;
+                store.succeed(job.target(), served);
+            }
+            Err(missed) => {
+                let failure = missed.failure();
+                telemetry.poll_ended(&end(Err(&failure)));
+                store.fail(job.target(), at, failure);
+            }
+        }
+    }
+
+    /// Writes data down for the next start. Not being able to costs only that.
+    async fn keep(&self, job: &Job, served: &Served) {
+        let Context { state, catalog, .. } = self.context.clone();
+        let (target, origin, served) = (job.target().clone(), job.origin().clone(), served.clone());
+        let saved = tokio::task::spawn_blocking(move || save_served(&state, &target, &origin, &served, &catalog)).await;
+        if let Ok(Err(error)) = saved {
+            self.context.telemetry.state_not_written(&error);
+        }
+    }
+
+    /// Asks the vendor what there is to spend.
+    async fn ask(&mut self) {
+        let Some(Asked { question, failures, .. }) = &self.question else { return };
+        let (now, failures, target) = (self.context.clock.now(), *failures, question.target().clone());
+        let turn = TargetRecord { last_attempt: now.wall, due: now.wall_after(ASK_INTERVAL), failures };
+        let told = match self.ledger.pay(&target, turn, now) {
+            Err(unpaid) => Err(unpaid.failure()),
+            Ok(()) => {
+                self.context.telemetry.call_sent(&target);
+                question.ask(&self.context).await
+            }
+        };
+        let now = self.context.clock.now();
+        self.context.telemetry.budget_told(&target, &told);
+        let wait = match &told {
+            Ok(Told { limit, used }) => {
+                if let Err(error) = self.ledger.note_reported(*limit, *used, now) {
+                    self.context.telemetry.state_not_written(&error);
+                }
+                ASK_INTERVAL
+            }
+            Err(failure) => match consequence(failure, failures + 1, ASK_INTERVAL, fastrand::f64()) {
+                Consequence::Regular => ASK_INTERVAL,
+                Consequence::Retry(wait) => wait,
+                Consequence::Pause(wait) => {
+                    self.pause(wait, now);
+                    wait
+                }
+            },
+        };
+        if let Some(asked) = &mut self.question {
+            asked.failures = if told.is_ok() { 0 } else { failures.saturating_add(1) };
+            asked.not_before = now.steady + wait;
+        }
+        self.tell_plan(now);
+        self.publish(now);
+    }
+
+    /// Shows when each job is due, at what pace, and what is left to spend.
+    fn publish(&self, now: Moment) {
+        let store = &self.context.store;
+        for Scheduled { job, turn, .. } in &self.jobs {
+            let wait = turn.wait(now).max(self.paused_until.saturating_sub(now.steady));
+            let pace = match job.target().window {
+                WindowName::Today => self.stretch(now).map_or(job.interval(), |factor| job.interval().mul_f64(factor)),
+                WindowName::Yesterday => job.interval(),
+            };
+            store.plan(job.target(), now.wall_after(wait), pace);
+        }
+        for operation in self.ledger.operations() {
+            store.set_budget(operation, self.ledger.budget(now));
+        }
+    }
+}
+
+/// What is next in a queue.
+enum Next {
+    Question,
+    Job(usize),
+}
+
+/// The first turn of a job: where its record left off, or at once unless its day is not settled yet.
+fn first_turn(job: &Job, record: Option<TargetRecord>, now: Moment) -> Turn {
+    if let Some(record) = record {
+        return Turn { not_before: now.steady + rest_of_wait(record, now), at: None };
+    }
+    let settled = job.target().window == WindowName::Today || schedule::is_yesterday_settled(now.wall, job.zone());
+    let at = (!settled).then(|| schedule::next_yesterday(now.wall, job.zone()));
+    Turn { not_before: now.steady, at }
+}
+
+/// What is left of a wait that was written down. A clock set back meanwhile does not make it longer.
+fn rest_of_wait(record: TargetRecord, now: Moment) -> Duration {
+    let whole = Duration::try_from(record.due.duration_since(record.last_attempt)).unwrap_or_default();
+    let rest = Duration::try_from(record.due.duration_since(now.wall)).unwrap_or_default();
+    rest.min(whole)
+}

@@ -1,0 +1,75 @@
+//! What is recorded of an operation's calls?
+
+use std::collections::BTreeMap;
+use std::io;
+
+use jiff::Timestamp;
+use jiff::civil::Date;
+use serde::{Deserialize, Serialize};
+
+/// Grows when a file of an older version would be misread.
+const VERSION: u32 = 1;
+
+/// Calls spent and turns taken, as of the last call.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CallRecord {
+    /// Calls per local day: the current one, and after a clock was set back also days that seem to lie ahead.
+    pub calls: BTreeMap<Date, u64>,
+    /// What the vendor last said of the budget.
+    pub reported: Option<Reported>,
+    /// Until when nothing is asked with this operation's token.
+    pub paused_until: Option<Timestamp>,
+    /// By report and window, as `agent_kpi.today`.
+    pub targets: BTreeMap<String, TargetRecord>,
+}
+
+/// The vendor's own count (`information.php`, `token_info`).
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Reported {
+    pub day: Date,
+    /// Calls that the operation may make in a day.
+    pub limit: u64,
+    /// Calls made by anyone, including the one that asked.
+    pub used: u64,
+    /// Own count at that moment.
+    pub own: u64,
+}
+
+/// When a report was asked, and when it may be asked again.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TargetRecord {
+    pub last_attempt: Timestamp,
+    pub due: Timestamp,
+    pub failures: u32,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct File {
+    version: u32,
+    operation: String,
+    record: CallRecord,
+}
+
+impl CallRecord {
+    /// Reads a file's bytes; says why they are no record of this operation.
+    pub(super) fn parse(bytes: &[u8], operation: &str) -> Result<CallRecord, String> {
+        let file: File = serde_json::from_slice(bytes)
+            .map_err(|error| format!("not a record at line {} column {}", error.line(), error.column()))?;
+        if file.version != VERSION {
+            return Err(format!("written by a version that counts as {}, not {VERSION}", file.version));
+        }
+        if file.operation != operation {
+            return Err("the record of another operation".to_owned());
+        }
+        Ok(file.record)
+    }
+
+    pub(super) fn to_bytes(&self, operation: &str) -> io::Result<Vec<u8>> {
+        let file = File { version: VERSION, operation: operation.to_owned(), record: self.clone() };
+        Ok(serde_json::to_vec_pretty(&file)?)
+    }
+}

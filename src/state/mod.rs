@@ -1,0 +1,251 @@
+//! What survives a restart?
+//!
+//! A folder per operation: how many calls were spent and when each report was asked (`calls.json`, written before
+//! every call), and the last good data of each report. Every file is written beside its place, synced and renamed,
+//! so that a crash leaves the old one or the new one. Plain records: nothing here knows who polls or who serves.
+
+mod calls;
+mod served;
+
+use std::collections::HashMap;
+use std::fs::{self, DirBuilder, File, Permissions};
+use std::io::{self, Write};
+use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
+
+use tracing::warn;
+
+pub use calls::{CallRecord, Reported, TargetRecord};
+pub use served::{Origin, load_served, remove_served, save_served};
+
+/// Held as long as the exporter runs.
+const LOCK_FILE: &str = "lock";
+const CALLS_FILE: &str = "calls.json";
+/// Longest file name made of an operation's name.
+const LONGEST_NAME: usize = 150;
+
+/// Where state is kept.
+#[derive(Debug)]
+pub struct State(Place);
+
+#[derive(Debug)]
+enum Place {
+    /// Nothing survives a restart; a reload still finds what it needs.
+    Memory(Mutex<HashMap<String, CallRecord>>),
+    Folder {
+        path: PathBuf,
+        _lock: File,
+    },
+}
+
+/// Why a state folder cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum StateError {
+    #[error(
+        "another exporter runs on the state folder {}\n\
+         hint: give each exporter its own --state.dir; two of them would spend one budget twice", .0.display()
+    )]
+    InUse(PathBuf),
+    #[error(
+        "the state folder {} cannot be used: {error}\n\
+         hint: it must be writable for the exporter's user; see --state.dir", path.display()
+    )]
+    Unusable { path: PathBuf, error: io::Error },
+}
+
+/// What is known of an operation's calls.
+#[derive(Debug, PartialEq)]
+pub enum Loaded {
+    /// Nothing was ever recorded.
+    Fresh,
+    Known(CallRecord),
+    /// There was a record and it cannot be read: it was set aside, and what was spent today is unknown.
+    Damaged,
+}
+
+impl State {
+    /// Keeps everything in memory.
+    pub fn in_memory() -> State {
+        State(Place::Memory(Mutex::default()))
+    }
+
+    /// Opens a folder, makes it if need be, and keeps every other exporter out of it.
+    pub fn open(path: &Path) -> Result<State, StateError> {
+        let unusable = |error| StateError::Unusable { path: path.to_owned(), error };
+        make_folder(path).map_err(unusable)?;
+        let lock =
+            File::options().create(true).truncate(false).write(true).open(path.join(LOCK_FILE)).map_err(unusable)?;
+        match lock.try_lock() {
+            Ok(()) => Ok(State(Place::Folder { path: path.to_owned(), _lock: lock })),
+            Err(fs::TryLockError::WouldBlock) => Err(StateError::InUse(path.to_owned())),
+            Err(fs::TryLockError::Error(error)) => Err(unusable(error)),
+        }
+    }
+
+    /// Where the state is, for people.
+    pub fn place(&self) -> String {
+        match &self.0 {
+            Place::Memory(_) => "none (memory only)".to_owned(),
+            Place::Folder { path, .. } => path.display().to_string(),
+        }
+    }
+
+    pub fn is_kept(&self) -> bool {
+        matches!(self.0, Place::Folder { .. })
+    }
+
+    /// Reads what is known of an operation's calls.
+    pub fn load_calls(&self, operation: &str) -> Loaded {
+        match &self.0 {
+            Place::Memory(records) => {
+                let records = records.lock().unwrap_or_else(PoisonError::into_inner);
+                records.get(operation).cloned().map_or(Loaded::Fresh, Loaded::Known)
+            }
+            Place::Folder { path, .. } => {
+                let file = path.join(file_name(operation)).join(CALLS_FILE);
+                match fs::read(&file) {
+                    Err(error) if error.kind() == io::ErrorKind::NotFound => Loaded::Fresh,
+                    Ok(bytes) => CallRecord::parse(&bytes, operation).map_or_else(
+                        |why| {
+                            set_aside(&file, &why);
+                            Loaded::Damaged
+                        },
+                        Loaded::Known,
+                    ),
+                    Err(error) => {
+                        set_aside(&file, &error.to_string());
+                        Loaded::Damaged
+                    }
+                }
+            }
+        }
+    }
+
+    /// Writes what is known of an operation's calls, to the disk itself.
+    pub fn save_calls(&self, operation: &str, record: &CallRecord) -> io::Result<()> {
+        match &self.0 {
+            Place::Memory(records) => {
+                let mut records = records.lock().unwrap_or_else(PoisonError::into_inner);
+                records.insert(operation.to_owned(), record.clone());
+                Ok(())
+            }
+            Place::Folder { path, .. } => {
+                let folder = path.join(file_name(operation));
+                write_whole(&folder, CALLS_FILE, &[&record.to_bytes(operation)?])
+            }
+        }
+    }
+
+    /// The operation's folder, where there is one.
+    fn folder(&self, operation: &str) -> Option<PathBuf> {
+        match &self.0 {
+            Place::Memory(_) => None,
+            Place::Folder { path, .. } => Some(path.join(file_name(operation))),
+        }
+    }
+}
+
+/// A damaged file is evidence and not to be overwritten; its place must be free for a new one.
+fn set_aside(file: &Path, why: &str) {
+    let aside = file.with_extension("corrupt");
+    let moved = fs::rename(file, &aside);
+    warn!(file = %file.display(), aside = %aside.display(), moved = moved.is_ok(), why, "a damaged state file was set aside");
+}
+
+/// All or nothing: beside its place, synced, renamed, and the rename itself synced.
+fn write_whole(folder: &Path, name: &str, parts: &[&[u8]]) -> io::Result<()> {
+    make_folder(folder)?;
+    let mut file =
+        tempfile::Builder::new().prefix(".new-").permissions(Permissions::from_mode(0o600)).tempfile_in(folder)?;
+    for part in parts {
+        file.write_all(part)?;
+    }
+    file.as_file().sync_all()?;
+    file.persist(folder.join(name)).map_err(|error| error.error)?;
+    File::open(folder)?.sync_all()
+}
+
+fn make_folder(path: &Path) -> io::Result<()> {
+    DirBuilder::new().recursive(true).mode(0o700).create(path)
+}
+
+/// A file name of an operation's name: different names stay different, and none can leave the folder.
+fn file_name(operation: &str) -> String {
+    let mut name = String::new();
+    for byte in operation.bytes() {
+        if byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_' {
+            name.push(char::from(byte));
+        } else {
+            name.push_str(&format!("%{byte:02x}"));
+        }
+    }
+    if name.len() > LONGEST_NAME {
+        name.truncate(LONGEST_NAME);
+        name.push_str(&format!("~{:08x}", crc32fast::hash(operation.as_bytes())));
+    }
+    name
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn record(calls: u64) -> CallRecord {
+        let mut record = CallRecord::default();
+        record.calls.insert(jiff::civil::date(2026, 3, 1), calls);
+        record
+    }
+
+    #[test]
+    fn what_was_saved_is_there_after_a_restart() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a/b");
+        State::open(&path).unwrap().save_calls("acme/ñ", &record(7)).unwrap();
+        let again = State::open(&path).unwrap();
+        assert_eq!(again.load_calls("acme/ñ"), Loaded::Known(record(7)));
+        assert_eq!(again.load_calls("other"), Loaded::Fresh);
+    }
+
+    #[test]
+    fn never_overspend_a_second_exporter_on_the_folder_is_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        let first = State::open(folder.path()).unwrap();
+        let error = State::open(folder.path()).unwrap_err().to_string();
+        assert!(error.contains("another exporter") && error.contains("hint:"), "{error}");
+        drop(first);
+        State::open(folder.path()).unwrap();
+    }
+
+    #[test]
+    fn never_overspend_a_damaged_record_is_set_aside_and_told() {
+        let folder = tempfile::tempdir().unwrap();
+        let state = State::open(folder.path()).unwrap();
+        state.save_calls("acme", &record(7)).unwrap();
+        let file = folder.path().join("acme").join(CALLS_FILE);
+        let whole = fs::read(&file).unwrap();
+        let other_operation = record(1).to_bytes("other").unwrap();
+        for damage in [&whole[..whole.len() / 2], b"", b"{}", b"\xff\x00", b"[1]", &other_operation] {
+            fs::write(&file, damage).unwrap();
+            assert_eq!(state.load_calls("acme"), Loaded::Damaged, "{}", String::from_utf8_lossy(damage));
+            assert_eq!(fs::read(file.with_extension("corrupt")).unwrap(), damage);
+            assert_eq!(state.load_calls("acme"), Loaded::Fresh);
+        }
+    }
+
+    #[test]
+    fn never_leak_files_and_folders_are_the_users_own() {
+        let folder = tempfile::tempdir().unwrap();
+        let state = State::open(&folder.path().join("state")).unwrap();
+        state.save_calls("acme", &record(7)).unwrap();
+        let mode = |path: &str| fs::metadata(folder.path().join(path)).unwrap().permissions().mode() & 0o777;
+        assert_eq!([mode("state"), mode("state/acme"), mode("state/acme/calls.json")], [0o700, 0o700, 0o600]);
+    }
+
+    #[test]
+    fn operation_names_cannot_leave_the_folder_or_meet() {
+        assert_eq!(file_name("../../etc"), "%2e%2e%2f%2e%2e%2fetc");
+        assert_ne!(file_name(&"é".repeat(64)), file_name(&format!("{}e", "é".repeat(63))));
+        assert!(file_name(&"é".repeat(64)).len() < 200);
+    }
+}

@@ -1,0 +1,184 @@
+//! How are a report's last good data kept, and when are kept data still right?
+//!
+//! A file holds a line of JSON that says what follows, and then the segments as they are served.
+
+use std::fs;
+use std::io;
+use std::time::Duration;
+
+use bytes::Bytes;
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use super::{State, set_aside, write_whole};
+use crate::catalog::{Catalog, FamilyId};
+use crate::clock::Moment;
+use crate::segment::{FamilySegment, Segment};
+use crate::store::Served;
+use crate::target::Target;
+use crate::window::Window;
+
+/// Grows when a file of an older version would be misread.
+const VERSION: u32 = 1;
+
+/// What data are bound to beyond their target: where the vendor was, whose day it is, and what may be shown.
+/// Data of another origin are not served.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Origin {
+    pub base_url: String,
+    pub zone: String,
+    pub agent_dni: bool,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Header {
+    version: u32,
+    operation: String,
+    report: String,
+    window: crate::window::WindowName,
+    origin: Origin,
+    start: Timestamp,
+    end: Timestamp,
+    expires: Timestamp,
+    polled_at: Timestamp,
+    stale_after: Option<Duration>,
+    rows: u64,
+    series: u64,
+    dropped: u64,
+    families: Vec<Part>,
+    entries: Vec<Part>,
+}
+
+/// One segment's place in what follows the header.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Part {
+    family: String,
+    deflated: usize,
+    length: u64,
+    crc: u32,
+}
+
+/// Keeps a target's data.
+pub fn save_served(
+    state: &State,
+    target: &Target,
+    origin: &Origin,
+    served: &Served,
+    catalog: &Catalog,
+) -> io::Result<()> {
+    let Some(folder) = state.folder(&target.operation) else { return Ok(()) };
+    let part = |part: &FamilySegment| Part {
+        family: catalog.families()[part.family.0].name.clone(),
+        deflated: part.segment.deflated.len(),
+        length: part.segment.length,
+        crc: part.segment.crc,
+    };
+    let header = Header {
+        version: VERSION,
+        operation: target.operation.to_string(),
+        report: target.report.to_string(),
+        window: target.window,
+        origin: origin.clone(),
+        start: served.window.start(),
+        end: served.window.end(),
+        expires: served.window.expires(),
+        polled_at: served.polled_at.wall,
+        stale_after: served.stale_after,
+        rows: served.rows,
+        series: served.series,
+        dropped: served.dropped,
+        families: served.families.iter().map(part).collect(),
+        entries: served.entries.iter().map(part).collect(),
+    };
+    let mut line = serde_json::to_vec(&header)?;
+    line.push(b'\n');
+    let segments = served.families.iter().chain(&served.entries).map(|part| part.segment.deflated.as_ref());
+    let parts: Vec<&[u8]> = [line.as_slice()].into_iter().chain(segments).collect();
+    write_whole(&folder, &file_of(target), &parts)
+}
+
+/// A target's kept data with the age they have by now; `None` where there are none of this origin.
+pub fn load_served(state: &State, target: &Target, origin: &Origin, catalog: &Catalog, now: Moment) -> Option<Served> {
+    let file = state.folder(&target.operation)?.join(file_of(target));
+    let bytes = match fs::read(&file) {
+        Ok(bytes) => Bytes::from(bytes),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return None,
+        Err(error) => {
+            set_aside(&file, &error.to_string());
+            return None;
+        }
+    };
+    match parse(&bytes, target, catalog, now) {
+        Ok((found, served)) if found == *origin => Some(served),
+        Ok(_) => None,
+        Err(why) => {
+            set_aside(&file, &why);
+            None
+        }
+    }
+}
+
+/// Forgets a target's data.
+pub fn remove_served(state: &State, target: &Target) {
+    if let Some(folder) = state.folder(&target.operation) {
+        // A file that is not there is as good as removed, and one that stays is refused by its origin.
+        let _ = fs::remove_file(folder.join(file_of(target)));
+    }
+}
+
+fn file_of(target: &Target) -> String {
+    format!("{}.served", target.key())
+}
+
+fn parse(bytes: &Bytes, target: &Target, catalog: &Catalog, now: Moment) -> Result<(Origin, Served), String> {
+    let line_end = bytes.iter().position(|byte| *byte == b'\n').ok_or("no header line")?;
+    let header: Header = serde_json::from_slice(&bytes[..line_end])
+        .map_err(|error| format!("not a header at column {}", error.column()))?;
+    let same_target =
+        header.operation == *target.operation && header.report == *target.report && header.window == target.window;
+    if header.version != VERSION || !same_target {
+        return Err("the data of another target or version".to_owned());
+    }
+    let mut rest = bytes.slice(line_end + 1..);
+    let families = read_parts(&header.families, &mut rest, catalog)?;
+    let entries = read_parts(&header.entries, &mut rest, catalog)?;
+    if !rest.is_empty() {
+        return Err(format!("{} bytes too many", rest.len()));
+    }
+    let age = now.wall.duration_since(header.polled_at);
+    // Data that seem to come from the future were polled before a clock was set back: how long, nobody knows.
+    let age = Duration::try_from(age).unwrap_or(Duration::MAX);
+    let zone = jiff::tz::TimeZone::get(&header.origin.zone).map_err(|_| "a zone that is not known".to_owned())?;
+    let served = Served {
+        window: Window::restored(target.window, &zone, header.start, header.end, header.expires),
+        polled_at: Moment { wall: header.polled_at, ..now.ago(age) },
+        stale_after: header.stale_after,
+        rows: header.rows,
+        series: header.series,
+        dropped: header.dropped,
+        families,
+        entries,
+    };
+    Ok((header.origin, served))
+}
+
+fn read_parts(parts: &[Part], rest: &mut Bytes, catalog: &Catalog) -> Result<Vec<FamilySegment>, String> {
+    parts.iter().map(|part| read_part(part, rest, catalog)).collect()
+}
+
+fn read_part(part: &Part, rest: &mut Bytes, catalog: &Catalog) -> Result<FamilySegment, String> {
+    if part.deflated > rest.len() {
+        return Err("cut off".to_owned());
+    }
+    let family = catalog.families().iter().position(|family| family.name == part.family).ok_or("an unknown family")?;
+    let deflated = rest.split_to(part.deflated);
+    // A copy of its own: a slice would keep the whole file in memory as long as any part is served.
+    let segment = Segment { deflated: Bytes::copy_from_slice(&deflated), crc: part.crc, length: part.length };
+    if !segment.is_sound() {
+        return Err("a segment that does not inflate to what its header says".to_owned());
+    }
+    Ok(FamilySegment { family: FamilyId(family), segment })
+}
