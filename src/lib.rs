@@ -13,6 +13,7 @@ pub mod cli;
 pub mod logs;
 pub mod exporter;
 pub mod web;
+pub mod reference;
 pub mod exposition;
 pub mod poll;
 pub mod state;

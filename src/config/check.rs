@@ -338,6 +338,34 @@ mod tests {
     }
 
     #[test]
+    fn the_example_file_is_a_config_and_shows_the_defaults() {
+        let example = include_str!("../../wolkvox-exporter.example.yml");
+        let shown = parse(&example.replace("acme.token", "token")).unwrap();
+        let plain = parse(&with("", "")).unwrap();
+        let (example, default) = (&shown.operations[0], &plain.operations[0]);
+        assert_eq!((&example.base_url, &example.zone), (&default.base_url, &default.zone));
+        assert_eq!((example.reports.len(), example.timeout), (default.reports.len(), default.timeout));
+        assert_eq!(example.reports[0].interval, default.reports[0].interval);
+        assert_eq!(example.reports[0].windows, default.reports[0].windows);
+        assert_eq!(shown.limits.series_per_report, plain.limits.series_per_report);
+        assert_eq!(shown.limits.response_bytes, plain.limits.response_bytes);
+        assert_eq!(shown.privacy.agent_dni, plain.privacy.agent_dni);
+    }
+
+    #[test]
+    fn the_example_files_other_choices_are_configs_too() {
+        let example = include_str!("../../wolkvox-exporter.example.yml").replace("acme.token", "token");
+        let elsewhere = example
+            .replace("    server: \"0003\"\n", "")
+            .replace("    # base_url: https", "    base_url: http")
+            .replace("    # allow_plain_http", "    allow_plain_http");
+        assert_eq!(parse(&elsewhere).unwrap().operations[0].base_url.as_str(), "http://proxy.example/wolkvox");
+        let variable = example.replace("    token_file: token\n", "").replace("    # token_env", "    token_env");
+        let error = parse(&variable).unwrap_err().to_string();
+        assert!(error.contains("the environment variable ACME_TOKEN is not set"), "{error}");
+    }
+
+    #[test]
     fn wv_before_the_server_number_means_the_same() {
         let config = parse(&with("", "").replace("\"0003\"", "wv0003")).unwrap();
         assert_eq!(config.operations[0].base_url.as_str(), "https://wv0003.wolkvox.com/");

@@ -1,0 +1,348 @@
+//! What does the reference of the metrics say?
+//!
+//! `docs/metrics.md` is this text. The reports' metrics come from the catalogue; the exporter's own come from a
+//! rendering of one exporter to which everything happened once, because a family without samples is not shown.
+
+use std::collections::BTreeMap;
+use std::fmt::Write;
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use jiff::tz::{TimeZone, offset};
+use prometheus_client::encoding::text::encode_registry;
+
+use crate::catalog::{Catalog, Family, FamilyId, Form, Input, Kind, Label, Report};
+use crate::exposition::Exposition;
+use crate::store::{Served, Store};
+use crate::target::Target;
+use crate::telemetry::{Gained, PollEnd, Telemetry};
+use crate::window::{Window, WindowName};
+use crate::wolkvox::{Failure, Reason};
+
+const HEAD: &str = "\
+# Metrics
+
+<!-- Generated from the catalogue and the telemetry. To renew it: UPDATE_DOCS=1 cargo test docs_metrics_md -->
+
+Every series of a report has two labels beyond its own:
+
+| label | values | meaning |
+|---|---|---|
+| `operation` | `operations[].name` of the config | the contact centre; info metrics have it too |
+| `window` | `today`, `yesterday` | the operation's local day that the value covers; info metrics do not have it |
+
+The vendor sends every value as text. A format says how the text is read:
+
+| format | the vendor writes | becomes |
+|---|---|---|
+| duration | `HH:MM:SS` with any number of hours, or seconds | seconds |
+| minutes | a number of minutes, or `HH:MM:SS` | seconds |
+| number | `15,233.33` | the number |
+| percent | `34.64 %` | 0.3464 |
+
+Rows with equal labels become one value; the column *value* says how. A blank, `-` or `--` is missing and not a zero.
+A value that cannot be read is left out and counted in `wolkvox_report_rejected_values_total`. All values of the
+reports are gauges, because the vendor corrects them downward too.
+";
+
+/// Headings for the exporter's own metrics, by how their names start. The last takes every name.
+const OWN_GROUPS: [(&str, &str); 4] = [
+    ("wolkvox_report_", "The state of each report"),
+    ("wolkvox_api_", "Calls to the vendor"),
+    ("wolkvox_exporter_", "The exporter"),
+    ("", "The process"),
+];
+
+/// One of the exporter's own metrics, as a rendering shows it.
+struct Own {
+    name: String,
+    kind: String,
+    help: String,
+    labels: Vec<String>,
+}
+
+/// The reference of every metric, label, unit and source field, as Markdown.
+pub fn markdown(catalog: &Arc<Catalog>) -> String {
+    let mut out = HEAD.to_owned();
+    out.push_str("\n## The reports\n");
+    for report in catalog.reports() {
+        push_report(&mut out, catalog, report);
+    }
+    push_infos(&mut out, catalog);
+    push_own(&mut out, own_metrics(&specimen(catalog)));
+    push_reasons(&mut out);
+    out
+}
+
+// === the catalogue ===
+
+fn push_report(out: &mut String, catalog: &Catalog, report: &Report) {
+    push(out, &format!("\n### {}\n\n{}. ", report.name, report.meaning));
+    push(out, &format!("Source: `{}?api={}`, rows `data[]`", report.endpoint, report.api));
+    if let Some(nested) = &report.nested {
+        push(out, &format!(", values in `{}[]`: one per day, dated by `{}`", nested.field, nested.day));
+    }
+    push_table(
+        out,
+        ".\n",
+        &["label", "source field", "written"],
+        report.labels.iter().map(|label| label_row(report, label)),
+    );
+    let metrics = report.metrics.iter().map(|metric| {
+        let family = family(catalog, metric.family);
+        let inputs = metric.combine.inputs();
+        let sources: Vec<String> = inputs.iter().map(|input| source(report, input)).collect();
+        // The rest of the help repeats what the other columns say.
+        let told_elsewhere = format!(" Report {} (", report.name);
+        let meaning = family.help.split(&told_elsewhere).next().unwrap_or_default();
+        vec![
+            code(&family.name),
+            "gauge".to_owned(),
+            unit(&family.name).to_owned(),
+            metric.combine.to_string(),
+            if sources.is_empty() { "rows".to_owned() } else { sources.join(", ") },
+            meaning.to_owned(),
+        ]
+    });
+    push_table(out, "", &["metric", "type", "unit", "value", "source field (format)", "meaning"], metrics);
+}
+
+fn label_row(report: &Report, label: &Label) -> Vec<String> {
+    let form = match label.form {
+        Form::AsSent => "as sent, blanks tidied",
+        Form::LowerSnake => "lower case, blanks as `_`",
+    };
+    let blank = if report.is_optional(&label.field) { "left out where blank" } else { "`unknown` where blank" };
+    vec![code(&label.name), field(report, &label.field), format!("{form}; {blank}")]
+}
+
+fn push_infos(out: &mut String, catalog: &Catalog) {
+    out.push_str(
+        "\n## Who and what\n\nAlways 1: the labels are the message. An entry that says less than another one of its \
+         operation is left out.\nA gauge in text 0.0.4, an info in OpenMetrics. `agent_dni` is a label only with \
+         `privacy.agent_dni: plain`.\n",
+    );
+    let infos = catalog.families().iter().enumerate().filter(|(_, family)| family.kind == Kind::Info);
+    let rows = infos.flat_map(|(place, family)| {
+        let of_label = move |(index, name): (usize, &String)| {
+            vec![code(&family.name), code(name), label_sources(catalog, FamilyId(place), index).join(", ")]
+        };
+        let operation = vec![code(&family.name), code("operation"), "the config".to_owned()];
+        [operation].into_iter().chain(family.info_labels.iter().enumerate().map(of_label))
+    });
+    push_table(out, "", &["metric", "label", "source fields"], rows);
+}
+
+fn label_sources(catalog: &Catalog, family: FamilyId, label: usize) -> Vec<String> {
+    let of_report = |report: &Arc<Report>| {
+        let infos = report.info.iter().filter(|info| info.family == family);
+        infos.filter_map(|info| Some(field(report, &info.labels.get(label)?.as_ref()?.field))).collect::<Vec<_>>()
+    };
+    catalog.reports().iter().flat_map(of_report).collect()
+}
+
+fn family(catalog: &Catalog, id: FamilyId) -> &Family {
+    &catalog.families()[id.0]
+}
+
+fn source(report: &Report, input: &Input) -> String {
+    // The formats' own names, as the catalogue file writes them.
+    format!("{} ({})", field(report, &input.field), format!("{:?}", input.format.kind).to_lowercase())
+}
+
+fn field(report: &Report, field: &str) -> String {
+    code(&format!("{}.{field}", report.api))
+}
+
+// === the exporter's own metrics ===
+
+fn push_own(out: &mut String, metrics: Vec<Own>) {
+    out.push_str("\n## The exporter's own metrics\n");
+    let mut groups: BTreeMap<usize, Vec<Own>> = BTreeMap::new();
+    for metric in metrics {
+        let group = OWN_GROUPS.iter().position(|(start, _)| metric.name.starts_with(start));
+        groups.entry(group.unwrap_or(OWN_GROUPS.len() - 1)).or_default().push(metric);
+    }
+    for (group, metrics) in groups {
+        push(out, &format!("\n### {}\n", OWN_GROUPS[group].1));
+        let rows = metrics.iter().map(|metric| {
+            let labels: Vec<String> = metric.labels.iter().map(|label| code(label)).collect();
+            let labels = if labels.is_empty() { "–".to_owned() } else { labels.join(", ") };
+            vec![code(&metric.name), metric.kind.clone(), unit(&metric.name).to_owned(), labels, metric.help.clone()]
+        });
+        push_table(out, "", &["metric", "type", "unit", "labels", "meaning"], rows);
+    }
+}
+
+fn push_reasons(out: &mut String) {
+    out.push_str("\n## Values of `reason`\n\nThe set is closed.\n");
+    let rows = Reason::ALL.iter().map(|reason| vec![code(reason.as_str()), reason.hint().to_owned()]);
+    push_table(out, "", &["reason", "what it means, or what to do"], rows);
+}
+
+/// The own metrics of an exporter to which everything happened once, so that each family has a sample.
+fn specimen(catalog: &Arc<Catalog>) -> String {
+    let store = Arc::new(Store::new(Arc::clone(catalog)));
+    let telemetry = Arc::new(Telemetry::default());
+    // Made for what it adds to the telemetry: the state of each report.
+    let _exposition = Exposition::new(catalog, Arc::clone(&store), Arc::clone(&telemetry));
+    let now = Timestamp::now();
+    // It is about noon where the specimen lives: no midnight can end its window while it is looked at.
+    let zone = TimeZone::fixed(offset(12 - now.to_zoned(TimeZone::UTC).hour()));
+    let window = Window::at(WindowName::Today, now, &zone);
+    let target = Target { operation: "specimen".into(), report: "specimen".into(), window: WindowName::Today };
+    let failure = Failure::new(Reason::Timeout, "specimen");
+    let rejected = [("specimen".to_owned(), 1)];
+    store.expect(&target, Duration::ZERO);
+    telemetry.target_expected(&target);
+    telemetry.call_sent(&target);
+    for outcome in [Err(&failure), Ok(Gained { rows: 0, series: 0, rejected: &rejected })] {
+        let end = PollEnd { target: &target, window: &window, elapsed: Duration::ZERO, bytes: 0, outcome };
+        telemetry.poll_ended(&end);
+    }
+    telemetry.request_answered("specimen", 200);
+    let served = Served {
+        window,
+        polled_at: now,
+        stale_after: None,
+        rows: 0,
+        series: 0,
+        families: Vec::new(),
+        entries: Vec::new(),
+    };
+    store.succeed(&target, now, served);
+    let mut text = String::new();
+    // Writing to a String cannot fail; what a broken collector leaves out, the tests below miss.
+    let _ = telemetry.with_registry(|registry| encode_registry(&mut text, registry));
+    text
+}
+
+/// Reads the families of a rendering whose label values hold no commas, as a specimen's do not.
+fn own_metrics(text: &str) -> Vec<Own> {
+    let mut metrics: Vec<Own> = Vec::new();
+    for line in text.lines() {
+        if let Some((name, help)) = line.strip_prefix("# HELP ").and_then(|rest| rest.split_once(' ')) {
+            let help = help.trim_end_matches('.').to_owned();
+            metrics.push(Own { name: name.to_owned(), kind: String::new(), help, labels: Vec::new() });
+            continue;
+        }
+        let Some(metric) = metrics.last_mut() else { continue };
+        if let Some((_, kind)) = line.strip_prefix("# TYPE ").and_then(|rest| rest.split_once(' ')) {
+            kind.clone_into(&mut metric.kind);
+            metric.name.push_str(match kind {
+                "counter" => "_total",
+                "info" => "_info",
+                _ => "",
+            });
+        } else if let Some((labels, _)) = line.split_once('{').and_then(|(_, rest)| rest.rsplit_once('}')) {
+            let names = labels.split(',').filter_map(|label| Some(label.split_once('=')?.0));
+            for name in names.filter(|name| *name != "le") {
+                if !metric.labels.iter().any(|known| known == name) {
+                    metric.labels.push(name.to_owned());
+                }
+            }
+        }
+    }
+    metrics
+}
+
+// === Markdown ===
+
+/// The unit that a name ends in.
+fn unit(name: &str) -> &'static str {
+    let name = name.strip_suffix("_total").unwrap_or(name);
+    let units = [
+        ("_timestamp_seconds", "seconds since 1970"),
+        ("_time_seconds", "seconds since 1970"),
+        ("_seconds", "seconds"),
+        ("_bytes", "bytes"),
+        ("_ratio", "ratio, 0 to 1"),
+        ("_info", "always 1"),
+    ];
+    units.iter().find(|(suffix, _)| name.ends_with(suffix)).map_or("number", |(_, unit)| unit)
+}
+
+fn code(text: &str) -> String {
+    format!("`{text}`")
+}
+
+fn push(out: &mut String, text: &str) {
+    out.push_str(text);
+}
+
+fn push_table(out: &mut String, before: &str, head: &[&str], rows: impl IntoIterator<Item = Vec<String>>) {
+    // Writing to a String cannot fail.
+    let _ = writeln!(out, "{before}\n| {} |\n|{}", head.join(" | "), "---|".repeat(head.len()));
+    for row in rows {
+        let cells: Vec<String> = row.iter().map(|cell| cell.replace('|', "\\|").replace('\n', " ")).collect();
+        let _ = writeln!(out, "| {} |", cells.join(" | "));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::path::{Path, PathBuf};
+
+    fn reference() -> String {
+        markdown(&Arc::new(Catalog::builtin().unwrap()))
+    }
+
+    #[test]
+    fn docs_metrics_md_is_what_the_catalogue_says() {
+        let written = reference();
+        if std::env::var_os("UPDATE_DOCS").is_some_and(|value| value == "1") {
+            let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/metrics.md");
+            std::fs::write(path, written).unwrap();
+            return;
+        }
+        let differs = written.lines().zip(include_str!("../docs/metrics.md").lines()).find(|(new, old)| new != old);
+        assert!(
+            written == include_str!("../docs/metrics.md"),
+            "docs/metrics.md is out of date; to renew it: UPDATE_DOCS=1 cargo test docs_metrics_md\n{differs:#?}"
+        );
+    }
+
+    /// A family that the specimen has no sample of would be missing from the reference without a word.
+    #[test]
+    fn every_own_metric_named_in_the_source_is_in_the_reference() {
+        let reference = reference();
+        let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+        let files = ["telemetry", "exposition"].iter().flat_map(|folder| files_below(&source.join(folder)));
+        let mut seen = 0;
+        for file in files {
+            let text = std::fs::read_to_string(&file).unwrap();
+            for name in text.split('"').filter(|text| is_metric(text)) {
+                let place = file.display();
+                assert!(reference.contains(&format!("`{name}")), "{place}: {name}: give it a sample in specimen()");
+                seen += 1;
+            }
+        }
+        assert!(seen > 10, "only {seen} names were found in the source");
+    }
+
+    fn is_metric(text: &str) -> bool {
+        text.strip_prefix("wolkvox_")
+            .is_some_and(|rest| rest.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_'))
+    }
+
+    fn files_below(folder: &Path) -> Vec<PathBuf> {
+        let entries = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+        entries.flat_map(|path| if path.is_dir() { files_below(&path) } else { vec![path] }).collect()
+    }
+
+    #[test]
+    fn an_own_metric_is_listed_under_the_name_that_a_scrape_shows() {
+        let metrics = own_metrics(
+            "# HELP a Calls.\n# TYPE a counter\na_total{x=\"1\",y=\"2\"} 1\n\
+             # HELP b_seconds Took\n# TYPE b_seconds histogram\nb_seconds_bucket{x=\"1\",le=\"+Inf\"} 1\n",
+        );
+        let told: Vec<_> =
+            metrics.iter().map(|own| (&*own.name, &*own.kind, &*own.help, own.labels.join(" "))).collect();
+        assert_eq!(
+            told,
+            [("a_total", "counter", "Calls", "x y".to_owned()), ("b_seconds", "histogram", "Took", "x".to_owned())]
+        );
+    }
+}
