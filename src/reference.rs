@@ -8,13 +8,13 @@ use std::fmt::Write;
 use std::sync::Arc;
 use std::time::Duration;
 
-use jiff::Timestamp;
+use crate::clock::Clock;
 use jiff::tz::{TimeZone, offset};
 use prometheus_client::encoding::text::encode_registry;
 
 use crate::catalog::{Catalog, Family, FamilyId, Form, Input, Kind, Label, Report};
 use crate::exposition::Exposition;
-use crate::store::{Served, Store};
+use crate::store::{Budget, Served, Store};
 use crate::target::Target;
 use crate::telemetry::{Gained, PollEnd, Telemetry};
 use crate::window::{Window, WindowName};
@@ -186,20 +186,28 @@ fn specimen(catalog: &Arc<Catalog>) -> String {
     let store = Arc::new(Store::new(Arc::clone(catalog)));
     let telemetry = Arc::new(Telemetry::default());
     // Made for what it adds to the telemetry: the state of each report.
-    let _exposition = Exposition::new(catalog, Arc::clone(&store), Arc::clone(&telemetry));
-    let now = Timestamp::now();
+    let clock = Clock::system();
+    let _exposition = Exposition::new(catalog, Arc::clone(&store), Arc::clone(&telemetry), clock.clone());
+    let now = clock.now();
     // It is about noon where the specimen lives: no midnight can end its window while it is looked at.
-    let zone = TimeZone::fixed(offset(12 - now.to_zoned(TimeZone::UTC).hour()));
-    let window = Window::at(WindowName::Today, now, &zone);
+    let zone = TimeZone::fixed(offset(12 - now.wall.to_zoned(TimeZone::UTC).hour()));
+    let window = Window::at(WindowName::Today, now.wall, &zone);
     let target = Target { operation: "specimen".into(), report: "specimen".into(), window: WindowName::Today };
     let failure = Failure::new(Reason::Timeout, "specimen");
     let rejected = [("specimen".to_owned(), 1)];
     store.expect(&target, Duration::ZERO);
     telemetry.target_expected(&target);
     telemetry.call_sent(&target);
-    for outcome in [Err(&failure), Ok(Gained { rows: 0, series: 0, rejected: &rejected })] {
-        let end = PollEnd { target: &target, window: &window, elapsed: Duration::ZERO, bytes: 0, outcome };
-        telemetry.poll_ended(&end);
+    for outcome in [Err(&failure), Ok(Gained { rows: 0, series: 0, dropped: 0, rejected: &rejected })] {
+        telemetry.poll_ended(&PollEnd {
+            target: &target,
+            window: &window,
+            elapsed: Duration::ZERO,
+            calls: 1,
+            bytes: 0,
+            budget_left: 0,
+            outcome,
+        });
     }
     telemetry.request_answered("specimen", 200);
     let served = Served {
@@ -208,10 +216,12 @@ fn specimen(catalog: &Arc<Catalog>) -> String {
         stale_after: None,
         rows: 0,
         series: 0,
+        dropped: 0,
         families: Vec::new(),
         entries: Vec::new(),
     };
-    store.succeed(&target, now, served);
+    store.succeed(&target, served);
+    store.set_budget(&target.operation, Budget { limit: 0, used: 0, resets_at: now.wall });
     let mut text = String::new();
     // Writing to a String cannot fail; what a broken collector leaves out, the tests below miss.
     let _ = telemetry.with_registry(|registry| encode_registry(&mut text, registry));
