@@ -36,6 +36,7 @@ impl Moment {
     }
 
     /// The moment a while ago; at the earliest the steady clock's start.
+    #[must_use]
     pub fn ago(self, age: Duration) -> Moment {
         let wall = self.wall.saturating_sub(age).unwrap_or(Timestamp::MIN);
         Moment { wall, steady: self.steady.saturating_sub(age) }
@@ -73,7 +74,7 @@ impl Clock {
 }
 
 /// Ages up to this are exact for data from before the machine's last start.
-const LONG_BEFORE_BOOT: Duration = Duration::from_secs(10 * 365 * 24 * 3600);
+const LONG_BEFORE_BOOT: Duration = Duration::from_hours(87600);
 
 impl fmt::Debug for Clock {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -94,14 +95,14 @@ mod tests {
         assert_eq!(at(1060, 70).set_since(at(1000, 10)), SignedDuration::ZERO);
         assert_eq!(at(4660, 70).set_since(at(1000, 10)), SignedDuration::from_hours(1));
         assert_eq!(at(460, 70).set_since(at(1000, 10)), SignedDuration::from_mins(-10));
-        assert_eq!(at(0, 70).since(at(1000, 10)), Duration::from_secs(60));
+        assert_eq!(at(0, 70).since(at(1000, 10)), Duration::from_mins(1));
     }
 
     #[test]
     fn the_machines_clocks_go_forward() {
         let clock = Clock::system();
         let first = clock.now();
-        assert!(clock.now().since(first) < Duration::from_secs(60));
-        assert!(first.ago(Duration::from_secs(86_400)).steady < first.steady);
+        assert!(clock.now().since(first) < Duration::from_mins(1));
+        assert!(first.ago(Duration::from_hours(24)).steady < first.steady);
     }
 }

@@ -245,6 +245,7 @@ impl Fold {
     }
 
     /// Adds one answer's rows. On a failure the fold is gone, and with it the rows of a broken answer.
+    #[expect(clippy::should_implement_trait, reason = "an answer is no fold, and adding one can fail")]
     pub fn add(mut self, body: &[u8]) -> Result<Fold, Failure> {
         let plan = Arc::clone(&self.plan);
         let fields = plan.fields.0.len();
@@ -701,7 +702,7 @@ mod tests {
         )
     }
 
-    fn fold_in(report: &str, window: Window, bodies: &[&str]) -> Result<Folded, Failure> {
+    fn fold_in(report: &str, window: &Window, bodies: &[&str]) -> Result<Folded, Failure> {
         let catalog = Catalog::builtin().unwrap();
         let plan = Arc::new(Plan::new(catalog.report(report).unwrap(), PRIVACY));
         let mut fold = Fold::new(Arc::clone(&plan), window.clone());
@@ -712,7 +713,7 @@ mod tests {
     }
 
     fn fold(report: &str, rows: &str) -> Result<Folded, Failure> {
-        fold_in(report, window(), &[&format!(r#"{{"code":200,"data":[{rows}]}}"#)])
+        fold_in(report, &window(), &[&format!(r#"{{"code":200,"data":[{rows}]}}"#)])
     }
 
     /// Every series and info entry as a line, the family by its position.
@@ -858,7 +859,7 @@ mod tests {
         let (start, end) = (time("2023-01-01T05:00:00Z"), time("2023-01-31T04:59:59Z"));
         let zone = TimeZone::get("America/Bogota").unwrap();
         let window = Window::restored(WindowName::Yesterday, &zone, start, end, end);
-        let text = lines(&fold_in("agent_kpi", window, &[body]).unwrap());
+        let text = lines(&fold_in("agent_kpi", &window, &[body]).unwrap());
         insta::assert_snapshot!(text, @r#"
         agent_points{agent_id="12999",agent_name="Menphy Halland"} 1194
         agent_hits{agent_id="12999",agent_name="Menphy Halland"} 0
@@ -874,8 +875,8 @@ mod tests {
 
     #[test]
     fn answers_to_parts_of_a_window_add_up() {
-        let part = |time: &str| format!(r#"[{}]"#, aux("1", "x", "a", time));
-        let folded = fold_in("agent_aux_time", window(), &[&part("00:00:10"), r#"{"data":[]}"#, &part("00:00:05")]);
+        let part = |time: &str| format!(r"[{}]", aux("1", "x", "a", time));
+        let folded = fold_in("agent_aux_time", &window(), &[&part("00:00:10"), r#"{"data":[]}"#, &part("00:00:05")]);
         let folded = folded.unwrap();
         assert_eq!((folded.rows, folded.series()), (2, 1));
         assert!(lines(&folded).contains(" 15"));

@@ -109,11 +109,14 @@ pub struct Store {
     state: Mutex<State>,
 }
 
+/// An info family of one operation.
+type InfoKey = (FamilyId, Arc<str>);
+
 #[derive(Debug, Default)]
 struct State {
     entries: BTreeMap<Target, Entry>,
     /// Joined info families and the polls they were joined from.
-    rosters: HashMap<(FamilyId, Arc<str>), (Vec<u64>, Option<Segment>)>,
+    rosters: HashMap<InfoKey, (Vec<u64>, Option<Segment>)>,
     polls: u64,
     budgets: BTreeMap<Arc<str>, Budget>,
     plans: BTreeMap<Arc<str>, String>,
@@ -292,7 +295,7 @@ impl State {
     }
 
     fn join_rosters(&mut self, catalog: &Catalog, now: Moment) -> Vec<(FamilyId, Vec<Segment>)> {
-        let mut parts: BTreeMap<(FamilyId, Arc<str>), (Vec<u64>, Vec<Segment>)> = BTreeMap::new();
+        let mut parts: BTreeMap<InfoKey, (Vec<u64>, Vec<Segment>)> = BTreeMap::new();
         for (target, poll, served) in self.served(now) {
             for part in &served.entries {
                 let (polls, segments) = parts.entry((part.family, Arc::clone(&target.operation))).or_default();
@@ -324,7 +327,7 @@ mod tests {
     use crate::window::WindowName;
     use jiff::tz::TimeZone;
 
-    const LIMIT: Duration = Duration::from_secs(900);
+    const LIMIT: Duration = Duration::from_mins(15);
 
     /// A moment of the day on a clock that nobody set.
     fn time(text: &str) -> Moment {

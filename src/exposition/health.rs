@@ -79,7 +79,10 @@ struct BudgetLabels {
     operation: Arc<str>,
 }
 
-const BUDGET_GAUGES: [(&str, &str, fn(&Budget) -> u64); 3] = [
+/// A metric of each operation's budget: name, help, and its value.
+type BudgetGauge = (&'static str, &'static str, fn(&Budget) -> u64);
+
+const BUDGET_GAUGES: [BudgetGauge; 3] = [
     ("wolkvox_api_budget_limit", "Calls that the operation may make in the vendor's day", |budget| budget.limit),
     (
         "wolkvox_api_budget_used",

@@ -17,7 +17,7 @@ use crate::window::WindowName;
 use crate::wolkvox::{Answer, Failure, Reason, Request, Rows, Scalar, read};
 
 /// A few times a day: the limit hardly changes, what others spend does.
-pub const ASK_INTERVAL: Duration = Duration::from_secs(4 * 3600);
+pub const ASK_INTERVAL: Duration = Duration::from_hours(4);
 
 /// The question for one budget.
 #[derive(Debug)]

@@ -16,7 +16,7 @@ use crate::target::Target;
 use crate::window::{day_of, midnight_before, next_midnight};
 use crate::wolkvox::{Failure, Reason};
 
-/// Calls a day that every licence pays for (vendor's page of agent_3).
+/// Calls a day that every licence pays for (the vendor's page of `agent_3`).
 pub const CALLS_PER_LICENSE: u64 = 1000;
 /// What is believed until the vendor has said more: the smallest operation there can be.
 const UNTOLD_LIMIT: u64 = CALLS_PER_LICENSE;
@@ -333,7 +333,7 @@ mod tests {
 
     #[test]
     fn intervals_stretch_only_when_the_calls_would_not_last() {
-        let hour = Duration::from_secs(3600);
+        let hour = Duration::from_hours(1);
         assert_eq!(stretch(100, hour, 60.0 / 3600.0), Some(1.0));
         assert_eq!(stretch(30, hour, 60.0 / 3600.0), Some(2.0));
         assert_eq!(stretch(0, hour, 1.0), None);

@@ -195,9 +195,11 @@ impl Job {
                 },
                 Ok(fold) => {
                     let what = format!("{} rows, the vendor's limit: the answer may be cut off", fold.rows());
-                    self.cut(part, Failure::new(Reason::TooLarge, what), progress)?;
+                    self.cut(part, &Failure::new(Reason::TooLarge, what), progress)?;
                 }
-                Err(failure) if self.is_worth_cutting(&failure, turn, progress) => self.cut(part, failure, progress)?,
+                Err(failure) if self.is_worth_cutting(&failure, turn, progress) => {
+                    self.cut(part, &failure, progress)?;
+                }
                 Err(failure) => return Err(Missed::Failed(failure)),
             }
         }
@@ -215,12 +217,12 @@ impl Job {
     }
 
     /// Puts the halves of a part that could not be had whole in its place.
-    fn cut(&self, part: Stretch, failure: Failure, progress: &mut Progress) -> Result<(), Missed> {
+    fn cut(&self, part: Stretch, failure: &Failure, progress: &mut Progress) -> Result<(), Missed> {
         let halves = if self.splits { part.halves() } else { None };
         let Some((first, second)) = halves else {
             let why = if self.splits { "even for a minute" } else { "and this report cannot be asked in parts" };
             let detail = format!("{}, {why}", failure.detail);
-            return Err(Missed::Failed(Failure { detail, ..failure }));
+            return Err(Missed::Failed(Failure { detail, ..failure.clone() }));
         };
         progress.cut = true;
         progress.pending.extend([second, first]);

@@ -102,7 +102,7 @@ fn ledger(operations: &[&Operation], context: &Context) -> Ledger {
     });
     // One pool has one number of licences, wherever it is written.
     let licenses = operations.iter().filter_map(|operation| operation.licenses).max();
-    let licensed = licenses.map(|licenses| u64::from(licenses) * budget::CALLS_PER_LICENSE);
+    let limit = licenses.map(|licenses| u64::from(licenses) * budget::CALLS_PER_LICENSE);
     let zone = operations[0].zone.clone();
-    Ledger::open(Arc::clone(&context.state), members.collect(), zone, licensed, context.clock.now())
+    Ledger::open(Arc::clone(&context.state), members.collect(), zone, limit, context.clock.now())
 }

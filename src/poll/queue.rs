@@ -18,6 +18,7 @@ use crate::window::WindowName;
 
 /// Longest sleep before the clocks are read again: how late a change of the wall clock is noticed.
 const CLOCK_CHECK: Duration = Duration::from_secs(30);
+const DAY: Duration = Duration::from_hours(24);
 /// When the disk refused a count, it is asked again after this.
 const DISK_RETRY: Duration = Duration::from_secs(30);
 
@@ -135,17 +136,16 @@ impl Queue {
     }
 
     fn plan(&self, limit: u64) -> String {
-        let day = Duration::from_secs(86_400);
         let reserved = self.reserved_per_day();
-        let calls = (self.calls_per_second() * day.as_secs_f64()).round() + reserved as f64;
+        let calls = (self.calls_per_second() * DAY.as_secs_f64()).round() + reserved as f64;
         let today = self.jobs.iter().filter(|scheduled| scheduled.job.target().window == WindowName::Today);
-        let fastest = today.clone().map(|scheduled| scheduled.job.interval()).min().unwrap_or(day);
+        let fastest = today.clone().map(|scheduled| scheduled.job.interval()).min().unwrap_or(DAY);
         let cost = format!(
             "{} reports, the fastest every {} = {calls} calls a day of {limit}",
             today.count(),
             humantime::format_duration(fastest)
         );
-        match stretch(limit.saturating_sub(reserved), day, self.calls_per_second()) {
+        match stretch(limit.saturating_sub(reserved), DAY, self.calls_per_second()) {
             Some(factor) if factor > 1.0 => {
                 let pace = Duration::from_secs(fastest.mul_f64(factor).as_secs());
                 format!("{cost}: pacing at {}", humantime::format_duration(pace))
@@ -243,7 +243,7 @@ impl Queue {
 
     fn reserved_per_day(&self) -> u64 {
         let yesterday = self.jobs.iter().filter(|scheduled| scheduled.job.target().window == WindowName::Yesterday);
-        let asking = self.question.iter().map(|_| Duration::from_secs(86_400).as_secs() / ASK_INTERVAL.as_secs());
+        let asking = self.question.iter().map(|_| DAY.as_secs() / ASK_INTERVAL.as_secs());
         yesterday.count() as u64 * schedule::YESTERDAY_TURNS.len() as u64 + asking.sum::<u64>()
     }
 
@@ -323,12 +323,11 @@ impl Queue {
         let Some(Asked { question, failures, .. }) = &self.question else { return };
         let (now, failures, target) = (self.context.clock.now(), *failures, question.target().clone());
         let turn = TargetRecord { last_attempt: now.wall, due: now.wall_after(ASK_INTERVAL), failures };
-        let told = match self.ledger.pay(&target, turn, now) {
-            Err(unpaid) => Err(unpaid.failure()),
-            Ok(()) => {
-                self.context.telemetry.call_sent(&target);
-                question.ask(&self.context).await
-            }
+        let told = if let Err(unpaid) = self.ledger.pay(&target, turn, now) {
+            Err(unpaid.failure())
+        } else {
+            self.context.telemetry.call_sent(&target);
+            question.ask(&self.context).await
         };
         let now = self.context.clock.now();
         self.context.telemetry.budget_told(&target, &told);

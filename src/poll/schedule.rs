@@ -21,14 +21,14 @@ pub const YESTERDAY_TURNS: [SignedDuration; 5] = [
 /// A first retry comes no sooner than this.
 const RETRY_FLOOR: Duration = Duration::from_secs(30);
 /// A token that was refused is tried again after this: an operator may have mended it on the vendor's side.
-const TOKEN_RECHECK: Duration = Duration::from_secs(15 * 60);
+const TOKEN_RECHECK: Duration = Duration::from_mins(15);
 /// The vendor's backups take minutes.
-const MAINTENANCE_WAIT: Duration = Duration::from_secs(5 * 60);
+const MAINTENANCE_WAIT: Duration = Duration::from_mins(5);
 /// The vendor says that the budget is spent though the own count does not: someone else spends it, or the vendor's
 /// day starts at another hour.
-const EXHAUSTED_RECHECK: Duration = Duration::from_secs(60 * 60);
+const EXHAUSTED_RECHECK: Duration = Duration::from_hours(1);
 /// A `Retry-After` is obeyed up to this.
-const LONGEST_RETRY_AFTER: Duration = Duration::from_secs(60 * 60);
+const LONGEST_RETRY_AFTER: Duration = Duration::from_hours(1);
 
 /// No pause is longer.
 pub const LONGEST_PAUSE: Duration = LONGEST_RETRY_AFTER;
@@ -95,7 +95,7 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    const INTERVAL: Duration = Duration::from_secs(300);
+    const INTERVAL: Duration = Duration::from_mins(5);
 
     fn time(text: &str) -> Timestamp {
         text.parse().unwrap()
@@ -149,7 +149,7 @@ mod tests {
             let failure = Failure { retry_after, ..Failure::new(Reason::Http4xx, "") };
             consequence(&failure, 1, INTERVAL, 0.5)
         };
-        assert_eq!(asked(120), Consequence::Pause(Duration::from_secs(120)));
+        assert_eq!(asked(120), Consequence::Pause(Duration::from_mins(2)));
         assert_eq!(asked(0), Consequence::Pause(RETRY_FLOOR));
         assert_eq!(asked(999_999), Consequence::Pause(LONGEST_RETRY_AFTER));
     }

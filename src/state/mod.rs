@@ -8,6 +8,7 @@ mod calls;
 mod served;
 
 use std::collections::HashMap;
+use std::fmt::Write as _;
 use std::fs::{self, DirBuilder, File, Permissions};
 use std::io::{self, Write};
 use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
@@ -173,16 +174,17 @@ fn make_folder(path: &Path) -> io::Result<()> {
 /// A file name of an operation's name: different names stay different, and none can leave the folder.
 fn file_name(operation: &str) -> String {
     let mut name = String::new();
+    // Writing to a String cannot fail.
     for byte in operation.bytes() {
         if byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_' {
             name.push(char::from(byte));
         } else {
-            name.push_str(&format!("%{byte:02x}"));
+            let _ = write!(name, "%{byte:02x}");
         }
     }
     if name.len() > LONGEST_NAME {
         name.truncate(LONGEST_NAME);
-        name.push_str(&format!("~{:08x}", crc32fast::hash(operation.as_bytes())));
+        let _ = write!(name, "~{:08x}", crc32fast::hash(operation.as_bytes()));
     }
     name
 }

@@ -25,12 +25,14 @@ pub fn page(store: &Store, now: Moment, telemetry_path: &str) -> String {
     let plans = store.plans();
     for (operation, budget) in store.budgets(now) {
         let (left, plan) = (budget.limit.saturating_sub(budget.used), plans.get(&operation).map_or("", String::as_str));
-        html.push_str(&format!(
+        // Writing to a String cannot fail.
+        let _ = write!(
+            html,
             "<tr><td>{}</td><td class=\"n\">{left} of {}</td><td>{}</td></tr>",
             escape(&operation),
             budget.limit,
             escape(plan)
-        ));
+        );
     }
     html.push_str(
         "</tbody></table><table><thead><tr><th>operation</th><th>report</th><th>window</th><th>state</th><th>age</th>\
@@ -123,14 +125,14 @@ mod tests {
         let served = |age: u64| Served {
             window: Window::at(WindowName::Today, now.wall, &jiff::tz::TimeZone::UTC),
             polled_at: now.ago(Duration::from_secs(age)),
-            stale_after: Some(Duration::from_secs(900)),
+            stale_after: Some(Duration::from_mins(15)),
             rows: 7,
             series: 7,
             dropped: 0,
             families: vec![],
             entries: vec![],
         };
-        store.expect(&target("waits"), Duration::from_secs(300));
+        store.expect(&target("waits"), Duration::from_mins(5));
         store.succeed(&target("good"), served(90));
         store.succeed(&target("bad"), served(90));
         store.fail(&target("bad"), now, Failure::new(Reason::Timeout, "<script>"));
