@@ -94,6 +94,7 @@ impl Polling {
         loop {
             let (config, vendor) = self.poll_until_changed().await;
             forget_changed(&self.context, &self.config, &config);
+            lift_pauses(&self.context, &self.config, &config);
             self.config = config;
             self.context.vendor = vendor;
         }
@@ -157,4 +158,16 @@ fn forget_changed(context: &Context, old: &Config, new: &Config) {
         }
     }
     context.store.retain(&new.into_keys().collect::<HashSet<_>>());
+}
+
+/// A pause was for the old token; a new one is tried at once.
+fn lift_pauses(context: &Context, old: &Config, new: &Config) {
+    for operation in &new.operations {
+        let before = old.operations.iter().find(|before| before.name == operation.name);
+        if before.is_some_and(|before| before.token != operation.token)
+            && let Err(error) = poll::lift_pause(&context.state, &operation.name)
+        {
+            context.telemetry.state_not_written(&error);
+        }
+    }
 }

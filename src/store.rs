@@ -227,9 +227,15 @@ impl Store {
         });
     }
 
-    /// Whether every target was polled at least once.
+    /// Notes why a target is not polled for now, though it was not its own poll that failed.
+    pub fn hold(&self, target: &Target, failure: Failure) {
+        self.health_mut(target, |health| health.failure = Some(failure));
+    }
+
+    /// Whether every target was polled at least once, or is known not to be polled for now.
     pub fn all_tried(&self) -> bool {
-        self.state().entries.values().all(|entry| entry.health.last_attempt.is_some())
+        let tried = |health: &Health| health.last_attempt.is_some() || health.failure.is_some();
+        self.state().entries.values().all(|entry| tried(&entry.health))
     }
 
     /// Every target's health.

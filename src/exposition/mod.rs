@@ -54,8 +54,9 @@ impl Exposition {
     pub fn respond(&self, request: &HeaderMap, now: Moment) -> Response<Body> {
         let format = Format::negotiate(&joined(request, &ACCEPT));
         let gzip = accepts_gzip(&joined(request, &ACCEPT_ENCODING));
-        let ordered = self.ordered(format, now);
+        // The own metrics first: a report that they call up is then surely among the series.
         let own = self.own_metrics(format);
+        let ordered = self.ordered(format, now);
         let segments: Vec<&Segment> = ordered.segments.iter().chain([&own]).collect();
         let body = if gzip { Body::gzip(&segments) } else { Body::identity(&segments) };
         let mut response = Response::new(body);

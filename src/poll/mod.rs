@@ -17,7 +17,7 @@ use tokio_util::sync::CancellationToken;
 use crate::catalog::Catalog;
 use crate::clock::Clock;
 use crate::config::{Config, Operation};
-use crate::state::{State, TargetRecord};
+use crate::state::{Loaded, State, TargetRecord};
 use crate::store::Store;
 use crate::target::Target;
 use crate::telemetry::Telemetry;
@@ -59,6 +59,18 @@ pub fn jobs(config: &Config) -> Vec<Job> {
 /// A client for a config's operations.
 pub fn client(config: &Config) -> Result<Client, Failure> {
     Client::new(config.operations.iter().map(|operation| &operation.base_url), config.limits.response_bytes)
+}
+
+/// Forgets until when an operation's token was not to be used, and when its reports are due after that.
+pub fn lift_pause(state: &State, operation: &str) -> std::io::Result<()> {
+    let Loaded::Known(mut record) = state.load_calls(operation) else { return Ok(()) };
+    if record.paused_until.take().is_none() {
+        return Ok(());
+    }
+    for target in record.targets.values_mut().filter(|target| target.failures > 0) {
+        target.due = target.last_attempt;
+    }
+    state.save_calls(operation, &record)
 }
 
 /// Polls each job once, for a person who waits. Every call is paid for.

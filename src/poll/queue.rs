@@ -303,6 +303,10 @@ impl Queue {
             Err(missed) => {
                 let failure = missed.failure();
                 telemetry.poll_ended(&end(Err(&failure)));
+                if self.paused_until > clock.now().steady {
+                    // What befell one call befalls every report of this token: each says so.
+                    self.jobs.iter().for_each(|held| store.hold(held.job.target(), failure.clone()));
+                }
                 store.fail(job.target(), at, failure);
             }
         }

@@ -61,16 +61,37 @@ async fn never_lie_a_refusal_has_its_own_reason_and_no_series() {
     broken(vec![
         ("redirect", Fault::Redirect("http://127.0.0.1:9/".to_owned()), "redirect"),
         ("500", Fault::Status(500), "http_5xx"),
-        ("401", Fault::Status(401), "token_missing"),
         ("404 of a wrong server", Fault::Status(404), "http_4xx"),
-        ("429", Fault::StatusWithRetryAfter(429, "1".to_owned()), "http_4xx"),
+        ("403 of another kind", forbidden("GO AWAY"), "forbidden_other"),
+    ])
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn never_overspend_what_befalls_the_token_stops_every_report_of_it_after_one_call() {
+    let cases = vec![
+        ("401", Fault::Status(401), "token_missing"),
         ("403 token", forbidden("PLEASE VALIDATE TOKEN"), "token_rejected"),
         ("403 budget", forbidden("TOKEN LIMIT EXCEEDED"), "budget_exhausted"),
         ("403 concurrency", forbidden("EXCEEDS THE LIMIT OF SIMULTANEOUS REQUESTS PER TOKEN (2)"), "concurrency"),
         ("403 maintenance", Fault::Maintenance, "maintenance"),
-        ("403 of another kind", forbidden("GO AWAY"), "forbidden_other"),
-    ])
-    .await;
+        ("429 with seconds", Fault::StatusWithRetryAfter(429, "60".to_owned()), "http_4xx"),
+        ("429 with a date", Fault::StatusWithRetryAfter(429, "Fri, 31 Dec 2100 23:59:59 GMT".to_owned()), "http_4xx"),
+    ];
+    let pauses = cases.into_iter().map(|(case, fault, reason)| async move {
+        let faults = vec![(fault, Scope::default())];
+        let stage = Stage::start(Plot { faults, ..Plot::of_two_reports() }).await;
+        let scraped = stage.scrape().await;
+        assert_eq!(scraped.sum("wolkvox_api_requests_total", &[]), 1.0, "{case}");
+        let failures = scraped.failures(DISTURBED.0);
+        assert_eq!(failures.into_keys().collect::<Vec<_>>(), [reason], "{case}");
+        assert!(!scraped.is_up(DISTURBED.0) && !scraped.is_up(UNDISTURBED), "{case}");
+        assert_eq!(scraped.find(SERIES, &[]), [], "{case}");
+        let page = stage.get("/").await.text();
+        assert_eq!(page.matches(&format!("{reason} (")).count(), 2, "{case}: each report says why: {page}");
+        assert_eq!(stage.simulator.ledger().total, 1, "{case}");
+    });
+    together(pauses).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -120,6 +120,8 @@ pub fn python() -> String {
 
 fn command(program: &str, args: &[&str]) -> Command {
     let mut command = Command::new(program);
+    // A test that says nothing of the state must not meet another one's.
+    command.env("WOLKVOX_EXPORTER_STATE_DIR", "none");
     command.args(args).stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
     command
 }
