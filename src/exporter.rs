@@ -3,6 +3,7 @@
 use std::collections::{HashMap, HashSet};
 use std::io;
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
 use tokio::net::TcpListener;
 use tokio::sync::{Notify, mpsc};
@@ -63,7 +64,15 @@ pub async fn run(setup: Setup, stop: CancellationToken) -> Result<(), ExporterEr
     let exposition = Exposition::new(&catalog, Arc::clone(&store), Arc::clone(&telemetry), clock.clone());
     // One request waits while another is carried out; more would only ask for the same.
     let (requests, reloads) = mpsc::channel(1);
-    let site = Arc::new(Site { exposition, store, telemetry, clock, telemetry_path, reload: requests });
+    let site = Arc::new(Site {
+        exposition,
+        store,
+        telemetry,
+        clock,
+        telemetry_path,
+        reload: requests,
+        ready: AtomicBool::new(false),
+    });
     let polling = Polling { context, config, load, reloads, hangup };
     let serving = web::serve(listeners, web::routes(site), stop.clone());
     tokio::join!(stop.run_until_cancelled(polling.run()), serving);

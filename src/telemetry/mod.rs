@@ -121,7 +121,7 @@ impl Telemetry {
         );
         registry.register(
             "wolkvox_api_request_duration_seconds",
-            "Time from sending a call to the end of its answer",
+            "Time that a poll took: its calls, their answers, and what was made of them",
             self.durations.clone(),
         );
         registry.register(
@@ -192,7 +192,9 @@ impl Telemetry {
     pub fn poll_ended(&self, end: &PollEnd<'_>) {
         let PollEnd { target, window, elapsed, calls, bytes, budget_left, outcome } = end;
         let labels = report(target);
-        self.durations.get_or_create(&labels).observe(elapsed.as_secs_f64());
+        if *calls > 0 {
+            self.durations.get_or_create(&labels).observe(elapsed.as_secs_f64());
+        }
         self.response_bytes.get_or_create(&labels).inc_by(*bytes as u64);
         let ms = elapsed.as_millis();
         match outcome {

@@ -4,6 +4,7 @@ mod listener;
 mod status;
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use axum::Router;
 use axum::body::Body;
@@ -39,6 +40,8 @@ pub struct Site {
     /// Where the metrics are: `/metrics`, unless the operator says otherwise.
     pub telemetry_path: String,
     pub reload: mpsc::Sender<ReloadRequest>,
+    /// Whether every report was tried or restored, ever.
+    pub ready: AtomicBool,
 }
 
 /// The exporter's routes.
@@ -79,7 +82,9 @@ async fn healthy() -> &'static str {
 }
 
 async fn ready(State(site): State<Arc<Site>>) -> impl IntoResponse {
-    if site.store.all_tried() {
+    // Once ready, ready: a report that a reload added makes nobody else's data worse.
+    if site.ready.load(Ordering::Relaxed) || site.store.all_tried() {
+        site.ready.store(true, Ordering::Relaxed);
         (StatusCode::OK, "ready\n")
     } else {
         (StatusCode::SERVICE_UNAVAILABLE, "not ready: some reports were not polled yet\n")
