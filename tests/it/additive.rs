@@ -1,0 +1,78 @@
+//! Do the parts of a day add up to the day?
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use jiff::{SignedDuration, Timestamp};
+use proptest::prelude::*;
+use wolkvox_exporter::catalog::{Catalog, Combine, Report};
+use wolkvox_exporter::config::Privacy;
+use wolkvox_exporter::fold::{Fold, Plan};
+use wolkvox_exporter::segment::render_families;
+use wolkvox_exporter::simulator::vendor::{Request, Vendor};
+use wolkvox_exporter::simulator::{Operation, Settings};
+use wolkvox_exporter::window::{Window, WindowName};
+
+use crate::stage::zone;
+
+const TOKEN: &str = "additive";
+
+type Sums = BTreeMap<String, f64>;
+
+/// What the exporter makes of one report over a part of yesterday: the series of each metric that sums.
+fn folded(vendor: &Vendor, report: &Report, catalog: &Catalog, window: &Window, now: Timestamp) -> Sums {
+    let (ini, end) = window.vendor_dates();
+    let target = format!("/api/v2/{}?api={}&date_ini={ini}&date_end={end}", report.endpoint, report.api);
+    let answer = vendor.answer(&Request::get(&target, Some(TOKEN)), now);
+    let plan = Plan::new(report, Privacy { agent_dni: false });
+    let mut fold = Fold::new(&plan, window.clone());
+    if answer.status != 404 {
+        assert_eq!(answer.status, 200, "{}", answer.text());
+        fold = fold.add(&answer.body).expect("the simulator answers as documented");
+    }
+    let folded = fold.finish().expect("every declared field is there");
+    let sums: Vec<_> =
+        report.metrics.iter().filter(|metric| is_sum(&metric.combine)).map(|metric| metric.family).collect();
+    let families = render_families(&folded, catalog, "acme", WindowName::Yesterday);
+    let texts = families.into_iter().filter(|family| sums.contains(&family.family)).map(|family| family.segment.text());
+    let mut series = Sums::new();
+    for line in texts.flat_map(|text| String::from_utf8(text).unwrap().lines().map(str::to_owned).collect::<Vec<_>>()) {
+        let (labels, value) = line.rsplit_once(' ').unwrap();
+        assert!(series.insert(labels.to_owned(), value.parse().unwrap()).is_none(), "{line}");
+    }
+    series
+}
+
+fn is_sum(combine: &Combine) -> bool {
+    matches!(combine, Combine::Count | Combine::Sum { .. })
+}
+
+proptest! {
+    // Each case computes a day of every report three times.
+    #![proptest_config(ProptestConfig::with_cases(24))]
+
+    #[test]
+    fn two_parts_of_a_day_add_up_to_the_day_in_every_metric_that_sums(
+        seed in any::<u64>(), cut in 1_i64..86_399, noon in any::<bool>(),
+    ) {
+        let now = Timestamp::now();
+        let day = Window::at(WindowName::Yesterday, now, &zone());
+        let cut = if noon { 43_200 } else { cut };
+        let middle = day.start() + SignedDuration::from_secs(cut);
+        let parts = [day.bounded(day.start(), middle - SignedDuration::from_secs(1)), day.bounded(middle, day.end())];
+        let operation = Operation { zone: zone(), ..Operation::new(TOKEN) };
+        let vendor = Vendor::new(Settings { seed, operations: vec![operation], clock: Arc::new(move || now), ..Settings::default() });
+        let catalog = Catalog::builtin().unwrap();
+        for report in catalog.reports() {
+            let whole = folded(&vendor, report, &catalog, &day, now);
+            prop_assert!(!whole.is_empty(), "{}", report.name);
+            let mut sums = Sums::new();
+            for part in &parts {
+                for (series, value) in folded(&vendor, report, &catalog, part, now) {
+                    *sums.entry(series).or_default() += value;
+                }
+            }
+            prop_assert_eq!(sums, whole, "{}", &report.name);
+        }
+    }
+}

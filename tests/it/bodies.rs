@@ -1,0 +1,196 @@
+//! What does `/metrics` show when the vendor's answer is no answer?
+
+use std::time::Duration;
+
+use tokio::net::TcpListener;
+use tokio::task::{JoinSet, LocalSet};
+use wolkvox_exporter::simulator::{Fault, Scope};
+
+use crate::child::{EXPORTER, Running};
+use crate::http;
+use crate::scraped::Scraped;
+use crate::stage::{Plot, Stage, config_folder, settings, until};
+
+/// Of the report that is disturbed, and of the one that is not.
+const DISTURBED: (&str, &str) = ("agent_aux_time", "agent_3");
+const UNDISTURBED: &str = "agent_hold_mute";
+const SERIES: &str = "wolkvox_agent_aux_seconds";
+
+fn body(text: impl Into<Vec<u8>>) -> Fault {
+    Fault::Body(text.into())
+}
+
+fn forbidden(message: &str) -> Fault {
+    Fault::Forbidden(message.to_owned())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn never_lie_a_body_that_is_no_answer_is_a_failure_and_no_series() {
+    broken([
+        ("empty", body(""), "malformed"),
+        ("null", body("null"), "malformed"),
+        ("not JSON", body("good morning"), "malformed"),
+        ("HTML with status 200", Fault::Html200, "malformed"),
+        ("JSON that stops", Fault::Truncated, "malformed"),
+        ("deeply nested", body(format!(r#"{{"code":200,"data":{}"#, "[".repeat(200_000))), "malformed"),
+        (
+            "deeply nested and whole",
+            body(format!(r#"{{"data":[{}{}]}}"#, "[".repeat(9_000), "]".repeat(9_000))),
+            "malformed",
+        ),
+        ("invalid UTF-8", Fault::InvalidUtf8, "malformed"),
+    ])
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn never_lie_a_connection_that_breaks_is_a_failure_and_no_series() {
+    broken([
+        ("a body cut off", Fault::CutBody, "connect"),
+        ("gzip cut off", Fault::CutGzip, "connect"),
+        ("reset", Fault::Reset, "connect"),
+        ("no answer", Fault::Drop, "timeout"),
+        ("a drip", Fault::Drip(Duration::from_millis(50)), "timeout"),
+        ("a delay beyond the time-out", Fault::Delay(Duration::from_hours(1)), "timeout"),
+    ])
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn never_lie_a_refusal_has_its_own_reason_and_no_series() {
+    broken([
+        ("redirect", Fault::Redirect("http://127.0.0.1:9/".to_owned()), "redirect"),
+        ("500", Fault::Status(500), "http_5xx"),
+        ("401", Fault::Status(401), "token_missing"),
+        ("404 of a wrong server", Fault::Status(404), "http_4xx"),
+        ("429", Fault::StatusWithRetryAfter(429, "1".to_owned()), "http_4xx"),
+        ("403 token", forbidden("PLEASE VALIDATE TOKEN"), "token_rejected"),
+        ("403 budget", forbidden("TOKEN LIMIT EXCEEDED"), "budget_exhausted"),
+        ("403 concurrency", forbidden("EXCEEDS THE LIMIT OF SIMULTANEOUS REQUESTS PER TOKEN (2)"), "concurrency"),
+        ("403 maintenance", Fault::Maintenance, "maintenance"),
+        ("403 of another kind", forbidden("GO AWAY"), "forbidden_other"),
+    ])
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn never_lie_an_answer_over_the_limit_or_of_other_fields_is_a_failure_and_no_series() {
+    let renamed = Fault::RenamedField { from: "aux_state".to_owned(), to: "auxiliar".to_owned() };
+    broken([
+        ("over the limit", Fault::Huge(2_000_000), "too_large"),
+        ("bomb", Fault::Bomb, "too_large"),
+        ("a renamed field", renamed, "schema"),
+    ])
+    .await;
+}
+
+/// Runs every case at once: they mostly wait.
+async fn together<F: Future<Output: 'static> + 'static>(cases: impl IntoIterator<Item = F>) -> Vec<F::Output> {
+    let mut running = JoinSet::new();
+    let spawned = async {
+        for case in cases {
+            running.spawn_local(case);
+        }
+        running.join_all().await
+    };
+    LocalSet::new().run_until(spawned).await
+}
+
+async fn broken<const N: usize>(cases: [(&'static str, Fault, &'static str); N]) {
+    together(cases.map(|(case, fault, reason)| breaks_and_recovers(case, fault, reason))).await;
+}
+
+/// Broken from the first poll, then well, then broken again.
+async fn breaks_and_recovers(case: &'static str, fault: Fault, reason: &'static str) {
+    let (report, api) = DISTURBED;
+    let scope = Scope { api: Some(api.to_owned()), ..Scope::default() };
+    let plot = Plot {
+        faults: vec![(fault.clone(), scope)],
+        timeout: Duration::from_secs(2),
+        limits: "{response_bytes: 1MB}",
+        ..Plot::of_two_reports()
+    };
+    let stage = Stage::start(plot).await;
+    let failed = |scraped: &Scraped| !scraped.failures(report).is_empty();
+
+    let first = stage.scrape_until(case, failed).await;
+    assert!(!first.is_up(report), "{case}: up");
+    assert_eq!(first.find(SERIES, &[]), [], "{case}: a failure became a value");
+    assert_eq!(
+        first.find("wolkvox_report_last_success_timestamp_seconds", &["report=\"agent_aux_time\""]),
+        [],
+        "{case}"
+    );
+
+    stage.simulator.clear_faults();
+    let well = stage.scrape_until(case, |scraped| scraped.is_up(report)).await;
+    assert!(!well.find(SERIES, &[]).is_empty(), "{case}: did not recover");
+
+    stage.inject(fault, api);
+    let again = stage.scrape_until(case, |scraped| !scraped.is_up(report)).await;
+    assert_eq!(again.find(SERIES, &[]), well.find(SERIES, &[]), "{case}: the last good series are not what they were");
+    assert_eq!(again.value("wolkvox_report_stale", &["report=\"agent_aux_time\""]), Some(0.0), "{case}");
+    assert_eq!(again.failures(report).into_keys().collect::<Vec<_>>(), [reason], "{case}");
+
+    let calls = |scraped: &Scraped| scraped.sum("wolkvox_api_requests_total", &["report=\"agent_hold_mute\""]);
+    let later = stage.scrape_until(case, |scraped| calls(scraped) > calls(&again)).await;
+    assert!(later.is_up(UNDISTURBED) && later.failures(UNDISTURBED).is_empty(), "{case}: disturbed another report");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_only_unusual_is_read_like_any_answer() {
+    let cases =
+        [("byte order mark", Fault::Bom), ("code as text", Fault::StringCodes), ("none", Fault::Delay(Duration::ZERO))];
+    let reading = cases.map(|(case, fault)| async move {
+        let stage = Stage::start(Plot { faults: vec![(fault, Scope::default())], ..Plot::frozen() }).await;
+        let scraped = stage.scrape().await;
+        assert_eq!(scraped.missing_metrics(), Vec::<String>::new(), "{case}");
+        format!("{:?}", scraped.report_series())
+    });
+    let read = together(reading).await;
+    assert!(read.iter().all(|series| *series == read[0]));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_empty_report_is_a_success_without_rows() {
+    let mut simulator = settings();
+    simulator.operations[0].agents = 0;
+    simulator.operations[0].callbacks_per_day = 0;
+    let stage = Stage::start(Plot { simulator, ..Plot::default() }).await;
+    let scraped = stage.scrape().await;
+    assert_eq!(scraped.sum("wolkvox_report_up", &[]), 5.0, "{}", scraped.text());
+    assert_eq!(scraped.find("wolkvox_report_rows", &[]).len(), 5);
+    assert_eq!(scraped.sum("wolkvox_report_rows", &[]), 0.0);
+    assert!(scraped.report_series().is_empty());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn never_leak_the_target_of_a_redirect_never_hears_of_the_token() {
+    let elsewhere = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let target = format!("http://{}/api/v2/", elsewhere.local_addr().unwrap());
+    let faults = vec![(Fault::Redirect(target), Scope::default())];
+    let stage = Stage::start(Plot { faults, ..Plot::of_two_reports() }).await;
+    let twice = |scraped: &Scraped| scraped.failures(UNDISTURBED).get("redirect").is_some_and(|count| *count >= 2.0);
+    stage.scrape_until("two redirects", twice).await;
+    let called = tokio::time::timeout(Duration::from_millis(1), elsewhere.accept()).await;
+    assert!(called.is_err(), "the redirect was followed");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_answer_of_300_megabytes_does_not_grow_the_memory() {
+    let simulator = wolkvox_exporter::simulator::Simulator::start(settings()).await.unwrap();
+    simulator.inject(Fault::Huge(300_000_000), Scope { api: Some("agent_3".to_owned()), ..Scope::default() });
+    let plot = Plot { limits: "{response_bytes: 8MB}", ..Plot::of_two_reports() };
+    let folder = config_folder(&plot.config(&simulator.base_url()));
+    let config = format!("--config.file={}", folder.path().join("wolkvox-exporter.yml").display());
+    let mut exporter = Running::start(EXPORTER, &[&config, "--web.listen-address=127.0.0.1:0"]);
+    let address = exporter.after("address=").await.parse().expect("an address");
+    let scraped = until("two answers too large", async || {
+        let scraped = Scraped::parse(&http::get(address, "/metrics").await.text());
+        Some(scraped)
+            .filter(|scraped| scraped.failures(DISTURBED.0).get("too_large").is_some_and(|count| *count >= 2.0))
+    });
+    assert!(scraped.await.is_up(UNDISTURBED));
+    let peak = exporter.peak_memory();
+    assert!(peak < 100_000_000, "{peak} bytes");
+}

@@ -1,0 +1,119 @@
+//! Does the binary do what its commands say, and end with the status that scripts rely on?
+
+use std::net::TcpListener;
+use std::time::{Duration, Instant};
+
+use wolkvox_exporter::simulator::{Fault, Scope, Simulator};
+
+use crate::child::{EXPORTER, Running, exporter};
+use crate::http;
+use crate::scraped::{Scraped, report_metrics};
+use crate::stage::{Plot, TOKEN, config_folder, settings, until};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn version_help_and_reports_are_printed_and_end_well() {
+    let version = exporter(&["--version"]).await;
+    assert_eq!(
+        (version.code, version.stdout.trim()),
+        (Some(0), concat!("wolkvox-exporter ", env!("CARGO_PKG_VERSION")))
+    );
+    let help = exporter(&["--help"]).await;
+    assert!(help.code == Some(0) && help.stdout.contains("--config.file"), "{help:?}");
+    let reports = exporter(&["reports"]).await;
+    assert_eq!(reports.code, Some(0));
+    for name in report_metrics().iter().filter(|name| !name.ends_with("_info")) {
+        assert!(reports.stdout.contains(name), "{name} is not in {}", reports.stdout);
+    }
+    for api in ["agent_3", "agent_9", "chat_7", "diagram_3", "agents_kpi"] {
+        assert!(reports.stdout.contains(api), "{api} is not in {}", reports.stdout);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn wrong_usage_ends_with_status_2() {
+    for args in [&["--no-such-flag"][..], &["dance"], &["serve"], &["check"], &[], &["demo", "--log.level=loud"]] {
+        let ended = exporter(args).await;
+        assert_eq!(ended.code, Some(2), "{args:?} {ended:?}");
+        assert!(!ended.stderr.is_empty(), "{args:?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_port_in_use_ends_with_status_1_and_names_the_address() {
+    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = taken.local_addr().unwrap().to_string();
+    let ended = exporter(&["demo", &format!("--web.listen-address={address}")]).await;
+    assert_eq!(ended.code, Some(1), "{ended:?}");
+    assert!(ended.stderr.contains(&address) && ended.stderr.contains("hint"), "{}", ended.stderr);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_probe_makes_one_call_per_report_and_prints_what_came_back() {
+    let simulator = Simulator::start(settings()).await.unwrap();
+    let plot = Plot { windows: "[today, yesterday]", ..Plot::default() };
+    let folder = config_folder(&plot.config(&simulator.base_url()));
+    let config = format!("--config.file={}", folder.path().join("wolkvox-exporter.yml").display());
+    let good = exporter(&["check", "--probe", &config]).await;
+    assert_eq!(good.code, Some(0), "{good:?}");
+    assert_eq!(good.stdout.lines().filter(|line| line.contains("  ok  ")).count(), 5, "{}", good.stdout);
+    assert_eq!(simulator.ledger().total, 5);
+
+    simulator.inject(Fault::Maintenance, Scope { api: Some("chat_7".to_owned()), ..Scope::default() });
+    let bad = exporter(&["check", "--probe", &config]).await;
+    assert_eq!(bad.code, Some(1), "{bad:?}");
+    assert_eq!(bad.stdout.lines().filter(|line| line.contains("  ok  ")).count(), 4, "{}", bad.stdout);
+    assert!(bad.stdout.contains("maintenance") && bad.stderr.contains("1 of 5"), "{bad:?}");
+    assert_eq!(simulator.ledger().total, 10);
+    assert!(!format!("{good:?}{bad:?}").contains(TOKEN));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_demo_has_every_metric_within_ten_seconds_and_ends_within_two() {
+    let started = Instant::now();
+    let mut demo = Running::start(EXPORTER, &["demo", "--web.listen-address=127.0.0.1:0"]);
+    let address = demo.after("open   http://").await.parse().expect("an address");
+    until("every metric", async || {
+        let missing = Scraped::parse(&http::get(address, "/metrics").await.text()).missing_metrics();
+        assert!(started.elapsed() < Duration::from_secs(10), "missing after ten seconds: {missing:?}");
+        missing.is_empty().then_some(())
+    })
+    .await;
+    let (status, took, said) = demo.terminate().await;
+    assert!(status.success(), "{status}: {said}");
+    assert!(took < Duration::from_secs(2), "{took:?}");
+    assert!(said.contains("curl -s http://"), "{said}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_termination_ends_serve_within_two_seconds_even_while_the_vendor_is_silent() {
+    let simulator = Simulator::start(settings()).await.unwrap();
+    simulator.inject(Fault::Drop, Scope::default());
+    let folder = config_folder(&Plot::default().config(&simulator.base_url()));
+    let config = format!("--config.file={}", folder.path().join("wolkvox-exporter.yml").display());
+    let mut serve = Running::start(EXPORTER, &[&config, "--web.listen-address=127.0.0.1:0"]);
+    let address = serve.after("address=").await.parse().expect("an address");
+    assert_eq!(http::get(address, "/-/healthy").await.status, 200);
+    until("a call", async || (simulator.ledger().total > 0).then_some(())).await;
+    let (status, took, said) = serve.terminate().await;
+    assert!(status.success(), "{status}: {said}");
+    assert!(took < Duration::from_secs(2), "{took:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn several_addresses_and_another_path_are_served() {
+    let flags =
+        ["demo", "--web.listen-address=127.0.0.1:0", "--web.listen-address=127.0.0.1:0", "--web.telemetry-path=/m/x"];
+    let mut demo = Running::start(EXPORTER, &flags);
+    demo.after("address=").await;
+    let said = until("two addresses", async || {
+        let said = demo.said();
+        (said.matches("msg=listening").count().max(said.matches("address=").count()) >= 2).then_some(said)
+    })
+    .await;
+    let addresses = said.split("address=").skip(1).map(|rest| rest.split([' ', '\n']).next().unwrap_or_default());
+    for address in addresses {
+        let address = address.parse().expect("an address");
+        assert_eq!(http::get(address, "/m/x").await.status, 200);
+        assert_eq!(http::get(address, "/metrics").await.status, 404);
+    }
+}

@@ -1,0 +1,104 @@
+//! Does the token, or a customer, ever show anywhere?
+
+use std::time::Duration;
+
+use wolkvox_exporter::simulator::{Fault, Scope, Simulator};
+
+use crate::child::{EXPORTER, Running};
+use crate::http;
+use crate::stage::{PERSONAL, Plot, TOKEN, config_folder, settings, until};
+
+/// Where a token could come back from: answers that repeat it, and every kind of failure that is told.
+fn faults() -> Vec<Fault> {
+    let echo = format!("TOKEN {TOKEN} IS NOT WELCOME");
+    vec![
+        Fault::Forbidden(echo.clone()),
+        Fault::Forbidden(format!("PLEASE VALIDATE TOKEN {TOKEN}")),
+        Fault::Body(echo.clone().into_bytes()),
+        Fault::Body(format!(r#"{{"code":200,"msg":"{echo}","data":"{TOKEN}"}}"#).into_bytes()),
+        Fault::Body(
+            format!(r#"{{"code":"{TOKEN}","{TOKEN}":"x","data":[{{"{TOKEN}":"{TOKEN}","time":["{TOKEN}"]}}]}}"#)
+                .into_bytes(),
+        ),
+        Fault::Body(format!("<html>{TOKEN}</html>").into_bytes()),
+        Fault::Redirect(format!("http://127.0.0.1:9/?token={TOKEN}")),
+        Fault::StatusWithRetryAfter(429, TOKEN.to_owned()),
+        Fault::Status(500),
+        Fault::Reset,
+        Fault::CutBody,
+        Fault::CutGzip,
+        Fault::InvalidUtf8,
+        Fault::Bomb,
+        Fault::Drop,
+    ]
+}
+
+fn assert_clean(output: &str) {
+    for secret in PERSONAL.into_iter().chain([TOKEN, "s3cr3t"]) {
+        let line = output.lines().find(|line| line.contains(secret));
+        assert_eq!(line, None, "{secret} shows");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn never_leak_no_output_holds_the_token_or_a_customer() {
+    let simulator = Simulator::start(settings()).await.unwrap();
+    let plot = Plot {
+        timeout: Duration::from_secs(1),
+        limits: "{response_bytes: 1MB}",
+        reports: "[smart_wait, agent_kpi]",
+        ..Plot::default()
+    };
+    let folder = config_folder(&plot.config(&simulator.base_url()));
+    let config = format!("--config.file={}", folder.path().join("wolkvox-exporter.yml").display());
+    let flags = [&config, "--web.listen-address=127.0.0.1:0", "--log.level=trace", "--log.format=json"];
+    let mut exporter = Running::start(EXPORTER, &flags);
+    let address = exporter.after("\"address\":\"").await.parse().expect("an address");
+    until("the first good answers", async || {
+        let text = http::get(address, "/metrics").await.text();
+        assert_clean(&text);
+        let served = text.contains("wolkvox_smart_wait_callbacks{") && text.contains("wolkvox_agent_calls{");
+        served.then_some(())
+    })
+    .await;
+
+    let before = simulator.ledger().total;
+    let faults = faults();
+    let calls = before + faults.len() as u64 + 2;
+    for fault in faults {
+        simulator.inject(fault, Scope { times: Some(1), ..Scope::default() });
+    }
+    let metrics = until("every fault and what follows it", async || {
+        for (path, headers) in [
+            ("/metrics", "Accept: application/openmetrics-text\r\nAccept-Encoding: gzip\r\n"),
+            ("/", ""),
+            ("/-/ready", ""),
+        ] {
+            assert_clean(&http::send(address, "GET", path, headers).await.text());
+        }
+        let text = http::get(address, "/metrics").await.text();
+        assert_clean(&text);
+        (simulator.ledger().total >= calls).then_some(text)
+    })
+    .await;
+    let (_, _, said) = exporter.terminate().await;
+    for reason in
+        ["forbidden_other", "token_rejected", "malformed", "redirect", "http_4xx", "connect", "too_large", "timeout"]
+    {
+        assert!(said.contains(reason) && metrics.contains(reason), "{reason} was not told");
+    }
+    assert_clean(&said);
+}
+
+#[test]
+fn never_leak_the_vendor_of_the_tests_has_something_to_leak() {
+    let settings = settings();
+    let now = (settings.clock)();
+    let world = wolkvox_exporter::simulator::World::new(&settings);
+    let rows = world.callbacks(0, crate::stage::midnight(), now);
+    assert!(!rows.is_empty());
+    for row in rows {
+        let fields = [row.ani, row.dial_phone, row.customer_id];
+        assert!(fields.iter().zip(PERSONAL).all(|(field, start)| field.starts_with(start)));
+    }
+}

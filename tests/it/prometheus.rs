@@ -1,0 +1,62 @@
+//! Does a real Prometheus get every metric of the five reports?
+
+use std::net::{SocketAddr, TcpListener};
+
+use serde_json::Value;
+
+use crate::child::{Running, run};
+use crate::scraped::report_metrics;
+use crate::stage::{Plot, Stage, until};
+
+/// The values of an instant query, or nothing while Prometheus is not ready to answer.
+async fn query(address: SocketAddr, promql: &str) -> Vec<Value> {
+    let url = format!("http://{address}/api/v1/query");
+    let answer = run("curl", &["-sSG", &url, "--data-urlencode", &format!("query={promql}")], b"").await;
+    let body: Value = serde_json::from_str(&answer.stdout).unwrap_or_default();
+    body["data"]["result"].as_array().cloned().unwrap_or_default()
+}
+
+fn free_port() -> SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    listener.local_addr().expect("a bound listener")
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_real_prometheus_scrapes_and_lists_every_metric_of_the_five_reports() {
+    let stage = Stage::start(Plot { windows: "[today, yesterday]", ..Plot::default() }).await;
+    let folder = tempfile::tempdir().unwrap();
+    let config = folder.path().join("prometheus.yml");
+    let text = format!(
+        "global: {{scrape_interval: 1s, scrape_timeout: 1s}}\n\
+         scrape_configs: [{{job_name: wolkvox, static_configs: [{{targets: [\"{}\"]}}]}}]\n",
+        stage.address
+    );
+    std::fs::write(&config, text).unwrap();
+    let address = free_port();
+    let flags = [
+        format!("--config.file={}", config.display()),
+        format!("--storage.tsdb.path={}", folder.path().join("data").display()),
+        format!("--web.listen-address={address}"),
+    ];
+    let prometheus = Running::start("prometheus", &flags.each_ref().map(String::as_str));
+
+    let expected = report_metrics();
+    let names = until("every metric in Prometheus", async || {
+        let found = query(address, "count by (__name__) ({__name__=~\"wolkvox_.+\"})").await;
+        let names: Vec<String> =
+            found.iter().filter_map(|one| Some(one["metric"]["__name__"].as_str()?.to_owned())).collect();
+        expected.iter().all(|name| names.contains(name)).then_some(names)
+    })
+    .await;
+    assert!(names.iter().any(|name| name == "wolkvox_report_up"), "{names:?}");
+    let up = query(address, "up").await;
+    assert_eq!(up.iter().map(|one| one["value"][1].as_str()).collect::<Vec<_>>(), [Some("1")], "{}", prometheus.said());
+    // Both windows of every report, and the very figures that a scrape shows.
+    let sum = query(address, "sum(wolkvox_agent_calls{window=\"yesterday\"})").await;
+    let shown = stage.scrape().await.sum("wolkvox_agent_calls", &["window=\"yesterday\""]);
+    assert_eq!(sum[0]["value"][1].as_str(), Some(shown.to_string().as_str()));
+    for name in &expected {
+        let series = query(address, &format!("count({name})")).await;
+        assert_eq!(series.len(), 1, "{name}");
+    }
+}

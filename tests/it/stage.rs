@@ -1,0 +1,208 @@
+//! How do a simulated wolkvox and an exporter of it stand ready for a test, in this process?
+
+use std::net::SocketAddr;
+use std::path::Path;
+use std::sync::{Arc, OnceLock};
+use std::time::{Duration, Instant};
+
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
+use tempfile::TempDir;
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+use wolkvox_exporter::catalog::Catalog;
+use wolkvox_exporter::config::Config;
+use wolkvox_exporter::exporter::{self, Setup};
+use wolkvox_exporter::simulator::{self, Fault, Scope, Simulator};
+use wolkvox_exporter::window::midnight_before;
+use wolkvox_exporter::wolkvox::Failure;
+
+use crate::http::{self, Answer};
+use crate::scraped::Scraped;
+
+/// Nothing that is waited for takes that long, even on a machine with other things to do.
+pub const PATIENCE: Duration = Duration::from_secs(90);
+/// The token of every stage. Nothing but the vendor may ever see it.
+pub const TOKEN: &str = "s3cr3t-t0ken-of-the-stage";
+/// Beginnings of the simulator's personal data: callers' numbers and customers' documents.
+pub const PERSONAL: [&str; 3] = ["57301555", "57310777", "CUST-"];
+
+/// What a stage is set up with.
+pub struct Plot {
+    pub simulator: simulator::Settings,
+    /// YAML, the part of a config below `reports:`; all five where it is empty.
+    pub reports: &'static str,
+    /// Time between polls.
+    pub interval: Duration,
+    pub timeout: Duration,
+    /// YAML of `limits:`.
+    pub limits: &'static str,
+    /// YAML of `windows:`.
+    pub windows: &'static str,
+    /// In force before the first poll.
+    pub faults: Vec<(Fault, Scope)>,
+}
+
+impl Default for Plot {
+    fn default() -> Plot {
+        Plot {
+            simulator: settings(),
+            reports: "",
+            interval: Duration::from_secs(1),
+            timeout: Duration::from_secs(30),
+            limits: "{}",
+            windows: "[today]",
+            faults: Vec::new(),
+        }
+    }
+}
+
+impl Plot {
+    /// Two reports, one to be disturbed and one to be left alone.
+    pub fn of_two_reports() -> Plot {
+        Plot { reports: "[agent_aux_time, agent_hold_mute]", ..Plot::default() }
+    }
+
+    /// Polled once and then left as it is, so that many clients can read one state.
+    pub fn frozen() -> Plot {
+        Plot { interval: Duration::from_hours(6), ..Plot::default() }
+    }
+
+    /// The config file of this plot, for an exporter that finds the vendor at `base_url`.
+    pub fn config(&self, base_url: &str) -> String {
+        let reports = if self.reports.is_empty() { String::new() } else { format!("    reports: {}\n", self.reports) };
+        format!(
+            "operations:\n  - name: acme\n    base_url: {base_url}\n    token_file: token\n    timezone: {zone}\n{reports}\
+             polling:\n  interval: {interval}s\n  allow_faster_than_vendor: true\n  timeout: {timeout}s\n  \
+             stale_after: 12h\n  windows: {windows}\nlimits: {limits}\n",
+            zone = zone_name(),
+            interval = self.interval.as_secs(),
+            timeout = self.timeout.as_secs(),
+            windows = self.windows,
+            limits = self.limits,
+        )
+    }
+}
+
+/// A vendor of one operation whose clock stands still, so that every poll of every stage brings the same.
+pub fn settings() -> simulator::Settings {
+    static NOW: OnceLock<Timestamp> = OnceLock::new();
+    let now = *NOW.get_or_init(Timestamp::now);
+    let operation = simulator::Operation { zone: zone(), ..simulator::Operation::new(TOKEN) };
+    simulator::Settings { operations: vec![operation], clock: Arc::new(move || now), ..simulator::Settings::default() }
+}
+
+/// A zone where it is noon when the tests run, so that at any hour the day is half over and no midnight comes near.
+/// Decided once: an hour that ends during a test must not move anybody.
+pub fn zone_name() -> &'static str {
+    static NAME: OnceLock<String> = OnceLock::new();
+    NAME.get_or_init(|| {
+        let hour = TimeZone::UTC.to_datetime(Timestamp::now()).hour();
+        // Etc zones count westward: noon minus the hour of Greenwich, with the sign turned.
+        format!("Etc/GMT{:+}", hour - 12).replace("GMT+0", "GMT")
+    })
+}
+
+pub fn zone() -> TimeZone {
+    TimeZone::get(zone_name()).expect("the zone database is compiled in")
+}
+
+/// The operation's last midnight.
+pub fn midnight() -> Timestamp {
+    midnight_before(Timestamp::now(), &zone())
+}
+
+/// A config file and its token file in a folder of their own.
+pub fn config_folder(config: &str) -> TempDir {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    std::fs::write(folder.path().join("token"), format!("{TOKEN}\n")).expect("a writable folder");
+    std::fs::write(folder.path().join("wolkvox-exporter.yml"), config).expect("a writable folder");
+    folder
+}
+
+/// A running vendor and a running exporter.
+pub struct Stage {
+    pub simulator: Simulator,
+    pub address: SocketAddr,
+    stop: CancellationToken,
+    exporter: JoinHandle<Result<(), Failure>>,
+}
+
+impl Stage {
+    /// Starts both and waits until every report was tried.
+    pub async fn start(plot: Plot) -> Stage {
+        let stage = Stage::curtain(plot).await;
+        stage.ready().await;
+        stage
+    }
+
+    /// Starts both and waits for nothing.
+    pub async fn curtain(plot: Plot) -> Stage {
+        let simulator = Simulator::start(plot.simulator.clone()).await.expect("a free port");
+        for (fault, scope) in &plot.faults {
+            simulator.inject(fault.clone(), scope.clone());
+        }
+        let catalog = Arc::new(Catalog::builtin().expect("the shipped catalogue is right"));
+        let config = load(&plot.config(&simulator.base_url()), &catalog);
+        let listener = exporter::bind("127.0.0.1:0").await.expect("a free port");
+        let address = listener.local_addr().expect("a bound listener");
+        let setup = Setup { catalog, config, listeners: vec![listener], telemetry_path: "/metrics".to_owned() };
+        let stop = CancellationToken::new();
+        let exporter = tokio::spawn(exporter::run(setup, stop.clone()));
+        Stage { simulator, address, stop, exporter }
+    }
+
+    async fn ready(&self) {
+        until("ready", async || (self.get("/-/ready").await.status == 200).then_some(())).await;
+    }
+
+    pub async fn get(&self, path: &str) -> Answer {
+        http::get(self.address, path).await
+    }
+
+    pub async fn scrape(&self) -> Scraped {
+        Scraped::parse(&self.get("/metrics").await.text())
+    }
+
+    /// Scrapes until what is waited for shows.
+    pub async fn scrape_until(&self, what: &str, shows: impl Fn(&Scraped) -> bool) -> Scraped {
+        until(what, async || Some(self.scrape().await).filter(|scraped| shows(scraped))).await
+    }
+
+    /// A fault that befalls only this one of the vendor's reports.
+    pub fn inject(&self, fault: Fault, api: &str) {
+        self.simulator.inject(fault, Scope { api: Some(api.to_owned()), ..Scope::default() });
+    }
+
+    /// Asks the exporter to stop, without waiting for it.
+    pub fn ask_to_stop(&self) {
+        self.stop.cancel();
+    }
+
+    /// Waits for the end of an exporter that was asked to stop.
+    pub async fn stopped(self) {
+        let end = tokio::time::timeout(PATIENCE, self.exporter).await.expect("the exporter stops");
+        end.expect("no panic").expect("no failure");
+    }
+}
+
+fn load(config: &str, catalog: &Catalog) -> Config {
+    let folder = config_folder(config);
+    load_from(folder.path(), catalog)
+}
+
+fn load_from(folder: &Path, catalog: &Catalog) -> Config {
+    Config::load(&folder.join("wolkvox-exporter.yml"), catalog).unwrap_or_else(|error| panic!("{error}"))
+}
+
+/// Asks again and again until there is an answer. The one place where tests wait.
+pub async fn until<T>(what: &str, mut ask: impl AsyncFnMut() -> Option<T>) -> T {
+    let started = Instant::now();
+    loop {
+        if let Some(answer) = ask().await {
+            return answer;
+        }
+        assert!(started.elapsed() < PATIENCE, "waited in vain for: {what}");
+        tokio::time::sleep(Duration::from_millis(40)).await;
+    }
+}
