@@ -236,6 +236,7 @@ impl<'p> Fold<'p> {
     }
 
     /// Adds one answer's rows. On a failure the fold is gone, and with it the rows of a broken answer.
+    #[expect(clippy::should_implement_trait, reason = "an answer is no fold, and adding one can fail")]
     pub fn add(mut self, body: &[u8]) -> Result<Fold<'p>, Failure> {
         let fields = self.plan.fields.0.len();
         let mut decoder = Decoder { fold: &mut self, row: vec![None; fields], nested: Vec::new() };
@@ -776,7 +777,7 @@ mod tests {
 
     #[test]
     fn answers_to_parts_of_a_window_add_up() {
-        let part = |time: &str| format!(r#"[{}]"#, aux("1", "x", "a", time));
+        let part = |time: &str| format!(r"[{}]", aux("1", "x", "a", time));
         let folded = fold_in("agent_aux_time", window(), &[&part("00:00:10"), r#"{"data":[]}"#, &part("00:00:05")]);
         let folded = folded.unwrap();
         assert_eq!((folded.rows, folded.series()), (2, 1));

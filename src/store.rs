@@ -108,11 +108,14 @@ pub struct Store {
     state: Mutex<State>,
 }
 
+/// An info family of one operation.
+type InfoKey = (FamilyId, Arc<str>);
+
 #[derive(Debug, Default)]
 struct State {
     entries: BTreeMap<Target, Entry>,
     /// Joined info families and the polls they were joined from.
-    rosters: HashMap<(FamilyId, Arc<str>), (Vec<u64>, Option<Segment>)>,
+    rosters: HashMap<InfoKey, (Vec<u64>, Option<Segment>)>,
     polls: u64,
     snapshot: Option<Arc<Snapshot>>,
 }
@@ -239,7 +242,7 @@ impl State {
     }
 
     fn join_rosters(&mut self, catalog: &Catalog, now: Timestamp) -> Vec<(FamilyId, Vec<Segment>)> {
-        let mut parts: BTreeMap<(FamilyId, Arc<str>), (Vec<u64>, Vec<Segment>)> = BTreeMap::new();
+        let mut parts: BTreeMap<InfoKey, (Vec<u64>, Vec<Segment>)> = BTreeMap::new();
         for (target, entry) in &self.entries {
             let Some((poll, served)) = entry.served.as_ref().filter(|(_, served)| served.is_true(now)) else {
                 continue;
@@ -274,7 +277,7 @@ mod tests {
     use crate::window::WindowName;
     use jiff::tz::TimeZone;
 
-    const LIMIT: Duration = Duration::from_secs(900);
+    const LIMIT: Duration = Duration::from_mins(15);
 
     fn time(text: &str) -> Timestamp {
         format!("2026-03-02T{text}Z").parse().unwrap()

@@ -56,6 +56,7 @@ impl Window {
     }
 
     /// The same window with other bounds: a part of it, for an answer that would not fit whole.
+    #[must_use]
     pub fn bounded(&self, start: Timestamp, end: Timestamp) -> Window {
         Window { start, end, ..self.clone() }
     }

@@ -19,9 +19,9 @@ use crate::wolkvox::{Token, is_loopback};
 /// Most integrators of the vendor's are Colombian; so is the zone of its own examples.
 const DEFAULT_ZONE: &str = "America/Bogota";
 /// The vendor's own limit for one call.
-const DEFAULT_TIMEOUT: Duration = Duration::from_secs(60);
+const DEFAULT_TIMEOUT: Duration = Duration::from_mins(1);
 /// A call that is given longer than this blocks its token's other reports for a whole interval.
-const LONGEST_TIMEOUT: Duration = Duration::from_secs(300);
+const LONGEST_TIMEOUT: Duration = Duration::from_mins(5);
 /// Polls that may fail before the series they would have renewed are dropped.
 const STALE_INTERVALS: u32 = 3;
 /// A centre of 10,000 agents with 20 states each.
@@ -307,10 +307,10 @@ mod tests {
         let operation = &config.operations[0];
         assert_eq!(operation.base_url.as_str(), "https://wv0003.wolkvox.com/");
         assert_eq!(operation.zone.iana_name(), Some("America/Bogota"));
-        assert_eq!(operation.timeout, Duration::from_secs(60));
+        assert_eq!(operation.timeout, Duration::from_mins(1));
         assert_eq!(operation.reports.len(), 5);
         for plan in &operation.reports {
-            assert_eq!((plan.interval, plan.stale_after), (Duration::from_secs(300), Duration::from_secs(900)));
+            assert_eq!((plan.interval, plan.stale_after), (Duration::from_mins(5), Duration::from_mins(15)));
             assert_eq!(plan.windows, [WindowName::Today]);
         }
         assert_eq!((config.limits.series_per_report, config.limits.response_bytes), (200_000, 256_000_000));
@@ -325,7 +325,7 @@ mod tests {
         ))
         .unwrap();
         let plan = &config.operations[0].reports[1];
-        assert_eq!((plan.interval, plan.stale_after), (Duration::from_secs(600), Duration::from_secs(1800)));
+        assert_eq!((plan.interval, plan.stale_after), (Duration::from_mins(10), Duration::from_mins(30)));
         assert_eq!(plan.windows, [WindowName::Today, WindowName::Yesterday]);
     }
 

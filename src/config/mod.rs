@@ -21,7 +21,7 @@ use crate::wolkvox::Token;
 pub use error::ConfigError;
 
 /// The vendor's own advice: one consumption every five minutes.
-pub const VENDOR_INTERVAL: Duration = Duration::from_secs(5 * 60);
+pub const VENDOR_INTERVAL: Duration = Duration::from_mins(5);
 
 /// A checked configuration.
 #[derive(Debug)]

@@ -116,7 +116,7 @@ fn family_header(family: &Family, format: Format) -> String {
     let mut header = format!("# HELP {name} {help}\n# TYPE {name} {kind}\n");
     let unit = ["seconds", "ratio", "bytes"].into_iter().find(|unit| name.ends_with(&format!("_{unit}")));
     if let Some(unit) = unit.filter(|_| format == Format::OpenMetrics) {
-        header.push_str(&format!("# UNIT {name} {unit}\n"));
+        header.extend(["# UNIT ", name, " ", unit, "\n"]);
     }
     header
 }

@@ -1,6 +1,6 @@
 //! How do the exporter's own metrics join a scrape?
 //!
-//! prometheus-client writes OpenMetrics only; text 0.0.4 is made from that, line by line.
+//! prometheus-client writes `OpenMetrics` only; text 0.0.4 is made from that, line by line.
 
 use prometheus_client::encoding::text::encode_registry;
 use prometheus_client::registry::Registry;

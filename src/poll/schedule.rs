@@ -86,7 +86,7 @@ mod tests {
     #[test]
     fn the_reports_of_a_token_share_the_interval_evenly() {
         let start = time("2026-03-02T12:00:00Z");
-        let turn = |place| next_turn(start, Duration::from_secs(300), Share { start, place, count: 5 });
+        let turn = |place| next_turn(start, Duration::from_mins(5), Share { start, place, count: 5 });
         let turns: Vec<i64> = (0..5).map(|place| turn(place).as_second() - start.as_second()).collect();
         assert_eq!(turns, [300, 360, 420, 480, 540]);
     }

@@ -22,7 +22,7 @@ const HEADER_BYTES: usize = 16 * 1024;
 const CONNECTIONS: usize = 512;
 /// A connection is closed after this, between two responses where possible: only so do clients end that never
 /// read. A scraper connects again without noticing.
-const LIFETIME: Duration = Duration::from_secs(120);
+const LIFETIME: Duration = Duration::from_mins(2);
 /// For the response that is under way when a connection's life ends.
 const LAST_RESPONSE: Duration = Duration::from_secs(30);
 /// The same when the exporter stops: it must be gone within two seconds.

@@ -187,7 +187,7 @@ impl<'de, R: Rows<'de>> Visitor<'de> for EnvelopeVisitor<'_, R> {
         while let Some(key) = map.next_key::<String>()? {
             match key.as_str() {
                 "code" => header.code = map.next_value::<Scalar>()?.text().trim().parse().ok(),
-                "msg" => header.message = map.next_value::<Scalar>()?.text().to_owned(),
+                "msg" => map.next_value::<Scalar>()?.text().clone_into(&mut header.message),
                 "data" => {
                     let rows = self.rows.take().ok_or_else(|| A::Error::custom("data twice"))?;
                     map.next_value_seed(DataVisitor(rows))?;
@@ -271,7 +271,7 @@ mod tests {
             (r#"{"code":"0","data":[]}"#, (Reading::Rows, 0)),
             (r#"{"code":200,"data":{"a":"b"}}"#, (Reading::Rows, 1)),
             (r#"{"code":200,"data":null}"#, (Reading::Rows, 0)),
-            (r#"[{},{},{}]"#, (Reading::Rows, 3)),
+            (r"[{},{},{}]", (Reading::Rows, 3)),
             ("\u{feff}[{}]", (Reading::Rows, 1)),
             (r#"{"code":"404","msg":"Validate dates entered","data":null}"#, (Reading::NoRows, 0)),
         ] {
