@@ -26,7 +26,7 @@ fn forbidden(message: &str) -> Fault {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn never_lie_a_body_that_is_no_answer_is_a_failure_and_no_series() {
-    broken([
+    broken(vec![
         ("empty", body(""), "malformed"),
         ("null", body("null"), "malformed"),
         ("not JSON", body("good morning"), "malformed"),
@@ -45,7 +45,7 @@ async fn never_lie_a_body_that_is_no_answer_is_a_failure_and_no_series() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn never_lie_a_connection_that_breaks_is_a_failure_and_no_series() {
-    broken([
+    broken(vec![
         ("a body cut off", Fault::CutBody, "connect"),
         ("gzip cut off", Fault::CutGzip, "connect"),
         ("reset", Fault::Reset, "connect"),
@@ -58,7 +58,7 @@ async fn never_lie_a_connection_that_breaks_is_a_failure_and_no_series() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn never_lie_a_refusal_has_its_own_reason_and_no_series() {
-    broken([
+    broken(vec![
         ("redirect", Fault::Redirect("http://127.0.0.1:9/".to_owned()), "redirect"),
         ("500", Fault::Status(500), "http_5xx"),
         ("401", Fault::Status(401), "token_missing"),
@@ -76,7 +76,7 @@ async fn never_lie_a_refusal_has_its_own_reason_and_no_series() {
 #[tokio::test(flavor = "multi_thread")]
 async fn never_lie_an_answer_over_the_limit_or_of_other_fields_is_a_failure_and_no_series() {
     let renamed = Fault::RenamedField { from: "aux_state".to_owned(), to: "auxiliar".to_owned() };
-    broken([
+    broken(vec![
         ("over the limit", Fault::Huge(2_000_000), "too_large"),
         ("bomb", Fault::Bomb, "too_large"),
         ("a renamed field", renamed, "schema"),
@@ -96,8 +96,8 @@ async fn together<F: Future<Output: 'static> + 'static>(cases: impl IntoIterator
     LocalSet::new().run_until(spawned).await
 }
 
-async fn broken<const N: usize>(cases: [(&'static str, Fault, &'static str); N]) {
-    together(cases.map(|(case, fault, reason)| breaks_and_recovers(case, fault, reason))).await;
+async fn broken(cases: Vec<(&'static str, Fault, &'static str)>) {
+    together(cases.into_iter().map(|(case, fault, reason)| breaks_and_recovers(case, fault, reason))).await;
 }
 
 /// Broken from the first poll, then well, then broken again.

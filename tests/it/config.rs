@@ -21,7 +21,7 @@ async fn every_kind_of_mistake_names_file_and_line_and_repeats_no_token() {
         (instead("token_file: empty"), "the token is empty", ":4:17"),
         (instead(&format!("token: {TOKEN}")), "refused", ":4:12"),
         (with("tokn_file: x"), "unknown field", ":5:5"),
-        (with("licenses: [1]"), "licenses", ":5:"),
+        (with("licenses: many"), "invalid u32", ":5:15"),
         (with("timezone: Bogota"), "timezone Bogota is not known", ":5:15"),
         (with("reports: [agent_3]"), "report agent_3 is not known", ":5:15"),
         (GOOD.replace("\"0003\"", "wolkvox"), "server is not", ":3:13"),

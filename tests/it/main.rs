@@ -1,5 +1,7 @@
 //! Does the whole keep its promises? One binary, one file per surface.
 
+#![allow(clippy::float_cmp, reason = "counts and whole seconds are exact in a double")]
+
 mod stage;
 mod http;
 mod scraped;

@@ -13,7 +13,7 @@ pub struct Scraped {
 }
 
 impl Scraped {
-    /// Reads text 0.0.4, and OpenMetrics where it ends as that does. Fails on what is in neither, on a series that
+    /// Reads text 0.0.4, and `OpenMetrics` where it ends as that does. Fails on what is in neither, on a series that
     /// is there twice, and on a family that is not in one piece.
     pub fn parse(text: &str) -> Scraped {
         let mut scraped = Scraped { text: text.to_owned(), ..Scraped::default() };
