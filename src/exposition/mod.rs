@@ -54,8 +54,7 @@ impl Exposition {
     pub fn respond(&self, request: &HeaderMap, now: Timestamp) -> Response<Body> {
         let format = Format::negotiate(&joined(request, &ACCEPT));
         let gzip = accepts_gzip(&joined(request, &ACCEPT_ENCODING));
-        let ordered = self.ordered(format, now);
-        let own = self.own_metrics(format);
+        let (ordered, own) = self.of_one_moment(format, now);
         let segments: Vec<&Segment> = ordered.segments.iter().chain([&own]).collect();
         let body = if gzip { Body::gzip(&segments) } else { Body::identity(&segments) };
         let mut response = Response::new(body);
@@ -66,6 +65,17 @@ impl Exposition {
             headers.insert(CONTENT_ENCODING, HeaderValue::from_static("gzip"));
         }
         response
+    }
+
+    /// The series and what the exporter says about them: a poll that brings new ones between the two makes both anew.
+    fn of_one_moment(&self, format: Format, now: Timestamp) -> (Arc<Ordered>, Segment) {
+        loop {
+            let ordered = self.ordered(format, now);
+            let own = self.own_metrics(format);
+            if Arc::ptr_eq(&ordered.snapshot, &self.store.snapshot(now)) {
+                return (ordered, own);
+            }
+        }
     }
 
     fn ordered(&self, format: Format, now: Timestamp) -> Arc<Ordered> {
