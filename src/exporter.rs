@@ -61,7 +61,7 @@ pub async fn run(setup: Setup, stop: CancellationToken) -> Result<(), ExporterEr
         clock: clock.clone(),
     };
     telemetry.config_loaded(config.operations.len());
-    let exposition = Exposition::new(&catalog, Arc::clone(&store), Arc::clone(&telemetry), clock.clone());
+    let exposition = Exposition::new(&catalog, Arc::clone(&store), Arc::clone(&telemetry));
     // One request waits while another is carried out; more would only ask for the same.
     let (requests, reloads) = mpsc::channel(1);
     let site = Arc::new(Site {

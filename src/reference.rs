@@ -10,10 +10,9 @@ use std::time::Duration;
 
 use crate::clock::Clock;
 use jiff::tz::{TimeZone, offset};
-use prometheus_client::encoding::text::encode_registry;
 
 use crate::catalog::{Catalog, Family, FamilyId, Form, Input, Kind, Label, Report};
-use crate::exposition::Exposition;
+use crate::exposition::{Exposition, Format};
 use crate::store::{Budget, Served, Store};
 use crate::target::Target;
 use crate::telemetry::{Gained, PollEnd, Telemetry};
@@ -185,10 +184,8 @@ fn push_reasons(out: &mut String) {
 fn specimen(catalog: &Arc<Catalog>) -> String {
     let store = Arc::new(Store::new(Arc::clone(catalog)));
     let telemetry = Arc::new(Telemetry::default());
-    // Made for what it adds to the telemetry: the state of each report.
-    let clock = Clock::system();
-    let _exposition = Exposition::new(catalog, Arc::clone(&store), Arc::clone(&telemetry), clock.clone());
-    let now = clock.now();
+    let exposition = Exposition::new(catalog, Arc::clone(&store), Arc::clone(&telemetry));
+    let now = Clock::system().now();
     // It is about noon where the specimen lives: no midnight can end its window while it is looked at.
     let zone = TimeZone::fixed(offset(12 - now.wall.to_zoned(TimeZone::UTC).hour()));
     let window = Window::at(WindowName::Today, now.wall, &zone);
@@ -222,10 +219,7 @@ fn specimen(catalog: &Arc<Catalog>) -> String {
     };
     store.succeed(&target, served);
     store.set_budget(&target.operation, Budget { limit: 0, used: 0, resets_at: now.wall });
-    let mut text = String::new();
-    // Writing to a String cannot fail; what a broken collector leaves out, the tests below miss.
-    let _ = telemetry.with_registry(|registry| encode_registry(&mut text, registry));
-    text
+    exposition.own_metrics(Format::OpenMetrics, now)
 }
 
 /// Reads the families of a rendering whose label values hold no commas, as a specimen's do not.

@@ -102,6 +102,16 @@ pub struct Snapshot {
     polls: Vec<u64>,
 }
 
+/// The store at one moment.
+#[derive(Clone, Debug)]
+pub struct View {
+    pub snapshot: Arc<Snapshot>,
+    pub statuses: Vec<Status>,
+    pub budgets: Vec<(Arc<str>, Budget)>,
+    /// What each operation's polls would cost, compared with what there is.
+    pub plans: BTreeMap<Arc<str>, String>,
+}
+
 /// The latest of every target.
 #[derive(Debug)]
 pub struct Store {
@@ -201,21 +211,9 @@ impl Store {
         self.state().plans.insert(Arc::clone(operation), plan);
     }
 
-    /// Every operation's plan.
-    pub fn plans(&self) -> BTreeMap<Arc<str>, String> {
-        self.state().plans.clone()
-    }
-
     /// Notes what an operation may still spend.
     pub fn set_budget(&self, operation: &Arc<str>, budget: Budget) {
         self.state().budgets.insert(Arc::clone(operation), budget);
-    }
-
-    /// Every operation's budget; after a reset that no poll noticed yet, nothing is used.
-    pub fn budgets(&self, now: Moment) -> Vec<(Arc<str>, Budget)> {
-        let fresh =
-            |budget: &Budget| Budget { used: if now.wall < budget.resets_at { budget.used } else { 0 }, ..*budget };
-        self.state().budgets.iter().map(|(operation, budget)| (Arc::clone(operation), fresh(budget))).collect()
     }
 
     /// Notes a failed poll; the last good data stay until they are stale.
@@ -238,33 +236,15 @@ impl Store {
         self.state().entries.values().all(|entry| tried(&entry.health))
     }
 
-    /// Every target's health.
-    pub fn statuses(&self, now: Moment) -> Vec<Status> {
-        let state = self.state();
-        let status = |(target, entry): (&Target, &Entry)| {
-            let served = entry.served.as_ref().map(|(_, served)| served);
-            Status {
-                target: target.clone(),
-                health: entry.health.clone(),
-                stale: served.is_some_and(|served| served.is_stale(now)),
-                window: served
-                    .filter(|served| served.is_true(now))
-                    .map(|served| (served.window.start(), served.window.end())),
-            }
-        };
-        state.entries.iter().map(status).collect()
-    }
-
-    /// What a scrape at `now` may show.
-    pub fn snapshot(&self, now: Moment) -> Arc<Snapshot> {
+    /// Series and health of one moment: no poll can end between the two.
+    pub fn view(&self, now: Moment) -> View {
         let mut state = self.state();
-        let polls: Vec<u64> = state.served(now).map(|(_, poll, _)| poll).collect();
-        if let Some(snapshot) = state.snapshot.as_ref().filter(|snapshot| snapshot.polls == polls) {
-            return Arc::clone(snapshot);
+        View {
+            snapshot: state.snapshot(&self.catalog, now),
+            statuses: state.statuses(now),
+            budgets: state.budgets(now),
+            plans: state.plans.clone(),
         }
-        let snapshot = Arc::new(state.assemble(&self.catalog, now, polls));
-        state.snapshot = Some(Arc::clone(&snapshot));
-        snapshot
     }
 
     fn health_mut(&self, target: &Target, change: impl FnOnce(&mut Health)) {
@@ -280,6 +260,38 @@ impl Store {
 // === impl State ===
 
 impl State {
+    fn snapshot(&mut self, catalog: &Catalog, now: Moment) -> Arc<Snapshot> {
+        let polls: Vec<u64> = self.served(now).map(|(_, poll, _)| poll).collect();
+        if let Some(snapshot) = self.snapshot.as_ref().filter(|snapshot| snapshot.polls == polls) {
+            return Arc::clone(snapshot);
+        }
+        let snapshot = Arc::new(self.assemble(catalog, now, polls));
+        self.snapshot = Some(Arc::clone(&snapshot));
+        snapshot
+    }
+
+    fn statuses(&self, now: Moment) -> Vec<Status> {
+        let status = |(target, entry): (&Target, &Entry)| {
+            let served = entry.served.as_ref().map(|(_, served)| served);
+            Status {
+                target: target.clone(),
+                health: entry.health.clone(),
+                stale: served.is_some_and(|served| served.is_stale(now)),
+                window: served
+                    .filter(|served| served.is_true(now))
+                    .map(|served| (served.window.start(), served.window.end())),
+            }
+        };
+        self.entries.iter().map(status).collect()
+    }
+
+    /// After a reset that no poll noticed yet, nothing is used.
+    fn budgets(&self, now: Moment) -> Vec<(Arc<str>, Budget)> {
+        let fresh =
+            |budget: &Budget| Budget { used: if now.wall < budget.resets_at { budget.used } else { 0 }, ..*budget };
+        self.budgets.iter().map(|(operation, budget)| (Arc::clone(operation), fresh(budget))).collect()
+    }
+
     fn assemble(&mut self, catalog: &Catalog, now: Moment, polls: Vec<u64>) -> Snapshot {
         let mut families: BTreeMap<FamilyId, Vec<Segment>> = BTreeMap::new();
         for (_, _, served) in self.served(now) {
@@ -368,7 +380,7 @@ mod tests {
     }
 
     fn texts(store: &Store, now: Moment) -> Vec<String> {
-        let snapshot = store.snapshot(now);
+        let snapshot = store.view(now).snapshot;
         let segments = snapshot.families.iter().flat_map(|(_, segments)| segments);
         segments.map(|segment| String::from_utf8(segment.text()).unwrap()).collect()
     }
@@ -379,9 +391,9 @@ mod tests {
         store.succeed(&target("a"), served(time("12:00:00"), "a 1\n"));
         assert_eq!(texts(&store, time("12:14:59")).len(), 2);
         assert_eq!(texts(&store, time("12:15:00")), Vec::<String>::new());
-        assert!(store.statuses(time("12:15:00"))[0].stale);
-        assert_eq!(store.statuses(time("12:15:00"))[0].window, None);
-        assert!(!store.statuses(time("12:14:59"))[0].stale);
+        assert!(store.view(time("12:15:00")).statuses[0].stale);
+        assert_eq!(store.view(time("12:15:00")).statuses[0].window, None);
+        assert!(!store.view(time("12:14:59")).statuses[0].stale);
     }
 
     #[test]
@@ -390,7 +402,7 @@ mod tests {
         store.succeed(&target("a"), served(time("04:59:59"), "a 1\n"));
         assert_eq!(texts(&store, time("04:59:59")).len(), 2);
         assert_eq!(texts(&store, time("05:00:00")), Vec::<String>::new());
-        assert!(!store.statuses(time("05:00:00"))[0].stale, "dropped for its day, not for its age");
+        assert!(!store.view(time("05:00:00")).statuses[0].stale, "dropped for its day, not for its age");
     }
 
     #[test]
@@ -419,7 +431,7 @@ mod tests {
         }
         store.fail(&target("b"), time("12:05:00"), Failure::new(Reason::Timeout, "slow"));
         assert_eq!(texts(&store, time("12:06:00"))[..2], ["a 1\n", "b 1\n"]);
-        let statuses = store.statuses(time("12:06:00"));
+        let statuses = store.view(time("12:06:00")).statuses;
         assert!(statuses[0].health.is_up() && !statuses[1].health.is_up());
         assert_eq!(statuses[1].health.consecutive_failures, 1);
         assert_eq!(statuses[1].health.last_success, Some(time("12:00:00").wall));
@@ -429,8 +441,8 @@ mod tests {
     fn an_unchanged_store_serves_the_same_snapshot_again() {
         let store = store();
         store.succeed(&target("a"), served(time("12:00:00"), "a 1\n"));
-        let first = store.snapshot(time("12:01:00"));
-        assert!(Arc::ptr_eq(&first, &store.snapshot(time("12:02:00"))));
+        let first = store.view(time("12:01:00")).snapshot;
+        assert!(Arc::ptr_eq(&first, &store.view(time("12:02:00")).snapshot));
         store.succeed(&target("a"), served(time("12:03:00"), "a 2\n"));
         assert_eq!(texts(&store, time("12:03:00"))[0], "a 2\n");
     }

@@ -8,21 +8,11 @@ use prometheus_client::encoding::{DescriptorEncoder, EncodeLabelSet, EncodeMetri
 use prometheus_client::metrics::MetricType;
 use prometheus_client::metrics::gauge::ConstGauge;
 
-use crate::clock::Clock;
-use crate::store::{Budget, Status, Store};
+use crate::store::{Budget, Status, View};
 
-/// Reads the store at the moment of a scrape: an age is never older than the scrape that shows it.
+/// The health of every target and budget, as of the scrape that shows it.
 #[derive(Debug)]
-pub struct Collector {
-    store: Arc<Store>,
-    clock: Clock,
-}
-
-impl Collector {
-    pub fn new(store: Arc<Store>, clock: Clock) -> Collector {
-        Collector { store, clock }
-    }
-}
+pub struct Collector(pub View);
 
 #[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
 struct Labels {
@@ -96,10 +86,10 @@ const BUDGET_GAUGES: [BudgetGauge; 3] = [
 
 impl collector::Collector for Collector {
     fn encode(&self, mut encoder: DescriptorEncoder) -> Result<(), std::fmt::Error> {
-        let statuses = self.store.statuses(self.clock.now());
+        let View { statuses, budgets, .. } = &self.0;
         for (name, help, value) in GAUGES {
             let mut family = encoder.encode_descriptor(name, help, None, MetricType::Gauge)?;
-            for status in &statuses {
+            for status in statuses {
                 let Some(value) = value(status) else { continue };
                 let labels = Labels {
                     operation: Arc::clone(&status.target.operation),
@@ -109,10 +99,9 @@ impl collector::Collector for Collector {
                 ConstGauge::new(value).encode(family.encode_family(&labels)?)?;
             }
         }
-        let budgets = self.store.budgets(self.clock.now());
         for (name, help, value) in BUDGET_GAUGES {
             let mut family = encoder.encode_descriptor(name, help, None, MetricType::Gauge)?;
-            for (operation, budget) in &budgets {
+            for (operation, budget) in budgets {
                 let labels = BudgetLabels { operation: Arc::clone(operation) };
                 ConstGauge::new(value(budget)).encode(family.encode_family(&labels)?)?;
             }

@@ -14,10 +14,12 @@ use std::sync::{Arc, Mutex, PoisonError};
 use axum::http::header::{ACCEPT, ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_TYPE, VARY};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Response};
 
+use prometheus_client::registry::Registry;
+
 use crate::catalog::{Catalog, Family, Kind};
-use crate::clock::{Clock, Moment};
+use crate::clock::Moment;
 use crate::segment::{Renderer, Segment};
-use crate::store::{Snapshot, Store};
+use crate::store::{Snapshot, Store, View};
 use crate::telemetry::Telemetry;
 
 pub use accept::{Format, accepts_gzip};
@@ -40,8 +42,7 @@ struct Ordered {
 }
 
 impl Exposition {
-    pub fn new(catalog: &Catalog, store: Arc<Store>, telemetry: Arc<Telemetry>, clock: Clock) -> Exposition {
-        telemetry.collect(Box::new(health::Collector::new(Arc::clone(&store), clock)));
+    pub fn new(catalog: &Catalog, store: Arc<Store>, telemetry: Arc<Telemetry>) -> Exposition {
         Exposition {
             store,
             telemetry,
@@ -54,9 +55,9 @@ impl Exposition {
     pub fn respond(&self, request: &HeaderMap, now: Moment) -> Response<Body> {
         let format = Format::negotiate(&joined(request, &ACCEPT));
         let gzip = accepts_gzip(&joined(request, &ACCEPT_ENCODING));
-        // The own metrics first: a report that they call up is then surely among the series.
-        let own = self.own_metrics(format);
-        let ordered = self.ordered(format, now);
+        let view = self.store.view(now);
+        let ordered = self.ordered(format, &view.snapshot);
+        let own = self.own_segment(format, view);
         let segments: Vec<&Segment> = ordered.segments.iter().chain([&own]).collect();
         let body = if gzip { Body::gzip(&segments) } else { Body::identity(&segments) };
         let mut response = Response::new(body);
@@ -69,10 +70,14 @@ impl Exposition {
         response
     }
 
-    fn ordered(&self, format: Format, now: Moment) -> Arc<Ordered> {
-        let snapshot = self.store.snapshot(now);
+    /// The exporter's own metrics at `now`, without an end marker.
+    pub fn own_metrics(&self, format: Format, now: Moment) -> String {
+        self.own_text(format, self.store.view(now))
+    }
+
+    fn ordered(&self, format: Format, snapshot: &Arc<Snapshot>) -> Arc<Ordered> {
         let mut last = self.ordered[format as usize].lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(ordered) = last.as_ref().filter(|ordered| Arc::ptr_eq(&ordered.snapshot, &snapshot)) {
+        if let Some(ordered) = last.as_ref().filter(|ordered| Arc::ptr_eq(&ordered.snapshot, snapshot)) {
             return Arc::clone(ordered);
         }
         let mut segments = Vec::new();
@@ -80,14 +85,20 @@ impl Exposition {
             segments.push(self.headers[format as usize][family.0].clone());
             segments.extend(parts.iter().cloned());
         }
-        let ordered = Arc::new(Ordered { snapshot, segments });
+        let ordered = Arc::new(Ordered { snapshot: Arc::clone(snapshot), segments });
         *last = Some(Arc::clone(&ordered));
         ordered
     }
 
+    fn own_text(&self, format: Format, view: View) -> String {
+        let mut health = Registry::default();
+        health.register_collector(Box::new(health::Collector(view)));
+        self.telemetry.with_registry(|registry| own::render(registry, format)) + &own::render(&health, format)
+    }
+
     /// The part made for this scrape, and the end of the stream.
-    fn own_metrics(&self, format: Format) -> Segment {
-        let text = self.telemetry.with_registry(|registry| own::render(registry, format));
+    fn own_segment(&self, format: Format, view: View) -> Segment {
+        let text = self.own_text(format, view);
         let mut renderer = Renderer::default();
         renderer.push(|out| out.extend_from_slice(text.as_bytes()));
         if format == Format::OpenMetrics {

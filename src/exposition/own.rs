@@ -7,7 +7,7 @@ use prometheus_client::registry::Registry;
 
 use super::accept::Format;
 
-/// The registry as text, without an end marker.
+/// A registry as text, without an end marker.
 pub fn render(registry: &Registry, format: Format) -> String {
     let mut text = String::new();
     // Writing to a String cannot fail; a collector that does is a bug that the golden test would show.

@@ -9,7 +9,6 @@ use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
-use prometheus_client::collector::Collector;
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
@@ -163,11 +162,6 @@ impl Telemetry {
             Info::new([("version", env!("CARGO_PKG_VERSION")), ("rustversion", env!("CARGO_PKG_RUST_VERSION"))]);
         registry.register("wolkvox_exporter_build", "Always 1; the labels say what is running", version);
         registry.register_collector(Box::new(process::Collector));
-    }
-
-    /// Adds metrics that are read from elsewhere at each scrape.
-    pub fn collect(&self, collector: Box<dyn Collector>) {
-        self.registry.write().unwrap_or_else(PoisonError::into_inner).register_collector(collector);
     }
 
     pub fn with_registry<T>(&self, read: impl FnOnce(&Registry) -> T) -> T {

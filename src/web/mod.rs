@@ -66,7 +66,7 @@ async fn metrics(State(site): State<Arc<Site>>, headers: HeaderMap) -> Response<
 
 async fn status_page(State(site): State<Arc<Site>>) -> impl IntoResponse {
     let now = site.clock.now();
-    let page = status::page(&site.store, now, &site.telemetry_path);
+    let page = status::page(&site.store.view(now), now, &site.telemetry_path);
     let headers: [(HeaderName, &str); 4] = [
         (CONTENT_TYPE, "text/html; charset=utf-8"),
         (CACHE_CONTROL, "no-store"),

@@ -4,14 +4,14 @@ use std::fmt::Write;
 use std::time::Duration;
 
 use crate::clock::Moment;
-use crate::store::{Status, Store};
+use crate::store::{Status, View};
 
 const STYLE: &str = "body{font:15px/1.5 system-ui,sans-serif;margin:2rem;color-scheme:light dark}\
 table{border-collapse:collapse}th,td{text-align:left;padding:.3rem .8rem;border-bottom:1px solid #8884}\
 td.n{text-align:right}.fresh{color:#2a8}.waiting{color:#888}.failing,.stale{color:#d43;font-weight:600}";
 
 /// The page at `/`: every operation's budget, every target's state, age and next poll.
-pub fn page(store: &Store, now: Moment, telemetry_path: &str) -> String {
+pub fn page(view: &View, now: Moment, telemetry_path: &str) -> String {
     let mut html = format!(
         "<!doctype html><html lang=\"en\"><head><meta charset=\"utf-8\">\
          <meta name=\"viewport\" content=\"width=device-width,initial-scale=1\">\
@@ -22,14 +22,14 @@ pub fn page(store: &Store, now: Moment, telemetry_path: &str) -> String {
         path = escape(telemetry_path),
         at = now.wall.strftime("%Y-%m-%d %H:%M:%SZ"),
     );
-    let plans = store.plans();
-    for (operation, budget) in store.budgets(now) {
-        let (left, plan) = (budget.limit.saturating_sub(budget.used), plans.get(&operation).map_or("", String::as_str));
+    for (operation, budget) in &view.budgets {
+        let (left, plan) =
+            (budget.limit.saturating_sub(budget.used), view.plans.get(operation).map_or("", String::as_str));
         // Writing to a String cannot fail.
         let _ = write!(
             html,
             "<tr><td>{}</td><td class=\"n\">{left} of {}</td><td>{}</td></tr>",
-            escape(&operation),
+            escape(operation),
             budget.limit,
             escape(plan)
         );
@@ -38,8 +38,8 @@ pub fn page(store: &Store, now: Moment, telemetry_path: &str) -> String {
         "</tbody></table><table><thead><tr><th>operation</th><th>report</th><th>window</th><th>state</th><th>age</th>\
          <th>rows</th><th>series</th><th>dropped</th><th>next poll</th><th>last failure</th></tr></thead><tbody>",
     );
-    for status in store.statuses(now) {
-        html.push_str(&row(&status, now));
+    for status in &view.statuses {
+        html.push_str(&row(status, now));
     }
     html.push_str("</tbody></table></body></html>\n");
     html
@@ -111,7 +111,7 @@ mod tests {
 
     use super::*;
     use crate::catalog::Catalog;
-    use crate::store::Served;
+    use crate::store::{Served, Store};
     use crate::target::Target;
     use crate::window::{Window, WindowName};
     use crate::wolkvox::{Failure, Reason};
@@ -137,7 +137,7 @@ mod tests {
         store.succeed(&target("bad"), served(90));
         store.fail(&target("bad"), now, Failure::new(Reason::Timeout, "<script>"));
         store.succeed(&target("old"), served(9000));
-        let page = page(&store, now, "/metrics");
+        let page = page(&store.view(now), now, "/metrics");
         for part in [">waiting<", ">fresh<", ">failing<", ">stale<", "1m 30s", "&lt;b&gt;acme", "&lt;script&gt;"] {
             assert!(page.contains(part), "{part}: {page}");
         }

@@ -152,6 +152,9 @@ async fn breaks_and_recovers(case: &'static str, fault: Fault, reason: &'static 
     assert_eq!(again.find(SERIES, &[]), well.find(SERIES, &[]), "{case}: the last good series are not what they were");
     assert_eq!(again.value("wolkvox_report_stale", &["report=\"agent_aux_time\""]), Some(0.0), "{case}");
     assert_eq!(again.failures(report).into_keys().collect::<Vec<_>>(), [reason], "{case}");
+    let success = "wolkvox_report_last_success_timestamp_seconds";
+    assert!(again.sum(success, &["report=\"agent_aux_time\""]) > 1e9, "{case}: forgot when it last worked");
+    assert!(again.sum("wolkvox_report_consecutive_failures", &["report=\"agent_aux_time\""]) >= 1.0, "{case}");
 
     let calls = |scraped: &Scraped| scraped.sum("wolkvox_api_requests_total", &["report=\"agent_hold_mute\""]);
     let later = stage.scrape_until(case, |scraped| calls(scraped) > calls(&again)).await;

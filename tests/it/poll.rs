@@ -60,13 +60,20 @@ async fn never_lie_the_figures_are_those_of_the_vendors_world() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn never_overspend_one_call_at_a_time_per_token_however_fast_the_polls() {
+async fn never_overspend_one_call_at_a_time_per_token_even_if_operations_share_it() {
     let mut simulator = settings();
     // Strict: the second of two simultaneous calls would be refused, and its report fail.
     simulator.simultaneous = 1;
     let slow = vec![(Fault::Delay(Duration::from_millis(30)), Scope::default())];
-    let stage = Stage::start(Plot { simulator, faults: slow, windows: "[today, yesterday]", ..Plot::default() }).await;
-    until("thirty calls", async || (stage.simulator.ledger().total >= 30).then_some(())).await;
+    let plot = Plot {
+        simulator,
+        operations: &["acme", "twin"],
+        faults: slow,
+        windows: "[today, yesterday]",
+        ..Plot::default()
+    };
+    let stage = Stage::start(plot).await;
+    until("sixty calls", async || (stage.simulator.ledger().total >= 60).then_some(())).await;
     assert_eq!(stage.simulator.ledger().peak_in_flight, 1);
     let scraped = stage.scrape().await;
     assert_eq!(scraped.find("wolkvox_api_request_failures_total", &[]), []);

@@ -29,6 +29,8 @@ pub const PERSONAL: [&str; 3] = ["57301555", "57310777", "CUST-"];
 /// What a stage is set up with.
 pub struct Plot {
     pub simulator: simulator::Settings,
+    /// Names of the exporter's operations; all share the one token.
+    pub operations: &'static [&'static str],
     /// YAML, the part of a config below `reports:`; all five where it is empty.
     pub reports: &'static str,
     /// Time between polls.
@@ -46,6 +48,7 @@ impl Default for Plot {
     fn default() -> Plot {
         Plot {
             simulator: settings(),
+            operations: &["acme"],
             reports: "",
             interval: Duration::from_secs(1),
             timeout: Duration::from_secs(30),
@@ -70,11 +73,16 @@ impl Plot {
     /// The config file of this plot, for an exporter that finds the vendor at `base_url`.
     pub fn config(&self, base_url: &str) -> String {
         let reports = if self.reports.is_empty() { String::new() } else { format!("    reports: {}\n", self.reports) };
+        let operation = |name: &&str| {
+            let zone = zone_name();
+            format!(
+                "  - name: {name}\n    base_url: {base_url}\n    token_file: token\n    timezone: {zone}\n    licenses: 40\n{reports}"
+            )
+        };
         format!(
-            "operations:\n  - name: acme\n    base_url: {base_url}\n    token_file: token\n    timezone: {zone}\n    licenses: 40\n{reports}\
-             polling:\n  interval: {interval}s\n  allow_faster_than_vendor: true\n  timeout: {timeout}s\n  \
-             stale_after: 12h\n  windows: {windows}\nlimits: {limits}\n",
-            zone = zone_name(),
+            "operations:\n{operations}polling:\n  interval: {interval}s\n  allow_faster_than_vendor: true\n  \
+             timeout: {timeout}s\n  stale_after: 12h\n  windows: {windows}\nlimits: {limits}\n",
+            operations = self.operations.iter().map(operation).collect::<String>(),
             interval = self.interval.as_secs(),
             timeout = self.timeout.as_secs(),
             windows = self.windows,
