@@ -3,6 +3,7 @@
 //! Operations that share a token or a pool share one budget. A call is counted in its operation's record and synced
 //! to the disk before it is sent; one that cannot be counted is not sent.
 
+use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -98,8 +99,8 @@ impl Ledger {
 
     /// Counts a call of `target` and writes that down together with the turn it takes. Without an `Ok` the call
     /// must not be made.
-    pub fn pay(&mut self, target: &Target, turn: TargetRecord, now: Moment) -> Result<(), Unpaid> {
-        self.observe(now).map_err(Unpaid::NotWritten)?;
+    pub async fn pay(&mut self, target: &Target, turn: TargetRecord, now: Moment) -> Result<(), Unpaid> {
+        self.observe(now).await.map_err(Unpaid::NotWritten)?;
         if self.left(now) == 0 {
             return Err(Unpaid::Spent(self.budget(now)));
         }
@@ -111,27 +112,32 @@ impl Ledger {
             }
             record.targets.insert(target.key(), turn);
         })
+        .await
         .map_err(Unpaid::NotWritten)
     }
 
     /// Writes down when a target may be asked next.
-    pub fn note_turn(&mut self, target: &Target, turn: TargetRecord) -> std::io::Result<()> {
+    pub async fn note_turn(&mut self, target: &Target, turn: TargetRecord) -> io::Result<()> {
         self.change(&target.operation, |record| {
             record.targets.insert(target.key(), turn);
         })
+        .await
     }
 
     /// Writes down until when none of the operations may be asked anything.
-    pub fn note_pause(&mut self, until: Timestamp) -> std::io::Result<()> {
+    pub async fn note_pause(&mut self, until: Timestamp) -> io::Result<()> {
         let operations: Vec<Arc<str>> = self.members.iter().map(|member| Arc::clone(&member.operation)).collect();
-        operations.iter().try_for_each(|operation| self.change(operation, |record| record.paused_until = Some(until)))
+        for operation in &operations {
+            self.change(operation, |record| record.paused_until = Some(until)).await?;
+        }
+        Ok(())
     }
 
     /// Takes what the vendor said of the budget.
-    pub fn note_reported(&mut self, limit: u64, used: u64, now: Moment) -> std::io::Result<()> {
+    pub async fn note_reported(&mut self, limit: u64, used: u64, now: Moment) -> io::Result<()> {
         let reported = Reported { day: day_of(now.wall, &self.zone), limit, used, own: self.own(now) };
         let Some(operation) = self.members.first().map(|member| Arc::clone(&member.operation)) else { return Ok(()) };
-        self.change(&operation, |record| record.reported = Some(reported))
+        self.change(&operation, |record| record.reported = Some(reported)).await
     }
 
     /// Until when nothing may be asked.
@@ -152,30 +158,32 @@ impl Ledger {
     /// Compares the clocks and returns by how much the wall clock was set since the last time, small steps left out.
     ///
     /// A day that begins by setting the clock is not a new day of the vendor's, and inherits the old one's count.
-    pub fn observe(&mut self, now: Moment) -> std::io::Result<SignedDuration> {
+    pub async fn observe(&mut self, now: Moment) -> io::Result<SignedDuration> {
         let by = now.set_since(self.seen);
         if by.unsigned_abs() < CLOCK_STEP {
             self.seen = now;
             return Ok(SignedDuration::ZERO);
         }
-        self.inherit(by, now)?;
+        self.inherit(by, now).await?;
         self.seen = now;
         Ok(by)
     }
 
-    fn inherit(&mut self, by: SignedDuration, now: Moment) -> std::io::Result<()> {
+    async fn inherit(&mut self, by: SignedDuration, now: Moment) -> io::Result<()> {
         let today = day_of(now.wall, &self.zone);
         let unset = day_of(now.wall.saturating_sub(by).unwrap_or(now.wall), &self.zone);
         if today <= unset {
             return Ok(());
         }
         let operations: Vec<Arc<str>> = self.operations().cloned().collect();
-        operations.iter().try_for_each(|operation| {
+        for operation in &operations {
             self.change(operation, |record| {
                 let inherited = record.calls.range(unset..today).map(|(_, calls)| calls).sum::<u64>();
                 *record.calls.entry(today).or_default() += inherited;
             })
-        })
+            .await?;
+        }
+        Ok(())
     }
 
     /// Calls of the current day, and of days ahead: those were counted before a clock was set back.
@@ -193,14 +201,16 @@ impl Ledger {
     }
 
     /// Changes a record on disk first and then here: what could not be written did not happen.
-    fn change(&mut self, operation: &Arc<str>, change: impl FnOnce(&mut CallRecord)) -> std::io::Result<()> {
+    async fn change(&mut self, operation: &Arc<str>, change: impl FnOnce(&mut CallRecord)) -> io::Result<()> {
         let Some(member) = self.members.iter_mut().find(|member| member.operation == *operation) else {
             return Ok(());
         };
         let mut record = member.record.clone();
         change(&mut record);
-        self.state.save_calls(operation, &record)?;
-        member.record = record;
+        // Waiting for a disk is nothing for a thread that also answers scrapes.
+        let (state, operation) = (Arc::clone(&self.state), Arc::clone(operation));
+        let saving = tokio::task::spawn_blocking(move || state.save_calls(&operation, &record).map(|()| record));
+        member.record = saving.await.map_err(io::Error::other)??;
         Ok(())
     }
 }
@@ -210,7 +220,7 @@ impl Ledger {
 pub enum Unpaid {
     Spent(Budget),
     /// The count could not be written to the disk.
-    NotWritten(std::io::Error),
+    NotWritten(io::Error),
 }
 
 impl Unpaid {
@@ -251,81 +261,81 @@ mod tests {
         Ledger::open(Arc::clone(state), vec![("acme".into(), 5), ("beta".into(), 5)], zone, licensed, now)
     }
 
-    fn pay(ledger: &mut Ledger, operation: &str, now: Moment, calls: u64) {
+    async fn pay(ledger: &mut Ledger, operation: &str, now: Moment, calls: u64) {
         for _ in 0..calls {
-            ledger.pay(&target(operation), turn(now), now).unwrap();
+            ledger.pay(&target(operation), turn(now), now).await.unwrap();
         }
     }
 
-    #[test]
-    fn never_overspend_operations_of_one_budget_are_counted_together_and_stop_at_the_limit() {
+    #[tokio::test]
+    async fn never_overspend_operations_of_one_budget_are_counted_together_and_stop_at_the_limit() {
         let (state, now) = (Arc::new(State::in_memory()), at("2026-03-01T12:00:00Z"));
         let mut ledger = open(&state, Some(10), now);
-        pay(&mut ledger, "acme", now, 6);
-        pay(&mut ledger, "beta", now, 4);
-        let failure = ledger.pay(&target("acme"), turn(now), now).unwrap_err();
+        pay(&mut ledger, "acme", now, 6).await;
+        pay(&mut ledger, "beta", now, 4).await;
+        let failure = ledger.pay(&target("acme"), turn(now), now).await.unwrap_err();
         assert_eq!(failure.failure().to_string(), "budget_exhausted: 10 of 10 calls of today are used up");
         let midnight = ledger.budget(now).resets_at;
         assert_eq!(midnight, at("2026-03-02T05:00:00Z").wall);
         assert_eq!(ledger.left(at("2026-03-02T05:00:00Z")), 10);
     }
 
-    #[test]
-    fn never_overspend_the_count_survives_a_restart_and_a_clock_set_back() {
+    #[tokio::test]
+    async fn never_overspend_the_count_survives_a_restart_and_a_clock_set_back() {
         let (state, now) = (Arc::new(State::in_memory()), at("2026-03-02T05:10:00Z"));
-        pay(&mut open(&state, Some(10), now), "acme", now, 7);
+        pay(&mut open(&state, Some(10), now), "acme", now, 7).await;
         assert_eq!(open(&state, Some(10), now).left(now), 3);
         let before_midnight = at("2026-03-02T04:10:00Z");
         assert_eq!(open(&state, Some(10), before_midnight).left(before_midnight), 3);
     }
 
-    #[test]
-    fn never_overspend_a_day_that_begins_by_setting_the_clock_inherits_the_count() {
+    #[tokio::test]
+    async fn never_overspend_a_day_that_begins_by_setting_the_clock_inherits_the_count() {
         let (state, now) = (Arc::new(State::in_memory()), at("2026-03-02T04:00:00Z"));
         let mut ledger = open(&state, Some(10), now);
-        pay(&mut ledger, "acme", now, 7);
+        pay(&mut ledger, "acme", now, 7).await;
         let after = at("2026-03-02T06:00:00Z");
         let set = Moment { steady: now.steady, ..after };
-        assert_eq!(ledger.observe(set).unwrap(), SignedDuration::from_hours(2));
+        assert_eq!(ledger.observe(set).await.unwrap(), SignedDuration::from_hours(2));
         assert_eq!(ledger.left(after), 3);
         assert_eq!(ledger.left(at("2026-03-03T06:00:00Z")), 10);
     }
 
-    #[test]
-    fn never_overspend_a_lost_record_counts_as_the_most_that_can_have_been_spent() {
+    #[tokio::test]
+    async fn never_overspend_a_lost_record_counts_as_the_most_that_can_have_been_spent() {
         let folder = tempfile::tempdir().unwrap();
         let state = Arc::new(State::open(folder.path()).unwrap());
         let now = at("2026-03-01T06:00:00Z");
-        pay(&mut open(&state, Some(40_000), now), "acme", now, 7);
+        pay(&mut open(&state, Some(40_000), now), "acme", now, 7).await;
         std::fs::write(folder.path().join("acme/calls.json"), "{").unwrap();
         let ledger = open(&state, Some(40_000), now);
         assert_eq!(ledger.left(now), 40_000 - 5 * (3600 / 30 + 1));
     }
 
-    #[test]
-    fn never_overspend_a_call_that_cannot_be_written_down_is_not_made() {
+    #[tokio::test]
+    async fn never_overspend_a_call_that_cannot_be_written_down_is_not_made() {
         let folder = tempfile::tempdir().unwrap();
         let state = Arc::new(State::open(folder.path()).unwrap());
         let now = at("2026-03-01T06:00:00Z");
         let mut ledger = open(&state, Some(10), now);
         // A file where the operation's folder should be: no user can write through that, not even root.
         std::fs::write(folder.path().join("acme"), "").unwrap();
-        let failure = ledger.pay(&target("acme"), turn(now), now).unwrap_err().failure();
+        let failure = ledger.pay(&target("acme"), turn(now), now).await.unwrap_err().failure();
         assert!(failure.detail.starts_with("the call could not be written down"), "{failure}");
         assert_eq!(ledger.left(now), 10);
     }
 
-    #[test]
-    fn the_larger_of_own_and_reported_use_wins_and_a_limit_untold_is_the_smallest() {
+    #[tokio::test]
+    async fn the_larger_of_own_and_reported_use_wins_and_a_limit_untold_is_the_smallest() {
         let (state, now) = (Arc::new(State::in_memory()), at("2026-03-01T12:00:00Z"));
         let mut ledger = open(&state, None, now);
         assert!(ledger.must_ask());
         assert_eq!(ledger.left(now), 1000);
-        pay(&mut ledger, "acme", now, 2);
-        ledger.note_reported(5000, 100, now).unwrap();
-        pay(&mut ledger, "acme", now, 3);
+        pay(&mut ledger, "acme", now, 2).await;
+        ledger.note_reported(5000, 100, now).await.unwrap();
+        pay(&mut ledger, "acme", now, 3).await;
         assert_eq!(ledger.budget(now), Budget { limit: 5000, used: 103, resets_at: at("2026-03-02T05:00:00Z").wall });
-        ledger.note_reported(5000, 1, now).unwrap();
+        ledger.note_reported(5000, 1, now).await.unwrap();
         assert_eq!(ledger.budget(now).used, 5);
         let tomorrow = at("2026-03-02T12:00:00Z");
         assert_eq!((ledger.budget(tomorrow).limit, ledger.budget(tomorrow).used), (5000, 0));

@@ -185,7 +185,7 @@ impl Job {
         progress: &mut Progress,
     ) -> Result<(), Missed> {
         while let Some(part) = progress.pending.pop() {
-            ledger.pay(&self.target, turn, context.clock.now()).map_err(Missed::Unpaid)?;
+            ledger.pay(&self.target, turn, context.clock.now()).await.map_err(Missed::Unpaid)?;
             context.telemetry.call_sent(&self.target);
             progress.calls += 1;
             match self.ask(context, window, part, &mut progress.bytes).await {

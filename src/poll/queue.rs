@@ -95,7 +95,7 @@ impl Queue {
     pub async fn run(mut self, drain: CancellationToken) {
         while !drain.is_cancelled() {
             let now = self.context.clock.now();
-            self.notice_clock(now);
+            self.notice_clock(now).await;
             let (wait, next) = self.next(now);
             if wait > Duration::ZERO {
                 let sleep = tokio::time::sleep(wait.min(CLOCK_CHECK));
@@ -155,8 +155,8 @@ impl Queue {
         }
     }
 
-    fn notice_clock(&mut self, now: Moment) {
-        match self.ledger.observe(now) {
+    async fn notice_clock(&mut self, now: Moment) {
+        match self.ledger.observe(now).await {
             Ok(by) if by.is_zero() => {}
             Ok(by) => {
                 self.context.telemetry.clock_was_set(by);
@@ -185,7 +185,7 @@ impl Queue {
         let record =
             TargetRecord { last_attempt: now.wall, due: now.wall_after(regular.wait(now)), failures: *failures };
         let polled = job.poll(&self.context, &mut self.ledger, record).await;
-        self.plan_next(place, &polled, regular);
+        self.plan_next(place, &polled, regular).await;
         self.tell(place, polled).await;
         self.publish(self.context.clock.now());
     }
@@ -248,7 +248,7 @@ impl Queue {
     }
 
     /// Decides and writes down when the job is due again.
-    fn plan_next(&mut self, place: usize, polled: &Polled, regular: Turn) {
+    async fn plan_next(&mut self, place: usize, polled: &Polled, regular: Turn) {
         let now = self.context.clock.now();
         let scheduled = &mut self.jobs[place];
         scheduled.fresh = false;
@@ -256,9 +256,7 @@ impl Queue {
         let (failures, interval) = (scheduled.failures, scheduled.job.interval());
         let consequence = match &polled.outcome {
             Ok(_) => Consequence::Regular,
-            Err(Missed::Unpaid(Unpaid::NotWritten(_))) => Consequence::Retry(DISK_RETRY),
-            Err(Missed::Unpaid(Unpaid::Spent(_))) => Consequence::Retry(self.until_reset(now)),
-            Err(Missed::Failed(failure)) => consequence(failure, failures, interval, fastrand::f64()),
+            Err(missed) => self.consequence(missed, failures, interval, now),
         };
         let turn = match consequence {
             Consequence::Regular => regular,
@@ -266,21 +264,29 @@ impl Queue {
                 Turn { not_before: now.steady + self.paced(wait, Duration::ZERO, now), at: None }
             }
             Consequence::Pause(wait) => {
-                self.pause(wait, now);
+                self.pause(wait, now).await;
                 Turn { not_before: now.steady + wait, at: None }
             }
         };
         let scheduled = &mut self.jobs[place];
         scheduled.turn = turn;
         let record = TargetRecord { last_attempt: polled.at.wall, due: now.wall_after(turn.wait(now)), failures };
-        if let Err(error) = self.ledger.note_turn(scheduled.job.target(), record) {
+        if let Err(error) = self.ledger.note_turn(scheduled.job.target(), record).await {
             self.context.telemetry.state_not_written(&error);
         }
     }
 
-    fn pause(&mut self, wait: Duration, now: Moment) {
+    fn consequence(&self, missed: &Missed, failures: u32, interval: Duration, now: Moment) -> Consequence {
+        match missed {
+            Missed::Unpaid(Unpaid::NotWritten(_)) => Consequence::Retry(DISK_RETRY),
+            Missed::Unpaid(Unpaid::Spent(_)) => Consequence::Retry(self.until_reset(now)),
+            Missed::Failed(failure) => consequence(failure, failures, interval, fastrand::f64()),
+        }
+    }
+
+    async fn pause(&mut self, wait: Duration, now: Moment) {
         self.paused_until = now.steady + wait;
-        if let Err(error) = self.ledger.note_pause(now.wall_after(wait)) {
+        if let Err(error) = self.ledger.note_pause(now.wall_after(wait)).await {
             self.context.telemetry.state_not_written(&error);
         }
     }
@@ -327,26 +333,28 @@ impl Queue {
         let Some(Asked { question, failures, .. }) = &self.question else { return };
         let (now, failures, target) = (self.context.clock.now(), *failures, question.target().clone());
         let turn = TargetRecord { last_attempt: now.wall, due: now.wall_after(ASK_INTERVAL), failures };
-        let told = if let Err(unpaid) = self.ledger.pay(&target, turn, now) {
-            Err(unpaid.failure())
-        } else {
-            self.context.telemetry.call_sent(&target);
-            question.ask(&self.context).await
+        let told = match self.ledger.pay(&target, turn, now).await {
+            Ok(()) => {
+                self.context.telemetry.call_sent(&target);
+                question.ask(&self.context).await.map_err(Missed::Failed)
+            }
+            Err(unpaid) => Err(Missed::Unpaid(unpaid)),
         };
         let now = self.context.clock.now();
-        self.context.telemetry.budget_told(&target, &told);
+        let figures = told.as_ref().map(|told| (told.limit, told.used)).map_err(Missed::failure);
+        self.context.telemetry.budget_told(&target, figures.as_ref().copied());
         let wait = match &told {
             Ok(Told { limit, used }) => {
-                if let Err(error) = self.ledger.note_reported(*limit, *used, now) {
+                if let Err(error) = self.ledger.note_reported(*limit, *used, now).await {
                     self.context.telemetry.state_not_written(&error);
                 }
                 ASK_INTERVAL
             }
-            Err(failure) => match consequence(failure, failures + 1, ASK_INTERVAL, fastrand::f64()) {
+            Err(missed) => match self.consequence(missed, failures + 1, ASK_INTERVAL, now) {
                 Consequence::Regular => ASK_INTERVAL,
                 Consequence::Retry(wait) => wait,
                 Consequence::Pause(wait) => {
-                    self.pause(wait, now);
+                    self.pause(wait, now).await;
                     wait
                 }
             },

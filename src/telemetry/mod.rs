@@ -227,10 +227,10 @@ impl Telemetry {
         info!(operation, plan, "plan");
     }
 
-    /// The vendor was asked for the budget.
-    pub fn budget_told(&self, target: &Target, told: &Result<impl std::fmt::Debug, Failure>) {
+    /// The vendor was asked for the budget, and told limit and use.
+    pub fn budget_told(&self, target: &Target, told: Result<(u64, u64), &Failure>) {
         match told {
-            Ok(told) => info!(operation = %target.operation, ?told, "budget"),
+            Ok((limit, used)) => info!(operation = %target.operation, limit, used, "budget"),
             Err(failure) => {
                 self.failures.get_or_create(&failure_labels(target, failure)).inc();
                 warn!(
