@@ -4,6 +4,8 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use crate::shard::Shard;
+
 /// Prometheus exporter for contact centres on wolkvox.
 #[derive(Debug, Parser)]
 #[command(name = "wolkvox-exporter", version, about)]
@@ -62,6 +64,10 @@ pub struct Flags {
     /// then a restart forgets what was spent, and may overspend.
     #[arg(long = "state.dir", env = "WOLKVOX_EXPORTER_STATE_DIR", global = true, value_name = "DIR")]
     pub state_dir: Option<String>,
+
+    /// Poll only this exporter's share of the operations: shard I of N, from 0/N to N-1/N. All of them read one config.
+    #[arg(long = "shard", env = "WOLKVOX_EXPORTER_SHARD", global = true, value_name = "I/N")]
+    pub shard: Option<Shard>,
 
     /// Least severity that is logged: error, warn, info, debug, trace.
     #[arg(

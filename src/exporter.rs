@@ -112,10 +112,15 @@ impl Polling {
     /// Polls the config at hand until there is another that is right.
     async fn poll_until_changed(&mut self) -> Loaded {
         let drain = CancellationToken::new();
-        let mut polling = std::pin::pin!(poll::run(&self.config, self.context.clone(), drain.clone()));
+        // Without any operation, as an empty shard has, there is nothing to poll until the config changes.
+        let polling = async {
+            poll::run(&self.config, self.context.clone(), drain.clone()).await;
+            drain.cancelled().await;
+        };
+        let mut polling = std::pin::pin!(polling);
         let changed = loop {
             let answer_to = tokio::select! {
-                () = polling.as_mut() => unreachable!("queues end only when they are drained"),
+                () = polling.as_mut() => continue,
                 request = self.reloads.recv() => request,
                 () = self.hangup.notified() => None,
             };

@@ -18,7 +18,7 @@ use crate::target::Target;
 /// exporter runs on that.
 pub async fn check(config_file: &Path, flags: &Flags, probe: bool) -> Result<(), CommandError> {
     let catalog = Arc::new(Catalog::builtin()?);
-    let config = Config::load(config_file, &catalog)?;
+    let config = Config::load(config_file, &catalog)?.share_of(flags.shard);
     let jobs = poll::jobs(&config);
     let (file, operations) = (config_file.display(), config.operations.len());
     println!("{file}: fine, {operations} operation(s), {} windows of reports", jobs.len());

@@ -64,10 +64,10 @@ pub async fn serve(config_file: &Path, flags: &Flags, signals: Signals) -> Resul
     // Before anything is opened: a mistake in the config is the likeliest one, and reads best alone.
     Config::load(config_file, &catalog)?;
     let state = open_state(flags.state_dir.as_deref())?;
-    let (file, known) = (config_file.to_owned(), Arc::clone(&catalog));
+    let (file, known, shard) = (config_file.to_owned(), Arc::clone(&catalog), flags.shard);
     let setup = Setup {
         catalog,
-        load: Box::new(move || Config::load(&file, &known)),
+        load: Box::new(move || Config::load(&file, &known).map(|config| config.share_of(shard))),
         state,
         listeners: bind_all(&flags.listen_addresses).await?,
         telemetry_path: flags.telemetry_path.clone(),

@@ -15,6 +15,7 @@ use jiff::tz::TimeZone;
 use url::Url;
 
 use crate::catalog::{Catalog, Report};
+use crate::shard::Shard;
 use crate::window::WindowName;
 use crate::wolkvox::Token;
 
@@ -84,6 +85,13 @@ impl Config {
         let text = std::fs::read_to_string(path)
             .map_err(|error| ConfigError::of_file(path, format!("the config cannot be read: {error}")))?;
         Config::parse(&text, path, catalog)
+    }
+
+    /// The config with only the operations of one shard.
+    #[must_use]
+    pub fn share_of(mut self, shard: Option<Shard>) -> Config {
+        self.operations.retain(|operation| shard.is_none_or(|shard| shard.owns(&operation.name)));
+        self
     }
 
     /// Reads and checks a text; relative token files are looked up beside `path`.
