@@ -10,6 +10,7 @@ mod queue;
 mod schedule;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
@@ -28,6 +29,9 @@ pub use budget::Ledger;
 pub use job::{Good, Job, Missed, Polled};
 use queue::Queue;
 
+/// With few operations nobody waits for the last one.
+const LONGEST_START_GAP: Duration = Duration::from_millis(250);
+
 /// Everything that a poll needs beyond its job.
 #[derive(Clone)]
 pub struct Context {
@@ -42,11 +46,14 @@ pub struct Context {
 /// Polls until `drain`: calls in flight are ended and told first.
 pub async fn run(config: &Config, context: Context, drain: CancellationToken) {
     let mut queues = JoinSet::new();
-    for operations in budgets(config) {
+    let budgets = budgets(config);
+    let gap = start_gap(config, budgets.len());
+    for (place, operations) in budgets.into_iter().enumerate() {
+        let head_start = gap.mul_f64(place as f64);
         let ledger = ledger(&operations, &context);
         let jobs = operations.iter().flat_map(|operation| jobs_of(operation, config)).collect();
         let question = ledger.must_ask().then(|| Question::new(operations[0]));
-        queues.spawn(Queue::new(context.clone(), ledger, jobs, question).run(drain.clone()));
+        queues.spawn(Queue::new(context.clone(), ledger, jobs, question, head_start).run(drain.clone()));
     }
     while queues.join_next().await.is_some() {}
 }
@@ -91,6 +98,13 @@ pub async fn probe(config: &Config, context: &Context, mut jobs: Vec<Job>) -> Ve
 fn jobs_of(operation: &Operation, config: &Config) -> Vec<Job> {
     let plans = operation.reports.iter();
     plans.flat_map(|plan| plan.windows.iter().map(|&window| Job::new(config, operation, plan, window))).collect()
+}
+
+/// Time between the first calls of one budget and the next: many operations start spread over the interval, so that
+/// they neither call at once nor come back at once.
+fn start_gap(config: &Config, budgets: usize) -> Duration {
+    let intervals = config.operations.iter().flat_map(|operation| &operation.reports).map(|plan| plan.interval);
+    intervals.min().unwrap_or_default().div_f64(budgets.max(1) as f64).min(LONGEST_START_GAP)
 }
 
 /// The operations that share a budget, together.

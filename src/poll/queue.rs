@@ -67,19 +67,25 @@ impl Turn {
 // === impl Queue ===
 
 impl Queue {
-    /// Takes up where the records left off.
-    pub fn new(context: Context, ledger: Ledger, jobs: Vec<Job>, question: Option<Question>) -> Queue {
+    /// Takes up where the records left off; what was never asked waits until `start_after`.
+    pub fn new(
+        context: Context,
+        ledger: Ledger,
+        jobs: Vec<Job>,
+        question: Option<Question>,
+        start_after: Duration,
+    ) -> Queue {
         let now = context.clock.now();
         let jobs = jobs
             .into_iter()
             .map(|job| {
                 let record = ledger.turn(job.target());
-                let turn = first_turn(&job, record, now);
+                let turn = first_turn(&job, record, start_after, now);
                 Scheduled { turn, failures: record.map_or(0, |record| record.failures), fresh: record.is_none(), job }
             })
             .collect();
         let question = question.map(|question| {
-            let wait = ledger.turn(question.target()).map_or(Duration::ZERO, |record| rest_of_wait(record, now));
+            let wait = ledger.turn(question.target()).map_or(start_after, |record| rest_of_wait(record, now));
             Asked { not_before: now.steady + wait, failures: 0, question }
         });
         let pause =
@@ -390,14 +396,14 @@ enum Next {
     Job(usize),
 }
 
-/// The first turn of a job: where its record left off, or at once unless its day is not settled yet.
-fn first_turn(job: &Job, record: Option<TargetRecord>, now: Moment) -> Turn {
+/// The first turn of a job: where its record left off, or soon, unless its day is not settled yet.
+fn first_turn(job: &Job, record: Option<TargetRecord>, start_after: Duration, now: Moment) -> Turn {
     if let Some(record) = record {
         return Turn { not_before: now.steady + rest_of_wait(record, now), at: None };
     }
     let settled = job.target().window == WindowName::Today || schedule::is_yesterday_settled(now.wall, job.zone());
     let at = (!settled).then(|| schedule::next_yesterday(now.wall, job.zone()));
-    Turn { not_before: now.steady, at }
+    Turn { not_before: now.steady + start_after, at }
 }
 
 /// What is left of a wait that was written down. A clock set back meanwhile does not make it longer.
