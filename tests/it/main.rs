@@ -2,6 +2,7 @@
 
 #![allow(clippy::float_cmp, reason = "counts and whole seconds are exact in a double")]
 
+mod shards;
 mod stage;
 mod http;
 mod scraped;

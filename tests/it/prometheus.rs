@@ -3,6 +3,7 @@
 use std::net::{SocketAddr, TcpListener};
 
 use serde_json::Value;
+use tempfile::TempDir;
 
 use crate::child::{Running, run};
 use crate::scraped::report_metrics;
@@ -21,25 +22,39 @@ fn free_port() -> SocketAddr {
     listener.local_addr().expect("a bound listener")
 }
 
+/// A Prometheus that scrapes an exporter every second.
+struct Scraping {
+    prometheus: Running,
+    address: SocketAddr,
+    _folder: TempDir,
+}
+
+impl Scraping {
+    /// `more` is further YAML of its config.
+    fn start(exporter: SocketAddr, more: &str) -> Scraping {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let config = folder.path().join("prometheus.yml");
+        let text = format!(
+            "global: {{scrape_interval: 1s, scrape_timeout: 1s}}\n\
+             scrape_configs: [{{job_name: wolkvox, static_configs: [{{targets: [\"{exporter}\"]}}]}}]\n{more}"
+        );
+        std::fs::write(&config, text).expect("a writable folder");
+        let address = free_port();
+        let flags = [
+            format!("--config.file={}", config.display()),
+            format!("--storage.tsdb.path={}", folder.path().join("data").display()),
+            format!("--web.listen-address={address}"),
+        ];
+        let prometheus = Running::start("prometheus", &flags.each_ref().map(String::as_str));
+        Scraping { prometheus, address, _folder: folder }
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_real_prometheus_scrapes_and_lists_every_metric_of_the_five_reports() {
     let stage = Stage::start(Plot { windows: "[today, yesterday]", ..Plot::default() }).await;
-    let folder = tempfile::tempdir().unwrap();
-    let config = folder.path().join("prometheus.yml");
-    let text = format!(
-        "global: {{scrape_interval: 1s, scrape_timeout: 1s}}\n\
-         scrape_configs: [{{job_name: wolkvox, static_configs: [{{targets: [\"{}\"]}}]}}]\n",
-        stage.address
-    );
-    std::fs::write(&config, text).unwrap();
-    let address = free_port();
-    let flags = [
-        format!("--config.file={}", config.display()),
-        format!("--storage.tsdb.path={}", folder.path().join("data").display()),
-        format!("--web.listen-address={address}"),
-    ];
-    let prometheus = Running::start("prometheus", &flags.each_ref().map(String::as_str));
-
+    let Scraping { prometheus, address, .. } = &Scraping::start(stage.address, "");
+    let address = *address;
     let expected = report_metrics();
     let names = until("every metric in Prometheus", async || {
         let found = query(address, "count by (__name__) ({__name__=~\"wolkvox_.+\"})").await;
@@ -59,4 +74,26 @@ async fn a_real_prometheus_scrapes_and_lists_every_metric_of_the_five_reports() 
         let series = query(address, &format!("count({name})")).await;
         assert_eq!(series.len(), 1, "{name}");
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_value_goes_from_the_exporter_through_remote_write_to_a_store_that_scales() {
+    let stage = Stage::start(Plot { windows: "[yesterday]", ..Plot::frozen() }).await;
+    let (store, folder) = (free_port(), tempfile::tempdir().unwrap());
+    let flags = [
+        format!("-httpListenAddr={store}"),
+        format!("-storageDataPath={}", folder.path().display()),
+        "-search.latencyOffset=0s".to_owned(),
+    ];
+    let _victoria_metrics = Running::start("victoria-metrics", &flags.each_ref().map(String::as_str));
+    let remote_write = format!("remote_write: [{{url: \"http://{store}/api/v1/write\"}}]\n");
+    let _scraping = Scraping::start(stage.address, &remote_write);
+
+    let shown = stage.scrape().await.sum("wolkvox_agent_calls", &[]);
+    assert!(shown > 0.0);
+    let arrived = until("the value at the far end", async || {
+        let found = query(store, "sum(wolkvox_agent_calls{window=\"yesterday\"})").await;
+        found.first()?["value"][1].as_str().map(str::to_owned)
+    });
+    assert_eq!(arrived.await, shown.to_string());
 }
