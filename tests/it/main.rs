@@ -4,6 +4,7 @@
 
 mod shards;
 mod stage;
+mod greedy;
 mod http;
 mod scraped;
 mod child;
