@@ -22,6 +22,8 @@ const DEFAULT_ZONE: &str = "America/Bogota";
 const DEFAULT_TIMEOUT: Duration = Duration::from_mins(1);
 /// A call that is given longer than this blocks its token's other reports for a whole interval.
 const LONGEST_TIMEOUT: Duration = Duration::from_mins(5);
+/// A report that is asked less than once a day says nothing of some days.
+const LONGEST_INTERVAL: Duration = Duration::from_hours(24);
 /// Polls that may fail before the series they would have renewed are dropped.
 const STALE_INTERVALS: u32 = 3;
 /// A centre of 10,000 agents with 20 states each.
@@ -260,6 +262,9 @@ impl Checker<'_> {
         if interval.value.0 < Duration::from_secs(1) {
             return Err(self.wrong(interval.referenced, "an interval cannot be under 1s"));
         }
+        if interval.value.0 > LONGEST_INTERVAL {
+            return Err(self.wrong(interval.referenced, "an interval cannot be over 24h"));
+        }
         Ok(interval.value.0)
     }
 
@@ -397,6 +402,7 @@ mod tests {
             (with("    reports: [{name: agent_kpi, every: 5m}]\n", ""), "unknown field `every`", ":5:33"),
             (with("", "polling: {interval: 1m}\n"), "under 5m", ":5:21"),
             (with("", "polling: {interval: soon}\n"), "not a span of time", ":5:21"),
+            (with("", "polling: {interval: 500000000000y}\n"), "cannot be over 24h", ":5:21"),
             (with("", "polling: {stale_after: 1m}\n"), "shorter than a report's interval", ":5:24"),
             (with("", "polling: {timeout: 1h}\n"), "between 1s and 5m", ":5:20"),
             (with("", "polling: {windows: []}\n"), "windows must name", ":5:20"),

@@ -7,6 +7,7 @@ use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
+use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 
@@ -86,7 +87,7 @@ impl Ledger {
         let others = reported.map_or(0, |reported| reported.used.saturating_sub(reported.own));
         Budget {
             limit: self.licensed.or(reported.map(|reported| reported.limit)).unwrap_or(UNTOLD_LIMIT),
-            used: own + others,
+            used: own.saturating_add(others),
             resets_at: next_midnight(now.wall, &self.zone),
         }
     }
@@ -107,7 +108,10 @@ impl Ledger {
         let day = day_of(now.wall, &self.zone);
         self.change(&target.operation, |record| {
             *record.calls.entry(day).or_default() += 1;
-            while record.calls.len() > DAYS_KEPT {
+            // Days ahead were counted before a clock was set back, and today must not be forgotten for them.
+            while record.calls.len() > DAYS_KEPT
+                && record.calls.first_key_value().is_some_and(|(first, _)| *first < day)
+            {
                 record.calls.pop_first();
             }
             record.targets.insert(target.key(), turn);
@@ -178,8 +182,13 @@ impl Ledger {
         let operations: Vec<Arc<str>> = self.operations().cloned().collect();
         for operation in &operations {
             self.change(operation, |record| {
-                let inherited = record.calls.range(unset..today).map(|(_, calls)| calls).sum::<u64>();
-                *record.calls.entry(today).or_default() += inherited;
+                let inherited = total(record.calls.range(unset..today));
+                let calls = record.calls.entry(today).or_default();
+                *calls = calls.saturating_add(inherited);
+                // What others had used by then is of the vendor's same day too.
+                if let Some(reported) = record.reported.as_mut().filter(|told| (unset..today).contains(&told.day)) {
+                    reported.day = today;
+                }
             })
             .await?;
         }
@@ -189,7 +198,7 @@ impl Ledger {
     /// Calls of the current day, and of days ahead: those were counted before a clock was set back.
     fn own(&self, now: Moment) -> u64 {
         let today = day_of(now.wall, &self.zone);
-        self.members.iter().flat_map(|member| member.record.calls.range(today..)).map(|(_, calls)| calls).sum()
+        total(self.members.iter().flat_map(|member| member.record.calls.range(today..)))
     }
 
     fn reported(&self, now: Moment) -> Option<Reported> {
@@ -213,6 +222,11 @@ impl Ledger {
         member.record = saving.await.map_err(io::Error::other)??;
         Ok(())
     }
+}
+
+/// Of counts that come from a disk: a sum too large is no small one.
+fn total<'c>(calls: impl Iterator<Item = (&'c Date, &'c u64)>) -> u64 {
+    calls.fold(0, |sum, (_, calls)| sum.saturating_add(*calls))
 }
 
 /// Why a call was not paid for, and so not made.
@@ -299,6 +313,42 @@ mod tests {
         assert_eq!(ledger.observe(set).await.unwrap(), SignedDuration::from_hours(2));
         assert_eq!(ledger.left(after), 3);
         assert_eq!(ledger.left(at("2026-03-03T06:00:00Z")), 10);
+    }
+
+    #[tokio::test]
+    async fn never_overspend_what_others_used_is_inherited_by_a_day_that_begins_by_setting_the_clock() {
+        let (state, now) = (Arc::new(State::in_memory()), at("2026-03-02T04:00:00Z"));
+        let mut ledger = open(&state, Some(10), now);
+        ledger.note_reported(10, 4, now).await.unwrap();
+        let set = Moment { steady: now.steady, ..at("2026-03-02T06:00:00Z") };
+        ledger.observe(set).await.unwrap();
+        assert_eq!(ledger.left(set), 6);
+        assert_eq!(ledger.left(at("2026-03-03T06:00:00Z")), 10);
+    }
+
+    #[tokio::test]
+    async fn never_overspend_days_ahead_do_not_push_today_out_of_the_record() {
+        let (state, now) = (Arc::new(State::in_memory()), at("2026-03-01T12:00:00Z"));
+        let ahead = ["2026-03-02", "2026-03-03", "2026-03-04"].map(|day| (day.parse().unwrap(), 1));
+        let record = CallRecord { calls: ahead.into(), ..CallRecord::default() };
+        state.save_calls("acme", &record).unwrap();
+        let mut ledger = open(&state, Some(10), now);
+        pay(&mut ledger, "acme", now, 7).await;
+        assert_eq!(ledger.left(now), 0);
+    }
+
+    #[tokio::test]
+    async fn never_overspend_a_count_beyond_all_numbers_is_no_small_one() {
+        let (state, now) = (Arc::new(State::in_memory()), at("2026-03-01T12:00:00Z"));
+        let days = ["2026-03-01", "2026-03-02"].map(|day| (day.parse().unwrap(), u64::MAX));
+        let reported = Some(Reported { day: days[0].0, limit: 10, used: u64::MAX, own: 0 });
+        let record = CallRecord { calls: days.into(), reported, ..CallRecord::default() };
+        state.save_calls("acme", &record).unwrap();
+        let mut ledger = open(&state, Some(10), now);
+        assert_eq!(ledger.left(now), 0);
+        let set = Moment { steady: now.steady, ..at("2026-03-02T12:00:00Z") };
+        ledger.observe(set).await.unwrap();
+        assert_eq!(ledger.left(set), 0);
     }
 
     #[tokio::test]

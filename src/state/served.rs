@@ -11,7 +11,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::{State, set_aside, write_whole};
-use crate::catalog::{Catalog, FamilyId};
+use crate::catalog::{Catalog, Family, FamilyId, Kind};
 use crate::clock::Moment;
 use crate::segment::{FamilySegment, Segment};
 use crate::store::Served;
@@ -143,8 +143,8 @@ fn parse(bytes: &Bytes, target: &Target, catalog: &Catalog, now: Moment) -> Resu
         return Err("the data of another target or version".to_owned());
     }
     let mut rest = bytes.slice(line_end + 1..);
-    let families = read_parts(&header.families, &mut rest, catalog)?;
-    let entries = read_parts(&header.entries, &mut rest, catalog)?;
+    let families = read_parts(&header.families, Kind::Gauge, &mut rest, catalog)?;
+    let entries = read_parts(&header.entries, Kind::Info, &mut rest, catalog)?;
     if !rest.is_empty() {
         return Err(format!("{} bytes too many", rest.len()));
     }
@@ -165,15 +165,17 @@ fn parse(bytes: &Bytes, target: &Target, catalog: &Catalog, now: Moment) -> Resu
     Ok((header.origin, served))
 }
 
-fn read_parts(parts: &[Part], rest: &mut Bytes, catalog: &Catalog) -> Result<Vec<FamilySegment>, String> {
-    parts.iter().map(|part| read_part(part, rest, catalog)).collect()
+fn read_parts(parts: &[Part], kind: Kind, rest: &mut Bytes, catalog: &Catalog) -> Result<Vec<FamilySegment>, String> {
+    parts.iter().map(|part| read_part(part, kind, rest, catalog)).collect()
 }
 
-fn read_part(part: &Part, rest: &mut Bytes, catalog: &Catalog) -> Result<FamilySegment, String> {
+fn read_part(part: &Part, kind: Kind, rest: &mut Bytes, catalog: &Catalog) -> Result<FamilySegment, String> {
     if part.deflated > rest.len() {
         return Err("cut off".to_owned());
     }
-    let family = catalog.families().iter().position(|family| family.name == part.family).ok_or("an unknown family")?;
+    // Series among the entries, or entries among the series, are what no version ever wrote.
+    let is_it = |family: &Family| family.name == part.family && family.kind == kind;
+    let family = catalog.families().iter().position(is_it).ok_or("an unknown family")?;
     let deflated = rest.split_to(part.deflated);
     // A copy of its own: a slice would keep the whole file in memory as long as any part is served.
     let segment = Segment { deflated: Bytes::copy_from_slice(&deflated), crc: part.crc, length: part.length };
