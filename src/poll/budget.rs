@@ -66,7 +66,11 @@ impl Ledger {
                 Loaded::Fresh => CallRecord::default(),
                 Loaded::Damaged => {
                     let calls = [(day_of(now.wall, &zone), turns * reports as u64)].into();
-                    CallRecord { calls, ..CallRecord::default() }
+                    let record = CallRecord { calls, ..CallRecord::default() };
+                    // At once: a restart before the next call must not find an operation that never called. If it
+                    // cannot be written, neither can the next call, and that is told.
+                    let _ = state.save_calls(&operation, &record);
+                    record
                 }
             };
             Member { operation, record }
@@ -358,8 +362,10 @@ mod tests {
         let now = at("2026-03-01T06:00:00Z");
         pay(&mut open(&state, Some(40_000), now), "acme", now, 7).await;
         std::fs::write(folder.path().join("acme/calls.json"), "{").unwrap();
-        let ledger = open(&state, Some(40_000), now);
-        assert_eq!(ledger.left(now), 40_000 - 5 * (3600 / 30 + 1));
+        for start in ["the one that finds it", "the next one"] {
+            let ledger = open(&state, Some(40_000), now);
+            assert_eq!(ledger.left(now), 40_000 - 5 * (3600 / 30 + 1), "{start}");
+        }
     }
 
     #[tokio::test]

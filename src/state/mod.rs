@@ -11,10 +11,11 @@ use std::collections::HashMap;
 use std::fmt::Write as _;
 use std::fs::{self, DirBuilder, File, Permissions};
 use std::io::{self, Write};
-use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
+use tempfile::NamedTempFile;
 use tracing::warn;
 
 pub use calls::{CallRecord, Reported, TargetRecord};
@@ -23,6 +24,8 @@ pub use served::{Origin, load_served, remove_served, save_served};
 /// Held as long as the exporter runs.
 const LOCK_FILE: &str = "lock";
 const CALLS_FILE: &str = "calls.json";
+/// How the names of files begin that are being written.
+const UNFINISHED: &str = ".new-";
 /// Longest file name made of an operation's name.
 const LONGEST_NAME: usize = 150;
 
@@ -75,13 +78,18 @@ impl State {
     pub fn open(path: &Path) -> Result<State, StateError> {
         let unusable = |error| StateError::Unusable { path: path.to_owned(), error };
         make_folder(path).map_err(unusable)?;
-        let lock =
-            File::options().create(true).truncate(false).write(true).open(path.join(LOCK_FILE)).map_err(unusable)?;
+        let mut options = File::options();
+        let lock = options.create(true).truncate(false).write(true).mode(0o600).open(path.join(LOCK_FILE));
+        let lock = lock.map_err(unusable)?;
         match lock.try_lock() {
-            Ok(()) => Ok(State(Place::Folder { path: path.to_owned(), _lock: lock })),
-            Err(fs::TryLockError::WouldBlock) => Err(StateError::InUse(path.to_owned())),
-            Err(fs::TryLockError::Error(error)) => Err(unusable(error)),
+            Ok(()) => {}
+            Err(fs::TryLockError::WouldBlock) => return Err(StateError::InUse(path.to_owned())),
+            Err(fs::TryLockError::Error(error)) => return Err(unusable(error)),
         }
+        // The lock may be there from better days: only a new file tells whether the folder takes any.
+        drop(new_file(path).map_err(unusable)?);
+        remove_unfinished(path);
+        Ok(State(Place::Folder { path: path.to_owned(), _lock: lock }))
     }
 
     /// Where the state is, for people.
@@ -157,14 +165,29 @@ fn set_aside(file: &Path, why: &str) {
 /// All or nothing: beside its place, synced, renamed, and the rename itself synced.
 fn write_whole(folder: &Path, name: &str, parts: &[&[u8]]) -> io::Result<()> {
     make_folder(folder)?;
-    let mut file =
-        tempfile::Builder::new().prefix(".new-").permissions(Permissions::from_mode(0o600)).tempfile_in(folder)?;
+    let mut file = new_file(folder)?;
     for part in parts {
         file.write_all(part)?;
     }
     file.as_file().sync_all()?;
     file.persist(folder.join(name)).map_err(|error| error.error)?;
     File::open(folder)?.sync_all()
+}
+
+fn new_file(folder: &Path) -> io::Result<NamedTempFile> {
+    tempfile::Builder::new().prefix(UNFINISHED).permissions(Permissions::from_mode(0o600)).tempfile_in(folder)
+}
+
+/// Whoever was killed while it wrote left a file behind; under the lock, nobody else is writing one now.
+fn remove_unfinished(path: &Path) {
+    let entries = |folder: &Path| fs::read_dir(folder).into_iter().flatten().flatten().map(|entry| entry.path());
+    for file in entries(path).chain(entries(path).flat_map(|folder| entries(&folder))) {
+        let name = file.file_name().unwrap_or_default();
+        if name.as_encoded_bytes().starts_with(UNFINISHED.as_bytes()) {
+            // One that stays costs some bytes and is tried again at the next start.
+            let _ = fs::remove_file(&file);
+        }
+    }
 }
 
 fn make_folder(path: &Path) -> io::Result<()> {
@@ -241,7 +264,24 @@ mod tests {
         let state = State::open(&folder.path().join("state")).unwrap();
         state.save_calls("acme", &record(7)).unwrap();
         let mode = |path: &str| fs::metadata(folder.path().join(path)).unwrap().permissions().mode() & 0o777;
-        assert_eq!([mode("state"), mode("state/acme"), mode("state/acme/calls.json")], [0o700, 0o700, 0o600]);
+        assert_eq!([mode("state"), mode("state/acme")], [0o700, 0o700]);
+        assert_eq!([mode("state/lock"), mode("state/acme/calls.json")], [0o600, 0o600]);
+    }
+
+    #[test]
+    fn what_was_never_finished_is_removed_at_the_next_start_and_nothing_else_is() {
+        let folder = tempfile::tempdir().unwrap();
+        State::open(folder.path()).unwrap().save_calls("acme", &record(7)).unwrap();
+        for unfinished in [".new-1", "acme/.new-2"] {
+            fs::write(folder.path().join(unfinished), "{").unwrap();
+        }
+        let state = State::open(folder.path()).unwrap();
+        let mut left: Vec<_> =
+            fs::read_dir(folder.path().join("acme")).unwrap().map(|file| file.unwrap().file_name()).collect();
+        left.extend(fs::read_dir(folder.path()).unwrap().map(|file| file.unwrap().file_name()));
+        left.sort();
+        assert_eq!(left, ["acme", "calls.json", "lock"]);
+        assert_eq!(state.load_calls("acme"), Loaded::Known(record(7)));
     }
 
     #[test]

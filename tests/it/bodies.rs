@@ -3,13 +3,12 @@
 use std::time::Duration;
 
 use tokio::net::TcpListener;
-use tokio::task::{JoinSet, LocalSet};
 use wolkvox_exporter::simulator::{Fault, Scope};
 
 use crate::child::{EXPORTER, Running};
 use crate::http;
 use crate::scraped::Scraped;
-use crate::stage::{Plot, Stage, config_folder, settings, until};
+use crate::stage::{Plot, Stage, config_folder, settings, together, until};
 
 /// Of the report that is disturbed, and of the one that is not.
 const DISTURBED: (&str, &str) = ("agent_aux_time", "agent_3");
@@ -60,6 +59,7 @@ async fn never_lie_a_connection_that_breaks_is_a_failure_and_no_series() {
 async fn never_lie_a_refusal_has_its_own_reason_and_no_series() {
     broken(vec![
         ("redirect", Fault::Redirect("http://127.0.0.1:9/".to_owned()), "redirect"),
+        ("400", Fault::Status(400), "http_4xx"),
         ("500", Fault::Status(500), "http_5xx"),
         ("404 of a wrong server", Fault::Status(404), "http_4xx"),
         ("403 of another kind", forbidden("GO AWAY"), "forbidden_other"),
@@ -103,18 +103,6 @@ async fn never_lie_an_answer_over_the_limit_or_of_other_fields_is_a_failure_and_
         ("a renamed field", renamed, "schema"),
     ])
     .await;
-}
-
-/// Runs every case at once: they mostly wait.
-async fn together<F: Future<Output: 'static> + 'static>(cases: impl IntoIterator<Item = F>) -> Vec<F::Output> {
-    let mut running = JoinSet::new();
-    let spawned = async {
-        for case in cases {
-            running.spawn_local(case);
-        }
-        running.join_all().await
-    };
-    LocalSet::new().run_until(spawned).await
 }
 
 async fn broken(cases: Vec<(&'static str, Fault, &'static str)>) {

@@ -80,19 +80,32 @@ impl Running {
 
     /// The largest memory it ever held.
     pub fn peak_memory(&self) -> u64 {
-        let pid = self.child.id().expect("a running process");
+        let pid = self.pid();
         let status = std::fs::read_to_string(format!("/proc/{pid}/status")).expect("Linux tells");
         let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).expect("Linux tells the peak");
         let kilobytes: u64 = line.trim().trim_end_matches(" kB").parse().expect("a number");
         kilobytes * 1024
     }
 
+    pub fn pid(&self) -> String {
+        self.child.id().expect("a running process").to_string()
+    }
+
+    /// Sends it a signal: `TERM`, `HUP`.
+    pub async fn signal(&self, name: &str) {
+        let sent = run("sh", &["-c", &format!("kill -{name} {}", self.pid())], b"").await;
+        assert_eq!(sent.code, Some(0), "{sent:?}");
+    }
+
+    /// Ends it without a chance to do anything first.
+    pub async fn kill(mut self) {
+        self.child.kill().await.expect("a process to kill");
+    }
+
     /// Asks it to end, as a service manager does, and waits for it. Also says how long that took.
     pub async fn terminate(mut self) -> (ExitStatus, Duration, String) {
-        let pid = self.child.id().expect("a running process").to_string();
         let started = Instant::now();
-        let asked = run("sh", &["-c", &format!("kill -TERM {pid}")], b"").await;
-        assert_eq!(asked.code, Some(0), "{asked:?}");
+        self.signal("TERM").await;
         let status =
             tokio::time::timeout(PATIENCE, self.child.wait()).await.expect("it ends").expect("it can be waited for");
         let took = started.elapsed();

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use tempfile::TempDir;
-use tokio::task::JoinHandle;
+use tokio::task::{JoinHandle, JoinSet, LocalSet};
 use tokio_util::sync::CancellationToken;
 use wolkvox_exporter::catalog::Catalog;
 use wolkvox_exporter::config::Config;
@@ -26,6 +26,9 @@ pub const TOKEN: &str = "s3cr3t-t0ken-of-the-stage";
 /// Beginnings of the simulator's personal data: callers' numbers and customers' documents.
 pub const PERSONAL: [&str; 3] = ["57301555", "57310777", "CUST-"];
 
+/// The config file's name in its folder.
+pub const CONFIG_FILE: &str = "wolkvox-exporter.yml";
+
 /// What a stage is set up with.
 pub struct Plot {
     pub simulator: simulator::Settings,
@@ -40,6 +43,10 @@ pub struct Plot {
     pub limits: &'static str,
     /// YAML of `windows:`.
     pub windows: &'static str,
+    /// What decides the budget. Where it is short, intervals stretch.
+    pub licenses: u32,
+    /// Age at which series go.
+    pub stale_after: Duration,
     /// In force before the first poll.
     pub faults: Vec<(Fault, Scope)>,
 }
@@ -54,6 +61,8 @@ impl Default for Plot {
             timeout: Duration::from_secs(30),
             limits: "{}",
             windows: "[today]",
+            licenses: 40,
+            stale_after: Duration::from_hours(12),
             faults: Vec::new(),
         }
     }
@@ -70,22 +79,31 @@ impl Plot {
         Plot { interval: Duration::from_hours(6), ..Plot::default() }
     }
 
+    /// As fast as a config allows, with a budget that never slows it down.
+    pub fn fast() -> Plot {
+        let mut simulator = settings();
+        simulator.operations[0].calls_per_day = 4_000_000;
+        Plot { simulator, licenses: 4_000, ..Plot::default() }
+    }
+
     /// The config file of this plot, for an exporter that finds the vendor at `base_url`.
     pub fn config(&self, base_url: &str) -> String {
         let reports = if self.reports.is_empty() { String::new() } else { format!("    reports: {}\n", self.reports) };
         let operation = |name: &&str| {
             let zone = zone_name();
             format!(
-                "  - name: {name}\n    base_url: {base_url}\n    token_file: token\n    timezone: {zone}\n    licenses: 40\n{reports}"
+                "  - name: {name}\n    base_url: {base_url}\n    token_file: token\n    timezone: {zone}\n    licenses: {licenses}\n{reports}",
+                licenses = self.licenses
             )
         };
         format!(
             "operations:\n{operations}polling:\n  interval: {interval}s\n  allow_faster_than_vendor: true\n  \
-             timeout: {timeout}s\n  stale_after: 12h\n  windows: {windows}\nlimits: {limits}\n",
+             timeout: {timeout}s\n  stale_after: {stale_after}s\n  windows: {windows}\nlimits: {limits}\n",
             operations = self.operations.iter().map(operation).collect::<String>(),
             interval = self.interval.as_secs(),
             timeout = self.timeout.as_secs(),
             windows = self.windows,
+            stale_after = self.stale_after.as_secs(),
             limits = self.limits,
         )
     }
@@ -123,8 +141,20 @@ pub fn midnight() -> Timestamp {
 pub fn config_folder(config: &str) -> TempDir {
     let folder = tempfile::tempdir().expect("a temporary folder");
     std::fs::write(folder.path().join("token"), format!("{TOKEN}\n")).expect("a writable folder");
-    std::fs::write(folder.path().join("wolkvox-exporter.yml"), config).expect("a writable folder");
+    std::fs::write(folder.path().join(CONFIG_FILE), config).expect("a writable folder");
     folder
+}
+
+/// Runs every case at once: they mostly wait.
+pub async fn together<F: Future<Output: 'static> + 'static>(cases: impl IntoIterator<Item = F>) -> Vec<F::Output> {
+    let mut running = JoinSet::new();
+    let spawned = async {
+        for case in cases {
+            running.spawn_local(case);
+        }
+        running.join_all().await
+    };
+    LocalSet::new().run_until(spawned).await
 }
 
 /// A running vendor and a running exporter.
@@ -153,7 +183,7 @@ impl Stage {
         }
         let catalog = Arc::new(Catalog::builtin().expect("the shipped catalogue is right"));
         let folder = config_folder(&plot.config(&simulator.base_url()));
-        let config_file = folder.path().join("wolkvox-exporter.yml");
+        let config_file = folder.path().join(CONFIG_FILE);
         let listener = exporter::bind("127.0.0.1:0").await.expect("a free port");
         let address = listener.local_addr().expect("a bound listener");
         let known = Arc::clone(&catalog);
@@ -190,6 +220,12 @@ impl Stage {
     /// A fault that befalls only this one of the vendor's reports.
     pub fn inject(&self, fault: Fault, api: &str) {
         self.simulator.inject(fault, Scope { api: Some(api.to_owned()), ..Scope::default() });
+    }
+
+    /// Writes another config and has it read.
+    pub async fn reload(&self, config: &str) -> Answer {
+        std::fs::write(self.config.path().join(CONFIG_FILE), config).expect("a writable folder");
+        http::send(self.address, "POST", "/-/reload", "").await
     }
 
     /// Asks the exporter to stop, without waiting for it.
