@@ -17,3 +17,4 @@ mod commands;
 mod additive;
 mod prometheus;
 mod parsers;
+mod fuzz;
