@@ -184,3 +184,34 @@ fn read_part(part: &Part, kind: Kind, rest: &mut Bytes, catalog: &Catalog) -> Re
     }
     Ok(FamilySegment { family: FamilyId(family), segment })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::segment::Renderer;
+    use crate::window::WindowName;
+
+    #[test]
+    fn never_lie_series_among_entries_are_set_aside_with_their_file() {
+        let folder = tempfile::tempdir().unwrap();
+        let (state, catalog) = (State::open(folder.path()).unwrap(), Catalog::builtin().unwrap());
+        let target = Target { operation: "acme".into(), report: "agent_kpi".into(), window: WindowName::Today };
+        let origin = Origin { base_url: "https://a.example/".into(), zone: "UTC".into(), agent_dni: false };
+        let now = Moment { wall: "2026-03-01T12:00:00Z".parse().unwrap(), steady: Duration::from_hours(1) };
+        let part = |kind: Kind| {
+            let family = catalog.families().iter().position(|family| family.kind == kind).unwrap();
+            vec![FamilySegment { family: FamilyId(family), segment: Renderer::default().finish() }]
+        };
+        let kept = |families, entries| {
+            let window = Window::at(target.window, now.wall, &jiff::tz::TimeZone::UTC);
+            let served =
+                Served { window, polled_at: now, stale_after: None, rows: 1, series: 1, dropped: 0, families, entries };
+            save_served(&state, &target, &origin, &served, &catalog).unwrap();
+            load_served(&state, &target, &origin, &catalog, now)
+        };
+        assert!(kept(part(Kind::Gauge), part(Kind::Info)).is_some());
+        assert!(kept(part(Kind::Gauge), part(Kind::Gauge)).is_none());
+        assert!(kept(part(Kind::Info), part(Kind::Info)).is_none());
+        assert!(folder.path().join("acme").join("agent_kpi.today.corrupt").exists());
+    }
+}

@@ -25,3 +25,4 @@ mod disk;
 mod state;
 mod reload;
 mod readme;
+mod fuzz;

@@ -1,0 +1,495 @@
+//! What must hold for every input, whoever made it up?
+//!
+//! One function per fuzz target. cargo-fuzz calls them with what it finds, and the test suite with the committed
+//! corpus and mutations of it (`tests/it/fuzz.rs`).
+
+use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::fmt;
+use std::fs;
+use std::path::Path;
+use std::sync::{Arc, LazyLock};
+use std::time::Duration;
+
+use bytes::Bytes;
+use flate2::{Decompress, FlushDecompress, Status};
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
+use serde::de::{DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
+use tempfile::TempDir;
+use wolkvox_exporter::catalog::{Catalog, Form, Format, FormatKind, Label, Report, parse_day};
+use wolkvox_exporter::clock::Moment;
+use wolkvox_exporter::config::{Config, Privacy};
+use wolkvox_exporter::exposition::{self, accepts_gzip};
+use wolkvox_exporter::fold::{Fold, Folded, Kept, Plan};
+use wolkvox_exporter::poll::Ledger;
+use wolkvox_exporter::roster;
+use wolkvox_exporter::segment::{FamilySegment, Renderer, Segment, render_entries, render_families};
+use wolkvox_exporter::series::{UNKNOWN, clean_into};
+use wolkvox_exporter::state::{CallRecord, Loaded, Origin, State, TargetRecord, load_served, save_served};
+use wolkvox_exporter::store::{Served, Store};
+use wolkvox_exporter::target::Target;
+use wolkvox_exporter::window::{Window, WindowName};
+
+const OPERATION: &str = "acme";
+const ZONE: &str = "America/Bogota";
+
+static CATALOG: LazyLock<Arc<Catalog>> =
+    LazyLock::new(|| Arc::new(Catalog::builtin().expect("the catalogue that is shipped is right")));
+
+fn zone() -> TimeZone {
+    TimeZone::get(ZONE).expect("the zone database is compiled in")
+}
+
+/// Noon of the newest day in the vendor's own sample.
+fn now() -> Moment {
+    let wall: Timestamp = "2023-01-30T17:00:00Z".parse().expect("a timestamp");
+    Moment { wall, steady: Duration::from_hours(1000) }
+}
+
+/// A folder in memory where the system has one, as every input writes files and syncs them.
+fn folder() -> TempDir {
+    let memory = Path::new("/dev/shm");
+    if memory.is_dir() { tempfile::tempdir_in(memory) } else { tempfile::tempdir() }.expect("a temporary folder")
+}
+
+// === body ===
+
+/// Series that a report may have here: few, so that inputs reach the cap.
+const CAP: usize = 40;
+
+/// An answer's body through every report: what is accepted is rendered as valid series of declared fields only.
+pub fn body(data: &[u8]) {
+    for report in CATALOG.reports() {
+        for agent_dni in [false, true] {
+            let plan = Arc::new(Plan::new(report, Privacy { agent_dni }));
+            let window = Window::at(WindowName::Today, now().wall, &zone());
+            let fold = || Fold::new(Arc::clone(&plan), window.clone()).add(data);
+            let (Ok(one), Ok(mut two), Ok(other)) = (fold(), fold(), fold()) else { continue };
+            let rows = one.rows();
+            two.merge(other);
+            assert_eq!(two.rows(), 2 * rows, "rows get lost between the parts of a window");
+            let (Ok(one), Ok(two)) = (one.finish(CAP, &mut Kept::default()), two.finish(CAP, &mut Kept::default()))
+            else {
+                continue;
+            };
+            assert!(one.series() <= CAP, "{} series over a cap of {CAP}", one.series());
+            assert_eq!((one.series(), one.dropped), (two.series(), two.dropped), "a part twice has other series");
+            check_rendering(report, agent_dni, &one, &texts(data));
+        }
+    }
+}
+
+fn check_rendering(report: &Report, agent_dni: bool, folded: &Folded, texts: &Texts) {
+    let window = WindowName::Today;
+    let mut labels: Vec<&Label> = report.labels.iter().collect();
+    let mut seen = HashSet::new();
+    let mut count = 0;
+    for part in render_families(folded, &CATALOG, OPERATION, window) {
+        count += check_text(&part, &part.segment, &labels, texts, &mut seen);
+    }
+    assert_eq!(count, folded.series(), "the number of series");
+    for part in render_entries(folded) {
+        assert!(part.segment.is_sound(), "entries that do not inflate");
+        let infos = report.info.iter().filter(|info| info.family == part.family);
+        labels = infos.flat_map(|info| info.labels.iter().flatten()).collect();
+        labels.retain(|label| agent_dni || label.name != "agent_dni");
+        let family = &CATALOG.families()[part.family.0];
+        if let Some(joined) = roster::join(family, OPERATION, &[&part.segment, &part.segment]) {
+            check_text(&part, &joined, &labels, texts, &mut seen);
+        }
+    }
+}
+
+/// Reads a family's text back, line by line, and returns how many there are.
+fn check_text(
+    part: &FamilySegment,
+    segment: &Segment,
+    declared: &[&Label],
+    texts: &Texts,
+    seen: &mut HashSet<String>,
+) -> usize {
+    assert_joins(segment);
+    let text = String::from_utf8(segment.text()).expect("an exposition is UTF-8");
+    let name = CATALOG.families()[part.family.0].name.as_str();
+    assert!(text.ends_with('\n'), "the last line is not ended: {text:?}");
+    for line in text.strip_suffix('\n').unwrap_or(&text).split('\n') {
+        let (labels, value) = parse_line(line, name).unwrap_or_else(|| panic!("no sample of {name}: {line:?}"));
+        assert!(value.is_finite(), "{line:?}");
+        assert!(seen.insert(line.rsplit_once(' ').expect("a parsed line has a value").0.to_owned()), "twice: {line:?}");
+        for (label, value) in labels {
+            match label.as_str() {
+                "operation" => assert_eq!(value, OPERATION),
+                "window" => assert_eq!(value, "today"),
+                _ => {
+                    let declared = declared.iter().find(|declared| declared.name == label);
+                    let declared = declared.unwrap_or_else(|| panic!("{label} is not declared: {line:?}"));
+                    assert!(may_say(declared, &value, texts), "{label} does not come from its field: {line:?}");
+                }
+            }
+        }
+    }
+    text.lines().count()
+}
+
+/// A sample line of the text format, strictly: `name{label="value",…} 1.5`.
+fn parse_line(line: &str, name: &str) -> Option<(BTreeMap<String, String>, f64)> {
+    let mut rest = line.strip_prefix(name)?.strip_prefix('{')?;
+    let mut labels = BTreeMap::new();
+    loop {
+        let (label, after) = rest.split_once("=\"")?;
+        let plain = |byte: u8| byte.is_ascii_lowercase() || byte == b'_';
+        if label.is_empty() || !label.bytes().all(plain) {
+            return None;
+        }
+        let (value, after) = unescape(after)?;
+        if labels.insert(label.to_owned(), value).is_some() {
+            return None;
+        }
+        match after.strip_prefix(',') {
+            Some(next) => rest = next,
+            None => return Some((labels, after.strip_prefix("} ")?.parse().ok()?)),
+        }
+    }
+}
+
+/// A label's value up to its closing quote, and what follows that.
+fn unescape(text: &str) -> Option<(String, &str)> {
+    let mut value = String::new();
+    let mut chars = text.char_indices();
+    while let Some((at, char)) = chars.next() {
+        match char {
+            '"' => return Some((value, &text[at + 1..])),
+            '\\' => value.push(match chars.next()?.1 {
+                'n' => '\n',
+                same @ ('\\' | '"') => same,
+                _ => return None,
+            }),
+            _ => value.push(char),
+        }
+    }
+    None
+}
+
+/// Whether a label's field had such a value in the body.
+fn may_say(label: &Label, value: &str, texts: &Texts) -> bool {
+    let as_label = |text: &String| {
+        let mut clean = String::new();
+        clean_into(&mut clean, text);
+        match label.form {
+            Form::AsSent => clean,
+            Form::LowerSnake => clean.to_lowercase().replace(' ', "_"),
+        }
+    };
+    value == UNKNOWN || texts.get(&label.field).is_some_and(|texts| texts.iter().any(|text| as_label(text) == value))
+}
+
+/// Every text in a body, by the key it stands under: found without the decoder that is being tested.
+type Texts = BTreeMap<String, BTreeSet<String>>;
+
+fn texts(data: &[u8]) -> Texts {
+    let mut texts = Texts::new();
+    let data = data.strip_prefix("\u{feff}".as_bytes()).unwrap_or(data);
+    let mut json = serde_json::Deserializer::from_slice(data);
+    Collect { key: "", texts: &mut texts }.deserialize(&mut json).expect("an accepted body is JSON");
+    texts
+}
+
+struct Collect<'c> {
+    key: &'c str,
+    texts: &'c mut Texts,
+}
+
+impl Collect<'_> {
+    fn add(self, text: impl fmt::Display) {
+        self.texts.entry(self.key.to_owned()).or_default().insert(text.to_string());
+    }
+}
+
+impl<'de> DeserializeSeed<'de> for Collect<'_> {
+    type Value = ();
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
+        deserializer.deserialize_any(self)
+    }
+}
+
+impl<'de> Visitor<'de> for Collect<'_> {
+    type Value = ();
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("anything")
+    }
+
+    fn visit_str<E>(self, text: &str) -> Result<(), E> {
+        self.add(text);
+        Ok(())
+    }
+
+    fn visit_u64<E>(self, number: u64) -> Result<(), E> {
+        self.add(number);
+        Ok(())
+    }
+
+    fn visit_i64<E>(self, number: i64) -> Result<(), E> {
+        self.add(number);
+        Ok(())
+    }
+
+    fn visit_f64<E>(self, number: f64) -> Result<(), E> {
+        self.add(number);
+        Ok(())
+    }
+
+    fn visit_bool<E>(self, _: bool) -> Result<(), E> {
+        Ok(())
+    }
+
+    fn visit_unit<E>(self) -> Result<(), E> {
+        Ok(())
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<(), A::Error> {
+        while seq.next_element_seed(Collect { key: self.key, texts: &mut *self.texts })?.is_some() {}
+        Ok(())
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
+        while let Some(key) = map.next_key::<String>()? {
+            map.next_value_seed(Collect { key: &key, texts: &mut *self.texts })?;
+        }
+        Ok(())
+    }
+}
+
+// === formats ===
+
+/// A value's text in every format, and as a day: what is read is finite and what the text plainly says.
+pub fn formats(data: &[u8]) {
+    let text = String::from_utf8_lossy(data);
+    for kind in [FormatKind::Duration, FormatKind::Number, FormatKind::Percent, FormatKind::Minutes] {
+        let plain = Format { kind, signed: false }.parse(&text);
+        let signed = Format { kind, signed: true }.parse(&text);
+        assert!(signed.is_none_or(f64::is_finite), "{kind:?} of {text:?} is {signed:?}");
+        if let Some(value) = plain {
+            assert!(value.is_sign_positive(), "{kind:?} of {text:?} is {value}");
+            assert_eq!(Some(value), signed, "{kind:?} of {text:?}");
+            let expected = plainly(kind, &text).unwrap_or_else(|| panic!("{kind:?} of {text:?} is {value}"));
+            assert!((value - expected).abs() <= expected * 1e-12, "{kind:?} of {text:?} is {value}, not {expected}");
+        } else if let Some(value) = signed {
+            let rest = text.strip_prefix('-').expect("only a minus makes the difference");
+            assert_eq!(Format { kind, signed: false }.parse(rest), Some(-value), "{kind:?} of {text:?}");
+        }
+    }
+    if let Some(day) = parse_day(&text) {
+        let compact = day.strftime("%Y%m%d").to_string();
+        assert!(*text == compact || text.starts_with(&day.to_string()), "{text:?} is no {day}");
+    }
+}
+
+/// The same by simpler and laxer means.
+fn plainly(kind: FormatKind, text: &str) -> Option<f64> {
+    let number = |text: &str| text.replace(',', "").parse::<f64>().ok();
+    let clock = || {
+        let parts: Vec<f64> = text.split(':').map(number).collect::<Option<_>>()?;
+        let [hours, minutes, seconds] = parts[..] else { return None };
+        Some(hours * 3600.0 + minutes * 60.0 + seconds)
+    };
+    match kind {
+        FormatKind::Duration => clock().or_else(|| number(text)),
+        FormatKind::Number => number(text),
+        FormatKind::Percent => number(text.trim_end_matches('%').trim_end()).map(|percent| percent / 100.0),
+        FormatKind::Minutes => clock().or_else(|| number(text).map(|minutes| minutes * 60.0)),
+    }
+}
+
+// === accept ===
+
+/// An `Accept` or `Accept-Encoding` header: nothing is answered with that it does not name.
+pub fn accept(data: &[u8]) {
+    let header = String::from_utf8_lossy(data);
+    let (format, gzip) = (exposition::Format::negotiate(&header), accepts_gzip(&header));
+    let lower = header.to_ascii_lowercase();
+    if format == exposition::Format::OpenMetrics {
+        assert!(lower.contains("application/openmetrics-text"), "{header:?}");
+    }
+    assert!(!gzip || lower.contains("gzip") || lower.contains('*'), "{header:?}");
+    for same in [lower, header.to_ascii_uppercase(), format!("{header},{header}"), format!("{header},x/y;q=0.9")] {
+        assert_eq!(exposition::Format::negotiate(&same), format, "{header:?} and {same:?}");
+        assert_eq!(accepts_gzip(&same), gzip, "{header:?} and {same:?}");
+    }
+}
+
+// === config ===
+
+/// Stands in the token file.
+const TOKEN: &str = "t0ken-0f-a-file";
+/// Stands in lines of the config that should not be there.
+const PLANTED: &str = "pl4nted-s3cret";
+
+/// A config's text: it is checked or told what is wrong with it, and no message repeats a line that could be secret.
+pub fn config(data: &[u8]) {
+    thread_local! {
+        static FOLDER: TempDir = {
+            let folder = folder();
+            fs::write(folder.path().join("token"), TOKEN).expect("a file in the temporary folder");
+            folder
+        };
+    }
+    let text = String::from_utf8_lossy(data);
+    // A device as a token file could keep the target busy for ever; the operator who writes that gets what they ask for.
+    if text.contains('/') && (text.contains("dev") || text.contains("proc")) || text.contains(PLANTED) {
+        return;
+    }
+    FOLDER.with(|folder| {
+        let path = folder.path().join("c.yml");
+        let parse = |text: &str| Config::parse(text, &path, &CATALOG);
+        match parse(&text) {
+            Ok(config) => check_config(&config),
+            Err(error) => assert!(!format!("{error}{error:?}").contains(TOKEN), "{error}"),
+        }
+        let lines: Vec<&str> = text.split('\n').collect();
+        let place = data.len() % lines.len();
+        let indent = &lines[place][..lines[place].len() - lines[place].trim_start().len()];
+        for planted in [format!("{indent}token: {PLANTED}"), format!("{indent}# {PLANTED}")] {
+            let text = [&lines[..place], &[&planted], &lines[place..]].concat().join("\n");
+            if let Err(error) = parse(&text) {
+                assert!(!format!("{error}{error:?}").contains(PLANTED), "{text:?} says {error}");
+            }
+        }
+    });
+}
+
+fn check_config(config: &Config) {
+    assert!(!format!("{config:?}").contains(TOKEN));
+    let names: HashSet<&str> = config.operations.iter().map(|operation| &*operation.name).collect();
+    assert!(!names.is_empty() && names.len() == config.operations.len());
+    assert!(
+        config.limits.series_per_report > 0 && config.limits.response_bytes > 0 && config.limits.rows_per_answer > 0
+    );
+    for operation in &config.operations {
+        assert!(!operation.name.chars().any(char::is_control));
+        assert!(!operation.reports.is_empty());
+        assert!(operation.base_url.username().is_empty() && operation.base_url.password().is_none());
+        assert!(operation.licenses != Some(0));
+        for plan in &operation.reports {
+            assert!(plan.interval >= Duration::from_secs(1) && plan.stale_after >= plan.interval);
+            assert!(!plan.windows.is_empty());
+        }
+    }
+}
+
+// === state ===
+
+/// The files of the state folder. The first byte says which: a record of calls, kept data, or a lone segment.
+pub fn state(data: &[u8]) {
+    thread_local! {
+        static FOLDER: TempDir = folder();
+    }
+    let Some((kind, data)) = data.split_first() else { return };
+    FOLDER.with(|folder| match kind % 3 {
+        0 => calls(folder.path(), data),
+        1 => drop(served(folder.path(), data)),
+        _ => segment(folder.path(), data),
+    });
+}
+
+fn target() -> Target {
+    Target { operation: OPERATION.into(), report: "agent_kpi".into(), window: WindowName::Today }
+}
+
+/// Opens the folder with one file in the operation's part of it.
+fn state_with(folder: &Path, name: &str, data: &[u8]) -> State {
+    let operation = folder.join(OPERATION);
+    fs::create_dir_all(&operation).expect("a folder");
+    fs::write(operation.join(name), data).expect("a file");
+    State::open(folder).expect("a state folder")
+}
+
+fn calls(folder: &Path, data: &[u8]) {
+    let state = Arc::new(state_with(folder, "calls.json", data));
+    match state.load_calls(OPERATION) {
+        Loaded::Fresh => panic!("the file is there"),
+        Loaded::Damaged => assert_eq!(fs::read(folder.join(OPERATION).join("calls.corrupt")).expect("evidence"), data),
+        Loaded::Known(record) => {
+            state.save_calls(OPERATION, &record).expect("a folder in memory takes it");
+            assert_eq!(state.load_calls(OPERATION), Loaded::Known(record.clone()));
+            spend(state, &record);
+        }
+    }
+}
+
+/// A budget made of the record never forgets a call of it.
+fn spend(state: Arc<State>, record: &CallRecord) {
+    let now = now();
+    let today = now.wall.to_zoned(zone()).date();
+    let own = record.calls.range(today..).fold(0_u64, |sum, (_, calls)| sum.saturating_add(*calls));
+    let mut ledger = Ledger::open(state, vec![(OPERATION.into(), 5)], zone(), Some(1_000), now);
+    assert!(ledger.budget(now).used >= own, "{own} calls became {}", ledger.budget(now).used);
+    let turn = TargetRecord { last_attempt: now.wall, due: now.wall, failures: 0 };
+    let (left, day) = (ledger.left(now), Duration::from_hours(24));
+    assert_eq!(ledger.pay(&target(), turn, now).is_ok(), left > 0);
+    assert_eq!(ledger.left(now), left.saturating_sub(1));
+    let set = Moment { wall: now.wall + day, ..now };
+    let left = ledger.left(now);
+    ledger.observe(set).expect("a folder in memory takes it");
+    assert!(ledger.left(set) <= left, "a clock that is set gives calls back");
+}
+
+fn served(folder: &Path, data: &[u8]) -> Option<Served> {
+    let name = format!("{}.served", target().key());
+    let state = state_with(folder, &name, data);
+    let origin = Origin { base_url: "https://wv0003.wolkvox.com/".to_owned(), zone: ZONE.to_owned(), agent_dni: false };
+    let load = || load_served(&state, &target(), &origin, &CATALOG, now());
+    let served = load()?;
+    for part in served.families.iter().chain(&served.entries) {
+        assert_joins(&part.segment);
+    }
+    save_served(&state, &target(), &origin, &served, &CATALOG).expect("a folder in memory takes it");
+    let again = load().expect("what was saved is there");
+    assert_eq!(
+        (&again.window, again.polled_at, again.stale_after),
+        (&served.window, served.polled_at, served.stale_after)
+    );
+    assert_eq!((again.rows, again.series, again.dropped), (served.rows, served.series, served.dropped));
+    assert_eq!((&again.families, &again.entries), (&served.families, &served.entries));
+    let store = Store::new(Arc::clone(&CATALOG));
+    store.restore(&target(), again, 1);
+    for (_, segments) in &store.snapshot(now()).families {
+        segments.iter().for_each(assert_joins);
+    }
+    Some(served)
+}
+
+/// Deflated bytes under a header that is right about their text: all that is left to doubt is how they end.
+fn segment(folder: &Path, deflated: &[u8]) {
+    let (mut text, mut inflater) = (Vec::with_capacity(1 << 16), Decompress::new(false));
+    if inflater.decompress_vec(deflated, &mut text, FlushDecompress::None).is_err() || text.len() == text.capacity() {
+        return;
+    }
+    let origin = format!(r#"{{"base_url":"https://wv0003.wolkvox.com/","zone":"{ZONE}","agent_dni":false}}"#);
+    let mut crc = flate2::Crc::new();
+    crc.update(&text);
+    let (length, crc, bytes) = (text.len(), crc.sum(), deflated.len());
+    let part = format!(r#"{{"family":"wolkvox_agent_calls","deflated":{bytes},"length":{length},"crc":{crc}}}"#);
+    let header = format!(
+        r#"{{"version":1,"operation":"acme","report":"agent_kpi","window":"today","origin":{origin},"start":"2023-01-30T05:00:00Z","end":"2023-01-30T16:59:00Z","expires":"2023-01-31T05:00:00Z","polled_at":"2023-01-30T16:59:00Z","stale_after":{{"secs":900,"nanos":0}},"rows":1,"series":1,"dropped":0,"families":[{part}],"entries":[]}}"#
+    );
+    served(folder, &[header.as_bytes(), b"\n", deflated].concat());
+}
+
+/// Asserts that a segment can stand before and after others in one stream, as in every scrape.
+fn assert_joins(segment: &Segment) {
+    assert!(segment.is_sound());
+    let mut renderer = Renderer::default();
+    renderer.push(|text| text.extend_from_slice(b"# a neighbour\n"));
+    let neighbour = renderer.finish();
+    renderer.push(|text| text.extend_from_slice(b"# EOF\n"));
+    let end = renderer.finish_stream();
+    let parts = [&neighbour, segment, &neighbour, segment, &end];
+    let stream: Bytes = parts.iter().flat_map(|part| part.deflated.iter().copied()).collect();
+    let expected: Vec<u8> = parts.iter().flat_map(|part| part.text()).collect();
+    let mut text = Vec::with_capacity(expected.len() + 1);
+    let status = Decompress::new(false).decompress_vec(&stream, &mut text, FlushDecompress::Finish);
+    assert_eq!(status.ok(), Some(Status::StreamEnd), "the stream does not end: {:?}", segment.deflated);
+    assert!(text == expected, "the stream says something else: {:?}", segment.deflated);
+}
