@@ -16,6 +16,7 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use serde::de::{DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
 use tempfile::TempDir;
+use tokio::runtime::{Builder, Runtime};
 use wolkvox_exporter::catalog::{Catalog, Form, Format, FormatKind, Label, Report, parse_day};
 use wolkvox_exporter::clock::Moment;
 use wolkvox_exporter::config::{Config, Privacy};
@@ -35,6 +36,10 @@ const ZONE: &str = "America/Bogota";
 
 static CATALOG: LazyLock<Arc<Catalog>> =
     LazyLock::new(|| Arc::new(Catalog::builtin().expect("the catalogue that is shipped is right")));
+
+/// Records are written on a thread of their own.
+static RUNTIME: LazyLock<Runtime> =
+    LazyLock::new(|| Builder::new_current_thread().build().expect("a runtime without drivers"));
 
 fn zone() -> TimeZone {
     TimeZone::get(ZONE).expect("the zone database is compiled in")
@@ -413,13 +418,13 @@ fn calls(folder: &Path, data: &[u8]) {
         Loaded::Known(record) => {
             state.save_calls(OPERATION, &record).expect("a folder in memory takes it");
             assert_eq!(state.load_calls(OPERATION), Loaded::Known(record.clone()));
-            spend(state, &record);
+            RUNTIME.block_on(spend(state, &record));
         }
     }
 }
 
 /// A budget made of the record never forgets a call of it.
-fn spend(state: Arc<State>, record: &CallRecord) {
+async fn spend(state: Arc<State>, record: &CallRecord) {
     let now = now();
     let today = now.wall.to_zoned(zone()).date();
     let own = record.calls.range(today..).fold(0_u64, |sum, (_, calls)| sum.saturating_add(*calls));
@@ -427,11 +432,11 @@ fn spend(state: Arc<State>, record: &CallRecord) {
     assert!(ledger.budget(now).used >= own, "{own} calls became {}", ledger.budget(now).used);
     let turn = TargetRecord { last_attempt: now.wall, due: now.wall, failures: 0 };
     let (left, day) = (ledger.left(now), Duration::from_hours(24));
-    assert_eq!(ledger.pay(&target(), turn, now).is_ok(), left > 0);
+    assert_eq!(ledger.pay(&target(), turn, now).await.is_ok(), left > 0);
     assert_eq!(ledger.left(now), left.saturating_sub(1));
     let set = Moment { wall: now.wall + day, ..now };
     let left = ledger.left(now);
-    ledger.observe(set).expect("a folder in memory takes it");
+    ledger.observe(set).await.expect("a folder in memory takes it");
     assert!(ledger.left(set) <= left, "a clock that is set gives calls back");
 }
 
@@ -454,7 +459,7 @@ fn served(folder: &Path, data: &[u8]) -> Option<Served> {
     assert_eq!((&again.families, &again.entries), (&served.families, &served.entries));
     let store = Store::new(Arc::clone(&CATALOG));
     store.restore(&target(), again, 1);
-    for (_, segments) in &store.snapshot(now()).families {
+    for (_, segments) in &store.view(now()).snapshot.families {
         segments.iter().for_each(assert_joins);
     }
     Some(served)
