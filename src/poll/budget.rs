@@ -70,7 +70,14 @@ impl Ledger {
             };
             Member { operation, record }
         };
-        Ledger { members: operations.into_iter().map(member).collect(), state, seen: now, zone, licensed }
+        Ledger {
+            members: operations.into_iter().map(member).collect(),
+            state,
+            seen: now,
+           
+            zone,
+            licensed,
+        }
     }
 
     /// Whether the limit is only known to the vendor.
@@ -165,8 +172,26 @@ impl Ledger {
             return Ok(SignedDuration::ZERO);
         }
         self.inherit(by, now).await?;
+        self.shift(by).await?;
         self.seen = now;
         Ok(by)
+    }
+
+    /// What is written down by the wall clock follows it: after a restart, waits are as long as they were.
+    async fn shift(&mut self, by: SignedDuration) -> io::Result<()> {
+        let shifted = |at: &mut Timestamp| *at = at.saturating_add(by).unwrap_or(*at);
+        let operations: Vec<Arc<str>> = self.operations().cloned().collect();
+        for operation in &operations {
+            self.change(operation, |record| {
+                record.paused_until.iter_mut().for_each(shifted);
+                for turn in record.targets.values_mut() {
+                    shifted(&mut turn.last_attempt);
+                    shifted(&mut turn.due);
+                }
+            })
+            .await?;
+        }
+        Ok(())
     }
 
     async fn inherit(&mut self, by: SignedDuration, now: Moment) -> io::Result<()> {
@@ -299,6 +324,21 @@ mod tests {
         assert_eq!(ledger.observe(set).await.unwrap(), SignedDuration::from_hours(2));
         assert_eq!(ledger.left(after), 3);
         assert_eq!(ledger.left(at("2026-03-03T06:00:00Z")), 10);
+    }
+
+    #[tokio::test]
+    async fn never_overspend_setting_the_clock_shortens_no_wait_that_is_written_down() {
+        let (state, now) = (Arc::new(State::in_memory()), at("2026-03-02T12:00:00Z"));
+        let mut ledger = open(&state, Some(10), now);
+        let due = at("2026-03-02T12:05:00Z").wall;
+        ledger.pay(&target("acme"), TargetRecord { due, ..turn(now) }, now).await.unwrap();
+        ledger.note_pause(due).await.unwrap();
+        let set = Moment { steady: now.steady, ..at("2026-03-02T14:00:00Z") };
+        ledger.observe(set).await.unwrap();
+        let again = open(&state, Some(10), set);
+        let due = at("2026-03-02T14:05:00Z").wall;
+        assert_eq!(again.turn(&target("acme")).unwrap().due, due);
+        assert_eq!(again.paused_until(), Some(due));
     }
 
     #[tokio::test]
