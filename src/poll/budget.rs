@@ -7,6 +7,7 @@ use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
+use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 
@@ -35,6 +36,8 @@ pub struct Ledger {
     members: Vec<Member>,
     /// When the clocks were last compared.
     seen: Moment,
+    /// By how much the wall clock was set since the start, all in all.
+    set: SignedDuration,
     /// Whose midnight starts the vendor's day.
     zone: TimeZone,
     /// From the config; otherwise the vendor is asked.
@@ -74,7 +77,7 @@ impl Ledger {
             members: operations.into_iter().map(member).collect(),
             state,
             seen: now,
-           
+            set: SignedDuration::ZERO,
             zone,
             licensed,
         }
@@ -111,7 +114,7 @@ impl Ledger {
         if self.left(now) == 0 {
             return Err(Unpaid::Spent(self.budget(now)));
         }
-        let day = day_of(now.wall, &self.zone);
+        let day = self.latest_day(now);
         self.change(&target.operation, |record| {
             *record.calls.entry(day).or_default() += 1;
             while record.calls.len() > DAYS_KEPT {
@@ -174,6 +177,7 @@ impl Ledger {
         self.inherit(by, now).await?;
         self.shift(by).await?;
         self.seen = now;
+        self.set = self.set.saturating_add(by);
         Ok(by)
     }
 
@@ -209,6 +213,13 @@ impl Ledger {
             .await?;
         }
         Ok(())
+    }
+
+    /// The day that a call counts for. Where the clock was set back, the vendor's next day may have begun already:
+    /// the call then counts for that one, and, as a day ahead, for the current one too.
+    fn latest_day(&self, now: Moment) -> Date {
+        let unset = now.wall.saturating_sub(self.set.min(SignedDuration::ZERO)).unwrap_or(now.wall);
+        day_of(unset, &self.zone)
     }
 
     /// Calls of the current day, and of days ahead: those were counted before a clock was set back.
@@ -324,6 +335,20 @@ mod tests {
         assert_eq!(ledger.observe(set).await.unwrap(), SignedDuration::from_hours(2));
         assert_eq!(ledger.left(after), 3);
         assert_eq!(ledger.left(at("2026-03-03T06:00:00Z")), 10);
+    }
+
+    #[tokio::test]
+    async fn never_overspend_a_call_made_while_the_clock_is_behind_counts_for_the_day_that_may_have_begun() {
+        let (state, now) = (Arc::new(State::in_memory()), at("2026-03-02T04:00:00Z"));
+        let mut ledger = open(&state, Some(10), now);
+        pay(&mut ledger, "acme", now, 3).await;
+        // An hour later by the steady clock it is midnight; the wall clock was set back by half an hour.
+        let wall = at("2026-03-02T04:30:00Z").wall;
+        let behind = Moment { wall, steady: now.steady + Duration::from_hours(1) };
+        pay(&mut ledger, "acme", behind, 2).await;
+        assert_eq!(ledger.left(behind), 5);
+        let midnight = Moment { wall: at("2026-03-02T05:00:00Z").wall, steady: now.steady + Duration::from_mins(90) };
+        assert_eq!(ledger.left(midnight), 8);
     }
 
     #[tokio::test]
