@@ -18,3 +18,7 @@ mod commands;
 mod additive;
 mod prometheus;
 mod parsers;
+mod timelapse;
+mod audit;
+mod chaos;
+mod pace;
