@@ -41,7 +41,7 @@ impl Served {
     }
 
     fn is_true(&self, now: Moment) -> bool {
-        !self.is_stale(now) && self.window.start() <= now.wall && now.wall < self.window.expires()
+        !self.is_stale(now) && self.window.has_its_name(now.wall)
     }
 }
 

@@ -84,6 +84,15 @@ impl Window {
         self.expires
     }
 
+    /// Whether this stretch of time has at `now` the name that it was asked for by: a clock can also be set back.
+    pub fn has_its_name(&self, now: Timestamp) -> bool {
+        let begins = match self.name {
+            WindowName::Today => self.start,
+            WindowName::Yesterday => self.end + SignedDuration::from_secs(1),
+        };
+        begins <= now && now < self.expires
+    }
+
     /// Whether a local day lies in this window.
     pub fn has_day(&self, day: Date) -> bool {
         let local = |at| self.zone.to_datetime(at).date();
@@ -206,6 +215,17 @@ mod tests {
         assert!(window.has_day(jiff::civil::date(2026, 3, 1)));
         assert!(!window.has_day(jiff::civil::date(2026, 3, 2)));
         assert!(!window.has_day(jiff::civil::date(2026, 2, 28)));
+    }
+
+    #[test]
+    fn never_lie_a_day_is_called_yesterday_only_between_its_end_and_the_next() {
+        let yesterday = at(WindowName::Yesterday, "2026-03-02T12:00:00Z", "America/Bogota");
+        let today = at(WindowName::Today, "2026-03-02T12:00:00Z", "America/Bogota");
+        let named = |now: &str| [&yesterday, &today].map(|window| window.has_its_name(now.parse().unwrap()));
+        assert_eq!(named("2026-03-02T04:59:59Z"), [false, false], "the clock was set back over midnight");
+        assert_eq!(named("2026-03-02T05:00:00Z"), [true, true]);
+        assert_eq!(named("2026-03-03T04:59:59Z"), [true, true]);
+        assert_eq!(named("2026-03-03T05:00:00Z"), [false, false]);
     }
 
     #[test]

@@ -36,6 +36,8 @@ pub struct Ledger {
     members: Vec<Member>,
     /// When the clocks were last compared.
     seen: Moment,
+    /// By how much the wall clock was set since the start, all in all.
+    set: SignedDuration,
     /// Whose midnight starts the vendor's day.
     zone: TimeZone,
     /// From the config; otherwise the vendor is asked.
@@ -75,7 +77,14 @@ impl Ledger {
             };
             Member { operation, record }
         };
-        Ledger { members: operations.into_iter().map(member).collect(), state, seen: now, zone, licensed }
+        Ledger {
+            members: operations.into_iter().map(member).collect(),
+            state,
+            seen: now,
+            set: SignedDuration::ZERO,
+            zone,
+            licensed,
+        }
     }
 
     /// Whether the limit is only known to the vendor.
@@ -109,7 +118,7 @@ impl Ledger {
         if self.left(now) == 0 {
             return Err(Unpaid::Spent(self.budget(now)));
         }
-        let day = day_of(now.wall, &self.zone);
+        let day = self.latest_day(now);
         self.change(&target.operation, |record| {
             *record.calls.entry(day).or_default() += 1;
             // Days ahead were counted before a clock was set back, and today must not be forgotten for them.
@@ -173,8 +182,27 @@ impl Ledger {
             return Ok(SignedDuration::ZERO);
         }
         self.inherit(by, now).await?;
+        self.shift(by).await?;
         self.seen = now;
+        self.set = self.set.saturating_add(by);
         Ok(by)
+    }
+
+    /// What is written down by the wall clock follows it: after a restart, waits are as long as they were.
+    async fn shift(&mut self, by: SignedDuration) -> io::Result<()> {
+        let shifted = |at: &mut Timestamp| *at = at.saturating_add(by).unwrap_or(*at);
+        let operations: Vec<Arc<str>> = self.operations().cloned().collect();
+        for operation in &operations {
+            self.change(operation, |record| {
+                record.paused_until.iter_mut().for_each(shifted);
+                for turn in record.targets.values_mut() {
+                    shifted(&mut turn.last_attempt);
+                    shifted(&mut turn.due);
+                }
+            })
+            .await?;
+        }
+        Ok(())
     }
 
     async fn inherit(&mut self, by: SignedDuration, now: Moment) -> io::Result<()> {
@@ -197,6 +225,13 @@ impl Ledger {
             .await?;
         }
         Ok(())
+    }
+
+    /// The day that a call counts for. Where the clock was set back, the vendor's next day may have begun already:
+    /// the call then counts for that one, and, as a day ahead, for the current one too.
+    fn latest_day(&self, now: Moment) -> Date {
+        let unset = now.wall.saturating_sub(self.set.min(SignedDuration::ZERO)).unwrap_or(now.wall);
+        day_of(unset, &self.zone)
     }
 
     /// Calls of the current day, and of days ahead: those were counted before a clock was set back.
@@ -353,6 +388,35 @@ mod tests {
         let set = Moment { steady: now.steady, ..at("2026-03-02T12:00:00Z") };
         ledger.observe(set).await.unwrap();
         assert_eq!(ledger.left(set), 0);
+    }
+
+    #[tokio::test]
+    async fn never_overspend_a_call_made_while_the_clock_is_behind_counts_for_the_day_that_may_have_begun() {
+        let (state, now) = (Arc::new(State::in_memory()), at("2026-03-02T04:00:00Z"));
+        let mut ledger = open(&state, Some(10), now);
+        pay(&mut ledger, "acme", now, 3).await;
+        // An hour later by the steady clock it is midnight; the wall clock was set back by half an hour.
+        let wall = at("2026-03-02T04:30:00Z").wall;
+        let behind = Moment { wall, steady: now.steady + Duration::from_hours(1) };
+        pay(&mut ledger, "acme", behind, 2).await;
+        assert_eq!(ledger.left(behind), 5);
+        let midnight = Moment { wall: at("2026-03-02T05:00:00Z").wall, steady: now.steady + Duration::from_mins(90) };
+        assert_eq!(ledger.left(midnight), 8);
+    }
+
+    #[tokio::test]
+    async fn never_overspend_setting_the_clock_shortens_no_wait_that_is_written_down() {
+        let (state, now) = (Arc::new(State::in_memory()), at("2026-03-02T12:00:00Z"));
+        let mut ledger = open(&state, Some(10), now);
+        let due = at("2026-03-02T12:05:00Z").wall;
+        ledger.pay(&target("acme"), TargetRecord { due, ..turn(now) }, now).await.unwrap();
+        ledger.note_pause(due).await.unwrap();
+        let set = Moment { steady: now.steady, ..at("2026-03-02T14:00:00Z") };
+        ledger.observe(set).await.unwrap();
+        let again = open(&state, Some(10), set);
+        let due = at("2026-03-02T14:05:00Z").wall;
+        assert_eq!(again.turn(&target("acme")).unwrap().due, due);
+        assert_eq!(again.paused_until(), Some(due));
     }
 
     #[tokio::test]

@@ -46,6 +46,18 @@ struct Asked {
     failures: u32,
 }
 
+impl Scheduled {
+    /// Whatever brought its turn about, a closed day is not asked for before it is settled: a retry and a restart
+    /// may fall into the first minutes of a day, and a clock may be set back into them.
+    fn wait(&self, now: Moment) -> Duration {
+        let settled = match self.job.target().window {
+            WindowName::Today => Duration::ZERO,
+            WindowName::Yesterday => schedule::until_settled(now.wall, self.job.zone()),
+        };
+        self.turn.wait(now).max(settled)
+    }
+}
+
 /// When a job is due.
 #[derive(Clone, Copy, Debug)]
 struct Turn {
@@ -80,7 +92,7 @@ impl Queue {
             .into_iter()
             .map(|job| {
                 let record = ledger.turn(job.target());
-                let turn = first_turn(&job, record, start_after, now);
+                let turn = first_turn(record, start_after, now);
                 Scheduled { turn, failures: record.map_or(0, |record| record.failures), fresh: record.is_none(), job }
             })
             .collect();
@@ -176,7 +188,7 @@ impl Queue {
     }
 
     fn next(&self, now: Moment) -> (Duration, Next) {
-        let jobs = self.jobs.iter().enumerate().map(|(place, job)| (job.turn.wait(now), Next::Job(place)));
+        let jobs = self.jobs.iter().enumerate().map(|(place, job)| (job.wait(now), Next::Job(place)));
         // The question goes first where both are due: the answer decides the pace.
         let question = self.question.iter().map(|asked| (asked.not_before.saturating_sub(now.steady), Next::Question));
         let soonest = question.chain(jobs).min_by_key(|(wait, _)| *wait);
@@ -376,8 +388,9 @@ impl Queue {
     /// Shows when each job is due, at what pace, and what is left to spend.
     fn publish(&self, now: Moment) {
         let store = &self.context.store;
-        for Scheduled { job, turn, .. } in &self.jobs {
-            let wait = turn.wait(now).max(self.paused_until.saturating_sub(now.steady));
+        for scheduled in &self.jobs {
+            let job = &scheduled.job;
+            let wait = scheduled.wait(now).max(self.paused_until.saturating_sub(now.steady));
             let pace = match job.target().window {
                 WindowName::Today => self.stretch(now).map_or(job.interval(), |factor| job.interval().mul_f64(factor)),
                 WindowName::Yesterday => job.interval(),
@@ -396,14 +409,12 @@ enum Next {
     Job(usize),
 }
 
-/// The first turn of a job: where its record left off, or soon, unless its day is not settled yet.
-fn first_turn(job: &Job, record: Option<TargetRecord>, start_after: Duration, now: Moment) -> Turn {
+/// The first turn of a job: where its record left off, or soon.
+fn first_turn(record: Option<TargetRecord>, start_after: Duration, now: Moment) -> Turn {
     if let Some(record) = record {
         return Turn { not_before: now.steady + rest_of_wait(record, now), at: None };
     }
-    let settled = job.target().window == WindowName::Today || schedule::is_yesterday_settled(now.wall, job.zone());
-    let at = (!settled).then(|| schedule::next_yesterday(now.wall, job.zone()));
-    Turn { not_before: now.steady + start_after, at }
+    Turn { not_before: now.steady + start_after, at: None }
 }
 
 /// What is left of a wait that was written down. A clock set back meanwhile does not make it longer.

@@ -85,9 +85,10 @@ pub fn yesterday_turns_left(now: Timestamp, zone: &TimeZone) -> u64 {
     YESTERDAY_TURNS.iter().filter(|after| midnight + **after > now).count() as u64
 }
 
-/// Whether the day before `now` is already worth asking for.
-pub fn is_yesterday_settled(now: Timestamp, zone: &TimeZone) -> bool {
-    now >= midnight_before(now, zone) + YESTERDAY_TURNS[0]
+/// How long until the day before `now` is worth asking for.
+pub fn until_settled(now: Timestamp, zone: &TimeZone) -> Duration {
+    let settled = midnight_before(now, zone) + YESTERDAY_TURNS[0];
+    Duration::try_from(settled.duration_since(now)).unwrap_or_default()
 }
 
 #[cfg(test)]
@@ -113,8 +114,9 @@ mod tests {
         }
         let expected = "5 02 00:20 4 02 01:20 3 02 04:00 2 02 08:00 1 02 13:00 0 03 00:20";
         assert_eq!(turns.join(" "), expected);
-        assert!(!is_yesterday_settled(time("2026-03-02T05:19:59Z"), &zone));
-        assert!(is_yesterday_settled(time("2026-03-02T05:20:00Z"), &zone));
+        assert_eq!(until_settled(time("2026-03-02T05:19:59Z"), &zone), Duration::from_secs(1));
+        assert_eq!(until_settled(time("2026-03-02T05:20:00Z"), &zone), Duration::ZERO);
+        assert_eq!(until_settled(time("2026-03-03T04:59:59Z"), &zone), Duration::ZERO);
     }
 
     #[test]

@@ -26,3 +26,7 @@ mod state;
 mod reload;
 mod readme;
 mod fuzz;
+mod timelapse;
+mod audit;
+mod chaos;
+mod pace;

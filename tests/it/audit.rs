@@ -1,0 +1,276 @@
+//! Is what a poller serves, counts and says of itself what it should be, at this very moment?
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::{SignedDuration, Timestamp};
+use wolkvox_exporter::simulator::World;
+use wolkvox_exporter::state::Loaded;
+use wolkvox_exporter::store::{Snapshot, Status};
+use wolkvox_exporter::window::WindowName;
+
+use crate::timelapse::{End, Key, Life, Part, REPORTS, Turn, name_of, start_of};
+
+/// Family and the label that its series are told apart by here → the sum of their values.
+type Sums = BTreeMap<(&'static str, String), f64>;
+
+/// What is compared: family, its report, and the label that makes a difference.
+const FAMILIES: [(&str, &str, &str); 17] = [
+    ("wolkvox_agent_aux_seconds", "agent_aux_time", "state"),
+    ("wolkvox_agent_hold_seconds", "agent_hold_mute", ""),
+    ("wolkvox_agent_mute_seconds", "agent_hold_mute", ""),
+    ("wolkvox_agent_hold_mute_seconds", "agent_hold_mute", ""),
+    ("wolkvox_agent_hold_mute_uses", "agent_hold_mute", ""),
+    ("wolkvox_agent_closed_interactions", "closed_interactions", "code"),
+    ("wolkvox_smart_wait_callbacks", "smart_wait", "status"),
+    ("wolkvox_smart_wait_attempts", "smart_wait", "status"),
+    ("wolkvox_smart_wait_delay_seconds", "smart_wait", "status"),
+    ("wolkvox_smart_wait_call_seconds", "smart_wait", "status"),
+    ("wolkvox_smart_wait_billed_seconds", "smart_wait", "status"),
+    ("wolkvox_agent_points", "agent_kpi", "agent_id"),
+    ("wolkvox_agent_hits", "agent_kpi", "agent_id"),
+    ("wolkvox_agent_calls", "agent_kpi", "agent_id"),
+    ("wolkvox_agent_handle_seconds", "agent_kpi", "agent_id"),
+    ("wolkvox_agent_after_call_work_seconds", "agent_kpi", "agent_id"),
+    ("wolkvox_agent_login_seconds", "agent_kpi", "agent_id"),
+];
+
+/// An auditor who comes again and again.
+#[derive(Default)]
+pub struct Auditor {
+    last: Option<(Arc<Snapshot>, HashMap<Key, Sums>)>,
+    /// Which data were found true already: the poll and the memory they are in.
+    proven: HashMap<Key, (Timestamp, u32)>,
+    /// Local days of a budget on which the exporter's clock was in another day than the vendor's.
+    blurred: HashSet<(usize, jiff::civil::Date)>,
+    /// When the clock was set, on the steady clock.
+    pub set_at: Vec<Duration>,
+    /// When files were last read, on the steady clock.
+    pub opened_at: Duration,
+    /// Values that were compared.
+    pub compared: u64,
+    pub visits: u64,
+}
+
+impl Auditor {
+    /// Notes every promise that is broken at this moment.
+    pub fn visit(&mut self, life: &Life) {
+        self.visits += 1;
+        self.check_counts(life);
+        if !life.is_running() {
+            return;
+        }
+        let view = life.context.store.view(life.time.moment());
+        self.read(life, view.snapshot);
+        for status in view.statuses {
+            let site = life.sites.iter().enumerate().position(|(site, _)| name_of(site) == status.target.operation);
+            let report = REPORTS.iter().find(|(report, _)| **report == *status.target.report);
+            let (Some(site), Some((report, _))) = (site, report) else { continue };
+            let key = (site, *report, Some(status.target.window));
+            if let Err(wrong) = self.check_target(life, key, &status) {
+                life.wire.broken(&format!("{key:?}: {wrong}"));
+            }
+        }
+    }
+
+    /// The exporter's books hold at least what the vendor's do.
+    fn check_counts(&mut self, life: &Life) {
+        let wire = &life.wire;
+        for budget in (0..life.sites.len()).filter(|site| wire.budget[*site] == *site) {
+            let day = |at| wire.zone(budget).to_datetime(at).date();
+            let (today, believed) = (day(life.time.truth()), day(life.time.wall()));
+            if today != believed {
+                self.blurred.insert((budget, today));
+            }
+            // Reading files is the dear part of a visit.
+            if !self.visits.is_multiple_of(8) || self.blurred.contains(&(budget, today)) {
+                continue;
+            }
+            let own = wire.members(budget).map(|site| match life.context.state.load_calls(&name_of(site)) {
+                Loaded::Known(record) => record.calls.get(&today).copied().unwrap_or(0),
+                Loaded::Fresh | Loaded::Damaged => 0,
+            });
+            let (own, used) = (own.sum::<u64>(), wire.used(budget, life.time.truth()));
+            if own < used {
+                wire.broken(&format!("the vendor counted {used} calls of budget {budget}, the exporter {own}"));
+            }
+        }
+    }
+
+    fn check_target(&mut self, life: &Life, key: Key, status: &Status) -> Result<(), String> {
+        let (wall, steady) = (life.time.wall(), life.time.steady());
+        let (site, _, window) = key;
+        let book = life.wire.book();
+        let turns = book.turns.get(&key).map(Vec::as_slice).unwrap_or_default();
+        let by_wall = |at: Option<Timestamp>| turns.iter().rev().find(|turn| Some(turn.wall) == at);
+        let health = &status.health;
+        let this_life = |turn: &&Turn| turn.life == book.life;
+        if let Some(turn) = by_wall(health.last_attempt).filter(this_life).filter(|turn| turn.landed < steady) {
+            let went_well = turn.end == End::Good;
+            if turn.end != End::Open && health.is_up() != went_well {
+                return Err(format!("up is {} after {turn:?}", health.is_up()));
+            }
+            if went_well == health.failure.is_some() && turn.end != End::Open && !went_well {
+                return Err("a failure without a reason".to_owned());
+            }
+        }
+        let good = by_wall(health.last_success);
+        // What was read from a file has its age by the wall clock: no one knows how often that was set before.
+        let age_is_known = |turn: &Turn| {
+            turn.start >= self.opened_at || !self.set_at.iter().any(|at| (turn.start..=self.opened_at).contains(at))
+        };
+        if window == Some(WindowName::Today)
+            && let Some(turn) = good.filter(|turn| turn.start >= self.opened_at)
+            && status.stale != (steady.saturating_sub(turn.start) >= turn.interval * life.stale_after)
+        {
+            return Err(format!("stale is {} at an age of {:?}", status.stale, steady.saturating_sub(turn.start)));
+        }
+        let shown = self.last.as_ref().and_then(|(_, read)| read.get(&key));
+        let Some((start, end)) = status.window else {
+            return shown.map_or(Ok(()), |_| Err("series without a window".to_owned()));
+        };
+        let Some(turn) = good else { return Err(format!("data of no poll: {:?}", health.last_success)) };
+        let zone = life.wire.zone(site);
+        let today = zone.to_datetime(wall).date();
+        let (first, last) = if window == Some(WindowName::Today) {
+            (start_of(today, zone), Timestamp::from_second(turn.wall.as_second()).expect("of this era"))
+        } else {
+            let yesterday = today.yesterday().expect("of this era");
+            (start_of(yesterday, zone), start_of(today, zone) - SignedDuration::from_secs(1))
+        };
+        if (start, end) != (first, last) {
+            return Err(format!("serves {start}..{end} instead of {first}..{last}"));
+        }
+        let (age, limit) = (steady.saturating_sub(turn.start), turn.interval * life.stale_after);
+        if window == Some(WindowName::Today) && age_is_known(turn) && age >= limit {
+            return Err(format!("serves data of age {age:?}, though they are stale after {limit:?}"));
+        }
+        let proof = (turn.wall, book.life);
+        if self.proven.get(&key) == Some(&proof) {
+            return Ok(());
+        }
+        let parts = turn.whole().ok_or_else(|| format!("serves less than a whole window: {turn:?}"))?;
+        let truth = truth(life, key, &parts);
+        let nothing = Sums::new();
+        let shown = shown.unwrap_or(&nothing);
+        if *shown != truth {
+            let differ = |(family, sum): &(&(&str, String), &f64)| truth.get(family) != Some(sum);
+            let wrong: Vec<_> = shown.iter().filter(differ).collect();
+            let is: Vec<_> = truth.iter().filter(|(family, sum)| shown.get(family) != Some(sum)).collect();
+            return Err(format!("serves {wrong:?} where the truth is {is:?}, of {turn:?}"));
+        }
+        self.compared += truth.len() as u64;
+        self.proven.insert(key, proof);
+        Ok(())
+    }
+
+    /// Reads what a scrape would show, unless it shows the same as before.
+    fn read(&mut self, life: &Life, snapshot: Arc<Snapshot>) {
+        if self.last.as_ref().is_some_and(|(last, _)| Arc::ptr_eq(last, &snapshot)) {
+            return;
+        }
+        let mut read: HashMap<Key, Sums> = HashMap::new();
+        for (family, segments) in &snapshot.families {
+            let name = &life.context.catalog.families()[family.0].name;
+            let Some(&(family, report, label)) = FAMILIES.iter().find(|(family, _, _)| family == name) else {
+                continue;
+            };
+            for segment in segments {
+                let text = String::from_utf8(segment.text()).expect("an exposition is UTF-8");
+                for line in text.lines() {
+                    let (series, value) = line.rsplit_once(' ').expect("a sample");
+                    let value: f64 = value.parse().expect("a number");
+                    let operation = labelled(series, "operation").expect("every series has one");
+                    let site = operation.strip_prefix("site-").and_then(|site| site.parse().ok()).expect("a site");
+                    let window = match labelled(series, "window") {
+                        Some("today") => WindowName::Today,
+                        Some("yesterday") => WindowName::Yesterday,
+                        other => panic!("{other:?} in {line}"),
+                    };
+                    let sums = read.entry((site, report, Some(window))).or_default();
+                    add(sums, family, labelled(series, label).unwrap_or_default(), value);
+                }
+            }
+        }
+        self.last = Some((snapshot, read));
+    }
+}
+
+/// The vendor's world over the parts of a window, each as far as it was visible when it was asked for.
+fn truth(life: &Life, (site, report, _): Key, parts: &[&Part]) -> Sums {
+    let (world, behind, zone) = (life.wire.simulator.world(), life.wire.behind[site], life.wire.zone(site));
+    let mut sums = Sums::new();
+    for part in parts {
+        let instant = |at| zone.to_ambiguous_timestamp(at).compatible().expect("of this era");
+        let end = instant(part.end) + SignedDuration::from_secs(1);
+        let stretch = (instant(part.ini), end.min(world.horizon(part.at)));
+        if stretch.0 < stretch.1 {
+            add_rows(&mut sums, world, behind, report, stretch);
+        }
+    }
+    sums
+}
+
+fn add_rows(sums: &mut Sums, world: &World, site: usize, report: &str, (from, to): (Timestamp, Timestamp)) {
+    match report {
+        "agent_aux_time" => {
+            for row in world.aux(site, from, to) {
+                add(sums, "wolkvox_agent_aux_seconds", row.aux_state, row.seconds as f64);
+            }
+        }
+        "agent_hold_mute" => {
+            for row in world.hold_mute(site, from, to) {
+                add(sums, "wolkvox_agent_hold_seconds", "", row.hold as f64);
+                add(sums, "wolkvox_agent_mute_seconds", "", row.mute as f64);
+                add(sums, "wolkvox_agent_hold_mute_seconds", "", (row.hold + row.mute) as f64);
+                add(sums, "wolkvox_agent_hold_mute_uses", "", row.count as f64);
+            }
+        }
+        "closed_interactions" => {
+            for row in world.closed(site, from, to) {
+                add(sums, "wolkvox_agent_closed_interactions", row.code, row.interactions as f64);
+            }
+        }
+        "smart_wait" => {
+            for row in world.callbacks(site, from, to) {
+                let status = row.status.to_lowercase().replace(' ', "_");
+                add(sums, "wolkvox_smart_wait_callbacks", &status, 1.0);
+                add(sums, "wolkvox_smart_wait_attempts", &status, row.attempts as f64);
+                add(sums, "wolkvox_smart_wait_delay_seconds", &status, row.time_between_calls as f64);
+                add(sums, "wolkvox_smart_wait_call_seconds", &status, row.time as f64);
+                add(sums, "wolkvox_smart_wait_billed_seconds", &status, (row.billed_minutes * 60) as f64);
+            }
+        }
+        _ => {
+            for row in world.kpi(site, from, to) {
+                for day in &row.stats {
+                    add(sums, "wolkvox_agent_points", &row.agent_id, day.points as f64);
+                    add(sums, "wolkvox_agent_hits", &row.agent_id, day.hits as f64);
+                    add(sums, "wolkvox_agent_calls", &row.agent_id, day.calls as f64);
+                    add(sums, "wolkvox_agent_handle_seconds", &row.agent_id, (day.calls * day.aht) as f64);
+                    add(sums, "wolkvox_agent_after_call_work_seconds", &row.agent_id, day.acw as f64);
+                    add(sums, "wolkvox_agent_login_seconds", &row.agent_id, day.login as f64);
+                }
+            }
+        }
+    }
+}
+
+/// Adds to a sum. Whether something is absent or zero makes no difference here.
+fn add(sums: &mut Sums, family: &'static str, label: &str, value: f64) {
+    if value != 0.0 {
+        *sums.entry((family, label.to_owned())).or_default() += value;
+    }
+}
+
+/// The value of a label in a series as written; none of those asked for here is ever escaped.
+fn labelled<'s>(series: &'s str, label: &str) -> Option<&'s str> {
+    let (_, inner) = series.split_once('{')?;
+    let (_, rest) = if inner.starts_with(&format!("{label}=\"")) {
+        inner.split_once("=\"")?
+    } else {
+        inner.split_once(&format!(",{label}=\""))?
+    };
+    rest.split_once('"').map(|(value, _)| value)
+}

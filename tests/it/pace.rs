@@ -1,0 +1,246 @@
+//! What do whole days of polling cost, and what do they bring, under the vendor's limits?
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use wolkvox_exporter::simulator::{Fault, Scope};
+use wolkvox_exporter::store::View;
+use wolkvox_exporter::target::Target;
+use wolkvox_exporter::window::WindowName;
+
+use crate::audit::Auditor;
+use crate::timelapse::{End, Life, REPORTS, Script, Site, in_paused_time, name_of};
+
+const SMART_WAIT: usize = 3;
+const AGENT_KPI: usize = 4;
+const FIVE: Duration = Duration::from_mins(5);
+
+fn view(life: &Life) -> View {
+    life.context.store.view(life.time.moment())
+}
+
+/// Lets time pass under an audit.
+async fn pass(life: &Life, auditor: &mut Auditor, time: Duration) {
+    let end = life.time.steady() + time;
+    while life.time.steady() < end {
+        tokio::time::sleep(FIVE.min(end.saturating_sub(life.time.steady()))).await;
+        auditor.visit(life);
+    }
+    assert_eq!(life.wire.book().broken, Vec::<String>::new());
+}
+
+fn calls(life: &Life) -> u64 {
+    life.wire.book().calls
+}
+
+/// How many families are served under a window.
+fn served(life: &Life, window: WindowName) -> usize {
+    view(life).statuses.iter().filter(|status| status.target.window == window && status.window.is_some()).count()
+}
+
+#[test]
+fn never_overspend_a_one_licence_operation_with_five_reports_ends_its_day_within_1000_calls_evenly_spaced() {
+    in_paused_time(async {
+        let mut life = Life::new(&Script::of("2026-03-02T05:00:00Z", vec![Site::of_one_license()]));
+        life.start();
+        pass(&life, &mut Auditor::default(), Duration::from_hours(24) - Duration::from_secs(1)).await;
+        let used = life.wire.used(0, life.time.truth());
+        println!("a day of one licence: {used} calls");
+        assert!((950..=1000).contains(&used), "{used}");
+        for (key, turns) in &life.wire.book().turns {
+            let later =
+                turns.iter().filter(|turn| turn.start > Duration::from_hours(1)).map(|turn| turn.start.as_secs_f64());
+            let starts: Vec<f64> = later.collect();
+            let gaps = || starts.windows(2).map(|pair| pair[1] - pair[0]);
+            let (longest, shortest) = (gaps().fold(0.0, f64::max), gaps().fold(f64::MAX, f64::min));
+            println!("{key:?}: {} polls, {shortest:.0} s to {longest:.0} s apart", turns.len());
+            assert!(longest / shortest <= 1.5, "{key:?}: {shortest} to {longest}");
+        }
+    });
+}
+
+#[test]
+fn never_lie_150_000_rows_behind_a_limit_of_60_000_add_up_to_the_truth() {
+    in_paused_time(async {
+        let reports = vec![(SMART_WAIT, Duration::from_hours(6))];
+        let windows = vec![WindowName::Yesterday];
+        let site = Site { reports, windows, callbacks: 150_000, ..Site::of_one_license() };
+        let mut life = Life::new(&Script::of("2026-03-02T17:50:00Z", vec![site]));
+        life.start();
+        let mut auditor = Auditor::default();
+        // The last of the day's turns comes at 13:00, ten minutes after the first.
+        pass(&life, &mut auditor, Duration::from_mins(5)).await;
+        let status = view(&life).statuses[0].clone();
+        println!(
+            "150,000 rows: {} calls, {} rows, {} values compared",
+            calls(&life),
+            status.health.rows,
+            auditor.compared
+        );
+        assert!(status.health.is_up() && !status.health.is_truncated() && auditor.compared > 0);
+        assert_eq!(status.health.rows, 150_000);
+        // The whole and both halves are too much; each quarter is not.
+        assert_eq!(calls(&life), 7);
+        let telemetry = life.context.telemetry.with_registry(|registry| {
+            let mut text = String::new();
+            prometheus_client::encoding::text::encode(&mut text, registry).expect("a string takes everything");
+            text
+        });
+        assert!(
+            telemetry.contains("wolkvox_api_requests_total{operation=\"site-0\",report=\"smart_wait\"} 7"),
+            "{telemetry}"
+        );
+    });
+}
+
+#[test]
+fn never_lie_a_report_that_cannot_be_split_says_truncated() {
+    in_paused_time(async {
+        let reports = vec![(AGENT_KPI, FIVE)];
+        let site = Site { reports, agents: 20, ..Site::of_one_license() };
+        let mut life = Life::new(&Script { rows: 10, ..Script::of("2026-03-02T17:00:00Z", vec![site]) });
+        life.start();
+        pass(&life, &mut Auditor::default(), FIVE * 3 + Duration::from_mins(1)).await;
+        let status = view(&life).statuses[0].clone();
+        assert!(!status.health.is_up() && status.health.is_truncated() && status.window.is_none(), "{status:?}");
+        assert_eq!(calls(&life), 4, "asked again at its regular turns, once each");
+    });
+}
+
+#[test]
+fn never_lie_today_goes_at_midnight_while_the_vendor_is_down() {
+    for (zone, noon, midnight) in [
+        ("America/Bogota", "2026-03-02T17:00:00Z", "2026-03-03T05:00:00Z"),
+        ("Asia/Kolkata", "2026-03-02T06:30:00Z", "2026-03-02T18:30:00Z"),
+        // A day of 23 hours, and one of 25.
+        ("America/New_York", "2026-03-08T16:00:00Z", "2026-03-09T04:00:00Z"),
+        ("America/New_York", "2026-11-01T17:00:00Z", "2026-11-02T05:00:00Z"),
+        // A midnight that does not exist: the new day begins at 01:00.
+        ("America/Santiago", "2026-09-05T16:00:00Z", "2026-09-06T04:00:00Z"),
+        // An hour before midnight that comes twice.
+        ("America/Santiago", "2026-04-04T15:00:00Z", "2026-04-05T04:00:00Z"),
+    ] {
+        in_paused_time(async {
+            let mut life = Life::new(&Script::of(
+                noon,
+                vec![Site { zone, licenses: Some(9), calls_per_day: 9000, ..Site::of_one_license() }],
+            ));
+            // Age alone would keep the data for three hours.
+            life.stale_after = 36;
+            life.start();
+            let mut auditor = Auditor::default();
+            let midnight: jiff::Timestamp = midnight.parse().expect("a timestamp");
+            let left = Duration::try_from(midnight.duration_since(life.time.truth())).expect("it is noon");
+            pass(&life, &mut auditor, left.saturating_sub(Duration::from_hours(1))).await;
+            life.wire.simulator.inject(Fault::Reset, Scope::default());
+            pass(&life, &mut auditor, Duration::from_hours(1) - Duration::from_secs(1)).await;
+            assert_eq!(served(&life, WindowName::Today), 5, "{zone}: a second before midnight");
+            tokio::time::sleep(Duration::from_secs(1)).await;
+            auditor.visit(&life);
+            assert_eq!(served(&life, WindowName::Today), 0, "{zone}: at midnight");
+            assert!(view(&life).snapshot.families.is_empty(), "{zone}: nothing is left of the old day");
+            assert!(view(&life).statuses.iter().all(|status| !status.health.is_up() && !status.stale), "{zone}");
+            life.wire.simulator.clear_faults();
+            pass(&life, &mut auditor, Duration::from_mins(40)).await;
+            assert_eq!(served(&life, WindowName::Today), 5, "{zone}: the new day");
+        });
+    }
+}
+
+#[test]
+fn never_overspend_an_outage_costs_no_more_than_a_few_calls_more_than_a_good_day() {
+    let mut costs = BTreeMap::new();
+    for (name, fault) in [
+        ("none", None),
+        ("reset", Some(Fault::Reset)),
+        ("500", Some(Fault::Status(500))),
+        ("timeout", Some(Fault::Drop)),
+        ("maintenance", Some(Fault::Maintenance)),
+        ("rejected", Some(Fault::Forbidden("PLEASE VALIDATE TOKEN".to_owned()))),
+        ("exhausted", Some(Fault::Forbidden("TOKEN LIMIT EXCEEDED".to_owned()))),
+        ("html", Some(Fault::Html200)),
+    ] {
+        let cost = in_paused_time(async {
+            fastrand::seed(1);
+            let reports = vec![(0, FIVE), (AGENT_KPI, FIVE)];
+            let site = Site { reports, licenses: Some(9), calls_per_day: 9000, ..Site::of_one_license() };
+            let mut life = Life::new(&Script::of("2026-03-02T11:00:00Z", vec![site]));
+            life.start();
+            let mut auditor = Auditor::default();
+            pass(&life, &mut auditor, Duration::from_hours(1)).await;
+            let before = calls(&life);
+            if let Some(fault) = fault {
+                life.wire.simulator.inject(fault, Scope::default());
+            }
+            pass(&life, &mut auditor, Duration::from_hours(6)).await;
+            calls(&life) - before
+        });
+        costs.insert(name, cost);
+    }
+    println!("calls in six hours of an outage: {costs:?}");
+    let good = costs["none"];
+    assert_eq!(good, 2 * 6 * 12);
+    // With full jitter a retry comes after half an interval on average; one that lasts longer brings none.
+    for name in ["reset", "500", "timeout"] {
+        assert!(costs[name] <= good * 5 / 2, "{name}: {costs:?}");
+    }
+    assert!(costs["html"] <= good && costs["maintenance"] <= good, "{costs:?}");
+    assert!(costs["rejected"] <= 6 * 4 + 1 && costs["exhausted"] <= 6 + 1, "{costs:?}");
+}
+
+#[test]
+fn yesterday_is_polled_from_00_20_and_a_few_times_later() {
+    in_paused_time(async {
+        let windows = vec![WindowName::Yesterday];
+        let site = Site { reports: vec![(0, FIVE)], windows, ..Site::of_one_license() };
+        let mut life = Life::new(&Script { lag: true, ..Script::of("2026-03-02T05:00:00Z", vec![site]) });
+        life.start();
+        pass(&life, &mut Auditor::default(), Duration::from_hours(48)).await;
+        let book = life.wire.book();
+        let turns = &book.turns[&(0, REPORTS[0].0, Some(WindowName::Yesterday))];
+        let clock =
+            |turn: &crate::timelapse::Turn| life.wire.zone(0).to_datetime(turn.wall).strftime("%d %H:%M").to_string();
+        let times: Vec<String> = turns.iter().map(clock).collect();
+        let day = |day: &str| ["00:20", "01:20", "04:00", "08:00", "13:00"].map(|time| format!("{day} {time}"));
+        assert_eq!(times, [day("02"), day("03")].concat());
+        assert!(turns.iter().all(|turn| turn.end == End::Good));
+    });
+}
+
+#[test]
+fn two_operations_with_one_token_share_queue_and_budget() {
+    in_paused_time(async {
+        let slow = Script {
+            slowest: Duration::from_secs(50),
+            ..Script::of("2026-03-02T05:00:00Z", vec![Site::of_one_license(); 2])
+        };
+        let mut life = Life::new(&slow);
+        life.start();
+        // Both begin at once: only a common queue keeps them from being asked side by side.
+        pass(&life, &mut Auditor::default(), Duration::from_hours(24) - Duration::from_secs(1)).await;
+        let used = life.wire.used(0, life.time.truth());
+        println!("two operations of one token: {used} calls");
+        assert!((950..=1000).contains(&used), "{used}");
+        assert_eq!(life.wire.simulator.ledger().peak_in_flight, 1);
+        let ledger = life.wire.simulator.ledger();
+        assert_eq!(ledger.per_token.len(), 1);
+    });
+}
+
+#[test]
+fn a_pool_shares_one_budget() {
+    in_paused_time(async {
+        let pooled = |token| Site { token, pool: Some("pool"), ..Site::of_one_license() };
+        let mut life = Life::new(&Script::of("2026-03-02T05:00:00Z", vec![pooled(0), pooled(1)]));
+        life.start();
+        pass(&life, &mut Auditor::default(), Duration::from_hours(24) - Duration::from_secs(1)).await;
+        let each = [0, 1].map(|token| life.wire.simulator.used_today(&format!("token-{token}"), life.time.truth()));
+        println!("two operations of one pool: {each:?} calls");
+        assert!((950..=1000).contains(&each.iter().sum::<u64>()), "{each:?}");
+        assert!(each.iter().all(|calls| *calls > 400), "{each:?}: both get their turns");
+        let budget = view(&life).budgets.iter().map(|(_, budget)| budget.used).collect::<Vec<_>>();
+        assert_eq!(budget, [each.iter().sum::<u64>(); 2]);
+        let target = Target { operation: name_of(1), report: REPORTS[0].0.into(), window: WindowName::Today };
+        assert!(view(&life).statuses.iter().any(|status| status.target == target && status.health.is_up()));
+    });
+}
