@@ -1,0 +1,120 @@
+//! Where does an exporter live that is started, ended and started again?
+
+use std::fs;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use tempfile::TempDir;
+use wolkvox_exporter::simulator::Simulator;
+
+use crate::child::{EXPORTER, Ended, Running, run};
+use crate::http;
+use crate::scraped::Scraped;
+use crate::stage::{CONFIG_FILE, Plot, TOKEN, config_folder, until};
+
+/// A vendor, a config file and a state folder, which outlive every process that uses them.
+pub struct Home {
+    pub simulator: Simulator,
+    pub config: TempDir,
+    root: TempDir,
+}
+
+/// A process that lives here.
+pub struct Inhabitant {
+    pub process: Running,
+    pub address: SocketAddr,
+}
+
+impl Home {
+    pub async fn new(plot: Plot) -> Home {
+        let simulator = Simulator::start(plot.simulator.clone()).await.expect("a free port");
+        for (fault, scope) in &plot.faults {
+            simulator.inject(fault.clone(), scope.clone());
+        }
+        let config = config_folder(&plot.config(&simulator.base_url()));
+        Home { simulator, config, root: tempfile::tempdir().expect("a temporary folder") }
+    }
+
+    pub fn config_file(&self) -> PathBuf {
+        self.config.path().join(CONFIG_FILE)
+    }
+
+    /// The state folder; the first start makes it.
+    pub fn state(&self) -> PathBuf {
+        self.root.path().join("state")
+    }
+
+    /// A file of the operation's.
+    pub fn file(&self, name: &str) -> PathBuf {
+        self.state().join("acme").join(name)
+    }
+
+    /// Names of the operation's files.
+    pub fn files(&self) -> Vec<String> {
+        let entries = fs::read_dir(self.file("")).into_iter().flatten();
+        let mut names: Vec<String> =
+            entries.map(|entry| entry.expect("an entry").file_name().to_string_lossy().into_owned()).collect();
+        names.sort();
+        names
+    }
+
+    /// `wrapper` and the exporter with the flags of this home.
+    fn command_line(&self, wrapper: &[&str]) -> Vec<String> {
+        let flags = [
+            EXPORTER.to_owned(),
+            format!("--config.file={}", self.config_file().display()),
+            format!("--state.dir={}", self.state().display()),
+            "--web.listen-address=127.0.0.1:0".to_owned(),
+        ];
+        wrapper.iter().map(|&part| part.to_owned()).chain(flags).collect()
+    }
+
+    /// Starts the exporter and waits for nothing.
+    pub fn launch(&self, wrapper: &[&str]) -> Running {
+        let line = self.command_line(wrapper);
+        let words: Vec<&str> = line.iter().map(String::as_str).collect();
+        Running::start(words[0], &words[1..])
+    }
+
+    /// Starts the exporter and waits until it listens.
+    pub async fn start(&self, wrapper: &[&str]) -> Inhabitant {
+        let mut process = self.launch(wrapper);
+        let address = process.after("address=").await.parse().expect("an address");
+        Inhabitant { process, address }
+    }
+
+    /// Runs the exporter to its end, which is expected to come soon.
+    pub async fn refused(&self, wrapper: &[&str]) -> Ended {
+        let line = self.command_line(wrapper);
+        let words: Vec<&str> = line.iter().map(String::as_str).collect();
+        run(words[0], &words[1..], b"").await
+    }
+
+    /// Calls that are counted on disk, all days together.
+    pub fn counted(&self) -> u64 {
+        let Ok(bytes) = fs::read(self.file("calls.json")) else { return 0 };
+        let file: serde_json::Value = serde_json::from_slice(&bytes).expect("a whole record");
+        let calls = file["record"]["calls"].as_object().expect("calls by day");
+        calls.values().map(|calls| calls.as_u64().expect("a count")).sum()
+    }
+
+    /// Calls that the vendor charged.
+    pub fn charged(&self) -> u64 {
+        self.simulator.ledger().count_for(TOKEN)
+    }
+}
+
+impl Inhabitant {
+    pub async fn scrape(&self) -> Scraped {
+        Scraped::parse(&http::get(self.address, "/metrics").await.text())
+    }
+
+    /// Scrapes until what is waited for shows.
+    pub async fn scrape_until(&self, what: &str, shows: impl Fn(&Scraped) -> bool) -> Scraped {
+        until(what, async || Some(self.scrape().await).filter(|scraped| shows(scraped))).await
+    }
+
+    pub async fn is_ready(&self) -> bool {
+        http::get(self.address, "/-/ready").await.status == 200
+    }
+}
