@@ -24,3 +24,4 @@ mod kill;
 mod disk;
 mod state;
 mod reload;
+mod readme;
