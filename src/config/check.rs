@@ -9,7 +9,7 @@ use jiff::tz::TimeZone;
 use serde_saphyr::{Location, Spanned};
 use url::Url;
 
-use super::error::ConfigError;
+use super::error::{ConfigError, shown};
 use super::file::{self, AgentDni, AgentName, File, ReportEntry};
 use super::{Config, Limits, Operation, Privacy, ReportPlan, VENDOR_INTERVAL};
 use crate::catalog::Catalog;
@@ -49,7 +49,7 @@ pub(super) fn check(file: File, path: &Path, catalog: &Catalog) -> Result<Config
         let name = &operation.name;
         if let Some(line) = names.insert(name.value.clone(), name.referenced.line()) {
             return Err(checker
-                .wrong(name.referenced, format!("operation {} is there twice", name.value))
+                .wrong(name.referenced, format!("operation {} is there twice", shown(&name.value)))
                 .hint(format!("the first is at line {line}; each operation needs a name of its own")));
         }
         operations.push(checker.operation(operation)?);
@@ -127,7 +127,7 @@ impl Checker<'_> {
                 .wrong(both.referenced, "server and base_url exclude each other")
                 .hint("server is enough, unless a proxy stands between")),
             (None, None) => Err(self
-                .wrong(operation.name.referenced, format!("operation {} has no server", operation.name.value))
+                .wrong(operation.name.referenced, format!("operation {} has no server", shown(&operation.name.value)))
                 .hint("add server: \"0003\", the number in the address https://wv0003.wolkvox.com")),
         }
     }
@@ -172,24 +172,27 @@ impl Checker<'_> {
                 return Err(self.wrong(both.referenced, "token_file and token_env exclude each other").hint(hint));
             }
             (None, None) => {
-                let what = format!("operation {} has no token", operation.name.value);
+                let what = format!("operation {} has no token", shown(&operation.name.value));
                 return Err(self.wrong(operation.name.referenced, what).hint(hint));
             }
         };
-        Token::parse(&text).map_err(|error| self.wrong(source.referenced, format!("{}: {error}", source.value)))
+        Token::parse(&text).map_err(|error| self.wrong(source.referenced, format!("{}: {error}", shown(&source.value))))
     }
 
     fn token_file(&self, file: &Spanned<String>) -> Result<String, ConfigError> {
         let path = self.beside_config(&file.value);
         std::fs::read_to_string(&path).map_err(|error| {
-            self.wrong(file.referenced, format!("the token file {} cannot be read: {error}", path.display()))
-                .hint("the file must hold the token alone and be readable by the exporter's user")
+            self.wrong(
+                file.referenced,
+                format!("the token file {} cannot be read: {error}", shown(&path.to_string_lossy())),
+            )
+            .hint("the file must hold the token alone and be readable by the exporter's user")
         })
     }
 
     fn token_variable(&self, variable: &Spanned<String>) -> Result<String, ConfigError> {
         std::env::var(&variable.value).map_err(|_| {
-            self.wrong(variable.referenced, format!("the environment variable {} is not set", variable.value))
+            self.wrong(variable.referenced, format!("the environment variable {} is not set", shown(&variable.value)))
         })
     }
 
@@ -201,7 +204,8 @@ impl Checker<'_> {
         let name = zone.map_or(DEFAULT_ZONE, |zone| &zone.value);
         TimeZone::get(name).map_err(|_| {
             let location = zone.map_or(Location::UNKNOWN, |zone| zone.referenced);
-            self.wrong(location, format!("timezone {name} is not known")).hint("an IANA name such as America/Bogota")
+            self.wrong(location, format!("timezone {} is not known", shown(name)))
+                .hint("an IANA name such as America/Bogota")
         })
     }
 
@@ -238,7 +242,7 @@ impl Checker<'_> {
     fn report(&self, entry: &ReportEntry, location: Location) -> Result<ReportPlan, ConfigError> {
         let report = self.catalog.report(&entry.name).ok_or_else(|| {
             let known: Vec<&str> = self.catalog.reports().iter().map(|report| &*report.name).collect();
-            self.wrong(location, format!("report {} is not known", entry.name))
+            self.wrong(location, format!("report {} is not known", shown(&entry.name)))
                 .hint(format!("the known reports are {}", known.join(", ")))
         })?;
         let interval = self.interval(entry)?;
@@ -435,6 +439,11 @@ mod tests {
             with("    licenses: s3cr3t-t0ken\n", ""),
             with("    reports: s3cr3t-t0ken\n", ""),
             with("    licenses: -1\n    token: s3cr3t-t0ken\n", ""),
+            with("    \"tokn\n    token: s3cr3t-t0ken\n    pool\": x\n", ""),
+            with("    timezone: \"America\n    token: s3cr3t-t0ken\n    pool\"\n", ""),
+            with("    timezone: >\n      America\n      # token s3cr3t-t0ken\n", ""),
+            with("    reports: [\"agent_kpi\n    token: s3cr3t-t0ken\n    \"]\n", ""),
+            with("", "").replace("token_file: token", "token_file: \"token\n    token: s3cr3t-t0ken\"\n"),
             with("", "").replace("    server: \"0003\"\n", "    base_url: https://u:s3cr3t-t0ken@a.example\n"),
         ] {
             let error = parse(&text).expect_err(&text);

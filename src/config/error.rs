@@ -30,6 +30,12 @@ impl ConfigError {
     }
 }
 
+/// A value as a message may repeat it. Where a quote is not closed or a text is folded, a value swallows the lines
+/// behind it, and one of them may hold a secret: what cannot be a name or a path is not repeated.
+pub(super) fn shown(value: &str) -> &str {
+    if value.chars().any(|c| matches!(c, ':' | '#') || c.is_control()) { "…" } else { value }
+}
+
 impl fmt::Display for ConfigError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}\n  --> {}", self.what, self.file.display())?;

@@ -10,7 +10,7 @@ use serde::de::value::MapAccessDeserializer;
 use serde::de::{Deserialize, Deserializer, Error as _, IgnoredAny, MapAccess, Visitor};
 use serde_saphyr::Spanned;
 
-use super::error::ConfigError;
+use super::error::{ConfigError, shown};
 use crate::window::WindowName;
 
 #[derive(serde::Deserialize)]
@@ -108,7 +108,11 @@ pub(super) fn parse(text: &str, path: &Path) -> Result<File, ConfigError> {
     let options = serde_saphyr::options! { with_snippet: false };
     serde_saphyr::from_str_with_options(text, options).map_err(|error| {
         let place = error.location();
-        let mut what = error.render_with_formatter(&serde_saphyr::UserMessageFormatter);
+        let rendered = error.render_with_formatter(&serde_saphyr::UserMessageFormatter);
+        // What the parser repeats stands between backticks, at every second place.
+        let parts =
+            rendered.split('`').enumerate().map(|(place, part)| if place % 2 == 1 { shown(part) } else { part });
+        let mut what = parts.collect::<Vec<_>>().join("`");
         if let Some(location) = place {
             let suffix = format!(" at line {}, column {}", location.line(), location.column());
             what = what.replace(&suffix, "");
