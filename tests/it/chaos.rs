@@ -18,7 +18,7 @@ use crate::timelapse::{Life, PER_LICENSE, RENAMED, REPORTS, Script, Site, in_pau
 
 /// Cases run on so many threads, each with a fixed seed of its own.
 const SHARDS: u8 = 4;
-const CASES: u32 = 31;
+const CASES: u32 = 33;
 /// Days on which something happens to the clocks of the zones, and one on which nothing does.
 const BEGINNINGS: [&str; 5] = [
     // New York: a day of 23 hours.

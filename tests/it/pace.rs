@@ -148,7 +148,7 @@ fn never_lie_today_goes_at_midnight_while_the_vendor_is_down() {
 }
 
 #[test]
-fn never_overspend_an_outage_costs_no_more_than_a_few_calls_more_than_a_good_day() {
+fn never_overspend_an_outage_costs_at_most_two_and_a_half_times_a_good_day() {
     let mut costs = BTreeMap::new();
     for (name, fault) in [
         ("none", None),
