@@ -55,7 +55,12 @@ pub async fn run(config: &Config, context: Context, drain: CancellationToken) {
         let question = ledger.must_ask().then(|| Question::new(operations[0]));
         queues.spawn(Queue::new(context.clone(), ledger, jobs, question, head_start).run(drain.clone()));
     }
-    while queues.join_next().await.is_some() {}
+    while let Some(ended) = queues.join_next().await {
+        // A token that nobody polls any more must not look like one that is polled: the exporter ends with its queue.
+        if let Err(panicked) = ended {
+            std::panic::resume_unwind(panicked.into_panic());
+        }
+    }
 }
 
 /// Every job of a config, in its order.

@@ -202,6 +202,8 @@ async fn never_overspend_reloads_without_end_make_no_call_sooner_and_no_two_at_o
     while stage.simulator.ledger().total < 8 {
         assert_eq!(stage.reload(&config).await.status, 200);
         reloads += 1;
+        // A few hundred of them show as much as thousands, and leave the machine to the other tests.
+        tokio::time::sleep(Duration::from_millis(20)).await;
     }
     let ledger = stage.simulator.ledger();
     let most = started.elapsed().as_secs() + 1;
