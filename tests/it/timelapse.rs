@@ -21,11 +21,13 @@ use wolkvox_exporter::clock::{Clock, Moment};
 use wolkvox_exporter::config::{Config, Limits, Operation, Privacy, ReportPlan};
 use wolkvox_exporter::poll::{self, Context};
 use wolkvox_exporter::simulator::{self, Fault};
-use wolkvox_exporter::state::State;
+use wolkvox_exporter::state::{State, StateError};
 use wolkvox_exporter::store::Store;
 use wolkvox_exporter::telemetry::Telemetry;
 use wolkvox_exporter::window::WindowName;
 use wolkvox_exporter::wolkvox::{Answer, Failure, Reason, Request, Token, Vendor, classify};
+
+use crate::stage::PATIENCE;
 
 /// Timers of paused time are whole milliseconds.
 const GRAIN: Duration = Duration::from_millis(5);
@@ -690,9 +692,18 @@ impl Life {
         self.wire.book().life += 1;
         self.context.store = Arc::new(Store::new(Arc::clone(&self.context.catalog)));
         self.context.telemetry = Arc::new(Telemetry::default());
-        // The lock ends with the last owner of the old one.
+        // The lock ends with the last owner of the old one: a write that was under way may still be that.
         self.context.state = Arc::new(State::in_memory());
-        self.context.state = Arc::new(State::open(folder.path()).expect("nobody holds the folder any more"));
+        let given_up = std::time::Instant::now() + PATIENCE;
+        let opened = loop {
+            match State::open(folder.path()) {
+                Err(StateError::InUse(_)) if std::time::Instant::now() < given_up => {
+                    std::thread::sleep(Duration::from_millis(1));
+                }
+                opened => break opened,
+            }
+        };
+        self.context.state = Arc::new(opened.expect("nobody holds the folder any more"));
     }
 
     /// Whether a poller runs.
