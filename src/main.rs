@@ -11,6 +11,10 @@ use wolkvox_exporter::cli::{Cli, Command};
 use wolkvox_exporter::commands::{self, CommandError, Signals};
 use wolkvox_exporter::logs;
 
+// A large poll is over in a moment and leaves little: glibc would keep what it used, jemalloc gives it back.
+#[global_allocator]
+static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
+
 #[tokio::main]
 async fn main() -> ExitCode {
     let cli = Cli::parse();

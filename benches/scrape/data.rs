@@ -1,0 +1,80 @@
+//! Which series does everyone serve, and which answer of the vendor are they made of?
+
+use std::fmt::Write;
+
+/// Most rows of one poll: the series of a larger size are those of several operations.
+pub const ROWS_PER_POLL: usize = 50_000;
+
+const STATES: [&str; 20] = [
+    "Almuerzo",
+    "Baño",
+    "Break",
+    "Capacitación",
+    "Coaching",
+    "Reunión",
+    "Pausa activa",
+    "Gestión administrativa",
+    "Retroalimentación",
+    "Soporte técnico",
+    "Llamada saliente",
+    "Correo electrónico",
+    "Chat interno",
+    "Calidad",
+    "Fallas de sistema",
+    "Permiso médico",
+    "Turno partido",
+    "Sin conexión",
+    "Otros",
+    "Enfermería",
+];
+const NAMES: [&str; 8] = ["María José", "José Andrés", "Ángela", "Sebastián", "Lucía", "Íñigo", "Camila", "Óscar Iván"];
+const SURNAMES: [&str; 8] =
+    ["Núñez Gómez", "Peña Ruiz", "Rodríguez", "Muñoz Díaz", "García López", "Ordóñez", "Castaño Mejía", "Suárez"];
+
+/// One row of the report, one series of the exposition.
+pub struct Row {
+    pub agent_id: String,
+    pub agent_name: String,
+    pub state: &'static str,
+    pub seconds: u64,
+}
+
+/// The operations of this many series: name and number of rows.
+pub fn operations(series: usize) -> impl Iterator<Item = (String, usize)> {
+    (0..series.div_ceil(ROWS_PER_POLL))
+        .map(move |index| (format!("operacion-{index:02}"), ROWS_PER_POLL.min(series - index * ROWS_PER_POLL)))
+}
+
+/// The rows of one operation, agent by agent.
+pub fn rows(count: usize) -> impl Iterator<Item = Row> {
+    (0..count).map(|row| {
+        let (agent, state) = (row / STATES.len(), row % STATES.len());
+        // Which agent has which id follows no order, so that the exporter has something to sort.
+        let id = agent.wrapping_mul(7_919) % 1_000_003;
+        Row {
+            agent_id: format!("{}", 1_000 + id),
+            agent_name: format!("{} {} {agent:04}", NAMES[agent % 8], SURNAMES[agent / 8 % 8]),
+            state: STATES[state],
+            seconds: (agent as u64 * 7_919 + state as u64 * 104_729) % 28_800,
+        }
+    })
+}
+
+/// The vendor's answer with these rows.
+pub fn body(count: usize) -> Vec<u8> {
+    let mut body = format!(r#"{{"code":"200","error":null,"msg":"{count} records were found","data":["#);
+    for (index, row) in rows(count).enumerate() {
+        let comma = if index > 0 { "," } else { "" };
+        let (hours, minutes, seconds) = (row.seconds / 3600, row.seconds / 60 % 60, row.seconds % 60);
+        write!(
+            body,
+            r#"{comma}{{"agent_id":"{id}","agent_dni":"52{id}803","agent_name":"{name}","aux_state":"{state}","time":"{hours:02}:{minutes:02}:{seconds:02}"}}"#,
+            id = row.agent_id,
+            name = row.agent_name,
+            state = row.state,
+        )
+        .expect("writing to a String");
+    }
+    body.push_str("]}");
+    body.into_bytes()
+}

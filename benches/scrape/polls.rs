@@ -1,0 +1,120 @@
+//! What does a poll cost: its answer decoded and folded, rendered and deflated?
+
+use std::borrow::Cow;
+use std::hint::black_box;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
+use serde::Deserialize;
+use wolkvox_exporter::catalog::Catalog;
+use wolkvox_exporter::clock::Moment;
+use wolkvox_exporter::config::Privacy;
+use wolkvox_exporter::fold::{Fold, Kept, Plan};
+use wolkvox_exporter::segment::{render_entries, render_families};
+use wolkvox_exporter::store::Served;
+use wolkvox_exporter::window::{Window, WindowName};
+
+use super::client::Times;
+use super::data;
+
+/// The exporter's own way from an answer to what is served, without the network.
+pub struct Poll {
+    catalog: Arc<Catalog>,
+    plan: Arc<Plan>,
+    operation: String,
+}
+
+impl Poll {
+    pub fn new(catalog: &Arc<Catalog>, operation: &str) -> Poll {
+        let report = catalog.report("agent_aux_time").expect("a shipped report");
+        Poll {
+            plan: Arc::new(Plan::new(report, Privacy { agent_dni: false })),
+            catalog: Arc::clone(catalog),
+            operation: operation.to_owned(),
+        }
+    }
+
+    pub fn fold(&self, body: &[u8], at: Timestamp) -> Fold {
+        // A zone whose midnight is never near.
+        let window = Window::at(WindowName::Today, at, &TimeZone::UTC);
+        Fold::new(Arc::clone(&self.plan), window).add(body).expect("the body is as documented")
+    }
+
+    pub fn render(&self, fold: Fold, kept: &mut Kept, at: Moment) -> Served {
+        let folded = fold.finish(usize::MAX, kept).expect("every field is there");
+        Served {
+            window: Window::at(WindowName::Today, at.wall, &TimeZone::UTC),
+            polled_at: at,
+            stale_after: None,
+            rows: folded.rows,
+            series: folded.series() as u64,
+            dropped: folded.dropped,
+            families: render_families(&folded, &self.catalog, &self.operation, WindowName::Today),
+            entries: render_entries(&folded),
+        }
+    }
+
+    pub fn run(&self, body: &[u8], kept: &mut Kept, at: Moment) -> Served {
+        self.render(self.fold(body, at.wall), kept, at)
+    }
+}
+
+/// What others decode: the same rows as borrowed structs in a list, and nothing added up.
+#[derive(Deserialize)]
+#[expect(dead_code, reason = "decoded to be compared")]
+struct Envelope<'a> {
+    code: Cow<'a, str>,
+    #[serde(borrow)]
+    data: Vec<Row<'a>>,
+}
+
+#[derive(Deserialize)]
+#[expect(dead_code, reason = "decoded to be compared")]
+struct Row<'a> {
+    #[serde(borrow)]
+    agent_id: Cow<'a, str>,
+    #[serde(borrow)]
+    agent_dni: Cow<'a, str>,
+    #[serde(borrow)]
+    agent_name: Cow<'a, str>,
+    #[serde(borrow)]
+    aux_state: Cow<'a, str>,
+    #[serde(borrow)]
+    time: Cow<'a, str>,
+}
+
+/// Times of the parts of a poll.
+#[derive(Default)]
+pub struct Cost {
+    pub bytes: usize,
+    pub from_str: Times,
+    pub fold: Times,
+    pub poll: Times,
+}
+
+/// Measures turn by turn, so that whatever else the machine does meets all alike.
+pub fn measure(rows: usize, budget: Duration) -> Cost {
+    let body = data::body(rows);
+    let text = std::str::from_utf8(&body).expect("made as text");
+    let catalog = Arc::new(Catalog::builtin().expect("the shipped catalogue is right"));
+    let poll = Poll::new(&catalog, "operacion-00");
+    let at = Moment { wall: Timestamp::now(), steady: Duration::ZERO };
+    let mut cost = Cost { bytes: body.len(), ..Cost::default() };
+    let mut kept = Kept::default();
+    let begun = Instant::now();
+    while cost.poll.count() < 3 || begun.elapsed() < budget {
+        let start = Instant::now();
+        let envelope: Envelope = serde_json::from_str(text).expect("the body is as documented");
+        black_box(&envelope);
+        drop(envelope);
+        cost.from_str.push(start.elapsed());
+        let start = Instant::now();
+        let fold = poll.fold(&body, at.wall);
+        cost.fold.push(start.elapsed());
+        black_box(poll.render(fold, &mut kept, at));
+        cost.poll.push(start.elapsed());
+    }
+    cost
+}
