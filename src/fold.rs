@@ -200,7 +200,10 @@ struct Cell {
 /// Buffers that every row uses again.
 #[derive(Debug, Default)]
 struct Scratch {
+    /// The last row's key, and where each of its labels ends; no ends where it is not to be used again.
     key: String,
+    ends: Vec<usize>,
+    entry: String,
     value: String,
     inputs: Vec<Option<f64>>,
 }
@@ -249,7 +252,10 @@ impl Fold {
     pub fn add(mut self, body: &[u8]) -> Result<Fold, Failure> {
         let plan = Arc::clone(&self.plan);
         let fields = plan.fields.0.len();
-        let mut decoder = Decoder { plan: &plan, fold: &mut self, row: vec![None; fields], nested: Vec::new() };
+        let (row, before) = (vec![None; fields], vec![None; fields]);
+        // What is kept of the last row is kept of a row of this answer.
+        self.scratch.ends.clear();
+        let mut decoder = Decoder { plan: &plan, fold: &mut self, row, before, nested: Vec::new() };
         match read(body, &mut decoder)? {
             Reading::Rows | Reading::NoRows => Ok(self),
         }
@@ -332,16 +338,19 @@ impl Fold {
         Err(Failure::new(Reason::Schema, detail))
     }
 
-    /// Takes one whole row of the vendor's: the parent, and its nested rows where the report has them.
-    fn take(&mut self, plan: &Plan, parent: &[Slot<'_>], nested: &[Slot<'_>]) {
+    /// Takes one whole row of the vendor's: the parent, and its nested rows where the report has them. `before` is the
+    /// row before it.
+    fn take(&mut self, plan: &Plan, parent: &[Slot<'_>], before: &[Slot<'_>], nested: &[Slot<'_>]) {
         self.rows += 1;
         let Some(list) = &plan.nested else {
-            return self.group(plan, parent, parent);
+            return self.group(plan, parent, before, parent);
         };
         for row in nested.chunks(plan.fields.0.len()) {
             self.nested_rows += 1;
             if self.is_in_window(list, row) {
-                self.group(plan, parent, row);
+                // The row before may have had no nested row that was taken.
+                self.scratch.ends.clear();
+                self.group(plan, parent, before, row);
             }
         }
     }
@@ -354,18 +363,24 @@ impl Fold {
         day.is_some_and(|day| self.window.has_day(day))
     }
 
-    fn group(&mut self, plan: &Plan, parent: &[Slot<'_>], row: &[Slot<'_>]) {
+    fn group(&mut self, plan: &Plan, parent: &[Slot<'_>], before: &[Slot<'_>], row: &[Slot<'_>]) {
+        // An agent's rows come one after the other: what is equal to the row before was cleaned and escaped there.
+        let known = &plan.labels[..self.scratch.ends.len()];
+        let same = known.iter().take_while(|label| is_same(label.field, parent, before)).count();
+        let is_first = known.is_empty();
         let mut key = std::mem::take(&mut self.scratch.key);
-        key.clear();
-        for label in &plan.labels {
+        self.scratch.ends.truncate(same);
+        key.truncate(self.scratch.ends.last().copied().unwrap_or_default());
+        for label in &plan.labels[same..] {
             if self.read_label(label, parent) {
                 write_label(&mut key, &label.name, &self.scratch.value);
             }
+            self.scratch.ends.push(key.len());
         }
         let group = self.groups.place(&key);
         self.scratch.key = key;
         self.add_values(plan, group, row);
-        self.add_infos(plan, parent);
+        self.add_infos(plan, parent, if is_first { None } else { Some(before) });
     }
 
     /// Reads a label into the scratch value; false where it is to be left out.
@@ -400,9 +415,14 @@ impl Fold {
         }
     }
 
-    fn add_infos(&mut self, plan: &Plan, parent: &[Slot<'_>]) {
+    fn add_infos(&mut self, plan: &Plan, parent: &[Slot<'_>], before: Option<&[Slot<'_>]>) {
         for (index, info) in plan.infos.iter().enumerate() {
-            let mut entry = std::mem::take(&mut self.scratch.key);
+            let mut fields = info.labels.iter().flatten().map(|label| label.field);
+            if before.is_some_and(|before| fields.all(|field| is_same(field, parent, before))) {
+                // The row before brought this very entry.
+                continue;
+            }
+            let mut entry = std::mem::take(&mut self.scratch.entry);
             entry.clear();
             let mut complete = true;
             for (place, label) in info.labels.iter().enumerate() {
@@ -418,9 +438,14 @@ impl Fold {
             if complete {
                 self.infos[index].place(&entry);
             }
-            self.scratch.key = entry;
+            self.scratch.entry = entry;
         }
     }
+}
+
+/// Whether a field says what it said in the row before. What is no text is counted in each row, so it is never the same.
+fn is_same(field: usize, row: &[Slot<'_>], before: &[Slot<'_>]) -> bool {
+    row[field] == before[field] && row[field] != Some(Scalar::Other)
 }
 
 /// A declared field's value in one row; `None` where the row does not have it.
@@ -551,12 +576,14 @@ struct Decoder<'f, 'de> {
     plan: &'f Plan,
     fold: &'f mut Fold,
     row: Vec<Slot<'de>>,
+    before: Vec<Slot<'de>>,
     /// Nested rows of the row at hand, one after the other.
     nested: Vec<Slot<'de>>,
 }
 
 impl<'de> Rows<'de> for Decoder<'_, 'de> {
     fn row<D: Deserializer<'de>>(&mut self, row: D) -> Result<(), D::Error> {
+        std::mem::swap(&mut self.row, &mut self.before);
         self.row.fill(None);
         self.nested.clear();
         let visitor = RowVisitor {
@@ -566,7 +593,7 @@ impl<'de> Rows<'de> for Decoder<'_, 'de> {
             nested: Some(&mut self.nested),
         };
         row.deserialize_map(visitor)?;
-        self.fold.take(self.plan, &self.row, &self.nested);
+        self.fold.take(self.plan, &self.row, &self.before, &self.nested);
         Ok(())
     }
 }

@@ -59,7 +59,7 @@ pub fn classify(status: u16, retry_after: Option<Duration>, body: Vec<u8>) -> Re
 ///
 /// After an error the rows already handed over must be thrown away: they are part of no whole answer.
 pub fn read<'de, R: Rows<'de>>(body: &'de [u8], rows: &mut R) -> Result<Reading, Failure> {
-    let text = std::str::from_utf8(body)
+    let text = simdutf8::compat::from_utf8(body)
         .map_err(|error| malformed(format!("invalid UTF-8 at byte {} of {}", error.valid_up_to(), body.len())))?;
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     if text.trim_start().is_empty() {
