@@ -7,6 +7,7 @@
 mod accept;
 mod body;
 mod health;
+mod live;
 mod own;
 
 use std::sync::{Arc, Mutex, PoisonError};
@@ -24,6 +25,8 @@ use crate::telemetry::Telemetry;
 
 pub use accept::{Format, accepts_gzip};
 pub use body::Body;
+use body::Sequence;
+use live::Live;
 
 /// Renders scrapes.
 pub struct Exposition {
@@ -32,14 +35,13 @@ pub struct Exposition {
     /// Per format, a header segment for every family.
     headers: [Vec<Segment>; 2],
     /// Per format, the last snapshot put in order.
-    ordered: [Mutex<Option<Arc<Ordered>>>; 2],
+    ordered: [Mutex<Option<Ordered>>; 2],
+    /// Per format, what is kept from one scrape's own part for the next.
+    live: [Mutex<Live>; 2],
 }
 
-/// A snapshot's segments in the order of a scrape, headers among them.
-struct Ordered {
-    snapshot: Arc<Snapshot>,
-    segments: Vec<Segment>,
-}
+/// A snapshot and its segments in the order of a scrape, headers among them.
+type Ordered = (Arc<Snapshot>, Arc<Sequence>);
 
 impl Exposition {
     pub fn new(catalog: &Catalog, store: Arc<Store>, telemetry: Arc<Telemetry>) -> Exposition {
@@ -48,6 +50,7 @@ impl Exposition {
             telemetry,
             headers: [Format::Text004, Format::OpenMetrics].map(|format| headers(catalog, format)),
             ordered: Default::default(),
+            live: Default::default(),
         }
     }
 
@@ -57,9 +60,8 @@ impl Exposition {
         let gzip = accepts_gzip(&joined(request, &ACCEPT_ENCODING));
         let view = self.store.view(now);
         let ordered = self.ordered(format, &view.snapshot);
-        let own = self.own_segment(format, view);
-        let segments: Vec<&Segment> = ordered.segments.iter().chain([&own]).collect();
-        let body = if gzip { Body::gzip(&segments) } else { Body::identity(&segments) };
+        let parts = [ordered, Arc::new(self.own_part(format, view))];
+        let body = if gzip { Body::gzip(parts) } else { Body::identity(parts) };
         let mut response = Response::new(body);
         let headers = response.headers_mut();
         headers.insert(CONTENT_TYPE, HeaderValue::from_static(format.content_type()));
@@ -75,19 +77,19 @@ impl Exposition {
         self.own_text(format, self.store.view(now))
     }
 
-    fn ordered(&self, format: Format, snapshot: &Arc<Snapshot>) -> Arc<Ordered> {
+    fn ordered(&self, format: Format, snapshot: &Arc<Snapshot>) -> Arc<Sequence> {
         let mut last = self.ordered[format as usize].lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(ordered) = last.as_ref().filter(|ordered| Arc::ptr_eq(&ordered.snapshot, snapshot)) {
-            return Arc::clone(ordered);
+        if let Some((_, sequence)) = last.as_ref().filter(|(of, _)| Arc::ptr_eq(of, snapshot)) {
+            return Arc::clone(sequence);
         }
         let mut segments = Vec::new();
         for (family, parts) in &snapshot.families {
             segments.push(self.headers[format as usize][family.0].clone());
             segments.extend(parts.iter().cloned());
         }
-        let ordered = Arc::new(Ordered { snapshot: Arc::clone(snapshot), segments });
-        *last = Some(Arc::clone(&ordered));
-        ordered
+        let sequence = Arc::new(Sequence::new(segments));
+        *last = Some((Arc::clone(snapshot), Arc::clone(&sequence)));
+        sequence
     }
 
     fn own_text(&self, format: Format, view: View) -> String {
@@ -97,14 +99,10 @@ impl Exposition {
     }
 
     /// The part made for this scrape, and the end of the stream.
-    fn own_segment(&self, format: Format, view: View) -> Segment {
+    fn own_part(&self, format: Format, view: View) -> Sequence {
         let text = self.own_text(format, view);
-        let mut renderer = Renderer::default();
-        renderer.push(|out| out.extend_from_slice(text.as_bytes()));
-        if format == Format::OpenMetrics {
-            renderer.push(|out| out.extend_from_slice(b"# EOF\n"));
-        }
-        renderer.finish_stream()
+        let mut live = self.live[format as usize].lock().unwrap_or_else(PoisonError::into_inner);
+        Sequence::new(live.segments(&text, if format == Format::OpenMetrics { "# EOF\n" } else { "" }))
     }
 }
 
