@@ -8,7 +8,7 @@ use std::fmt;
 use std::fs;
 use std::path::Path;
 use std::sync::{Arc, LazyLock};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use flate2::{Decompress, FlushDecompress, Status};
@@ -26,7 +26,7 @@ use wolkvox_exporter::poll::Ledger;
 use wolkvox_exporter::roster;
 use wolkvox_exporter::segment::{FamilySegment, Renderer, Segment, render_entries, render_families};
 use wolkvox_exporter::series::{UNKNOWN, clean_into};
-use wolkvox_exporter::state::{CallRecord, Loaded, Origin, State, TargetRecord, load_served, save_served};
+use wolkvox_exporter::state::{CallRecord, Loaded, Origin, State, StateError, TargetRecord, load_served, save_served};
 use wolkvox_exporter::store::{Served, Store};
 use wolkvox_exporter::target::Target;
 use wolkvox_exporter::window::{Window, WindowName};
@@ -407,7 +407,14 @@ fn state_with(folder: &Path, name: &str, data: &[u8]) -> State {
     let operation = folder.join(OPERATION);
     fs::create_dir_all(&operation).expect("a folder");
     fs::write(operation.join(name), data).expect("a file");
-    State::open(folder).expect("a state folder")
+    let given_up = Instant::now() + Duration::from_secs(10);
+    loop {
+        match State::open(folder) {
+            // A process that another test just started holds the last lock until it becomes its own program.
+            Err(StateError::InUse(_)) if Instant::now() < given_up => std::thread::sleep(Duration::from_millis(1)),
+            opened => break opened.expect("a state folder"),
+        }
+    }
 }
 
 fn calls(folder: &Path, data: &[u8]) {

@@ -12,6 +12,7 @@ use wolkvox_exporter::commands::{self, CommandError, Signals};
 use wolkvox_exporter::logs;
 
 // A large poll is over in a moment and leaves little: glibc would keep what it used, jemalloc gives it back.
+#[cfg(feature = "jemalloc")]
 #[global_allocator]
 static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
 
