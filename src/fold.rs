@@ -12,7 +12,7 @@ use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess,
 
 use crate::catalog::{Combine, FamilyId, Form, Format, Info, Label, Report, parse_day};
 use crate::config::Privacy;
-use crate::series::{Keys, UNKNOWN, clean_into, write_label};
+use crate::series::{Keys, LabelName, UNKNOWN, clean_into};
 use crate::window::Window;
 use crate::wolkvox::{Failure, Reading, Reason, Rows, Scalar, read};
 
@@ -52,7 +52,7 @@ struct NestedPlan {
 
 #[derive(Debug)]
 struct LabelPlan {
-    name: String,
+    label: LabelName,
     field: usize,
     form: Form,
     /// A blank optional label is left out; any other blank one is `unknown`.
@@ -86,6 +86,8 @@ struct InfoPlan {
     family: FamilyId,
     labels: Vec<Option<LabelPlan>>,
     only_with: Option<usize>,
+    /// How many of the report's first labels say everything that the entry says; `None` where they do not.
+    said_by: Option<usize>,
 }
 
 // === impl Plan ===
@@ -140,7 +142,11 @@ impl Plan {
             let label = label.as_ref().filter(&shown)?;
             Some(self.fields.label(report, label))
         });
-        InfoPlan { family: info.family, labels: labels.collect(), only_with: info.only_with }
+        let labels: Vec<Option<LabelPlan>> = labels.collect();
+        let behind =
+            |label: &LabelPlan| self.labels.iter().position(|known| known.field == label.field).map(|at| at + 1);
+        let said_by = labels.iter().flatten().map(behind).try_fold(0, |most, behind| Some(most.max(behind?)));
+        InfoPlan { family: info.family, labels, only_with: info.only_with, said_by }
     }
 }
 
@@ -158,7 +164,7 @@ impl Fields {
 
     fn label(&mut self, report: &Report, label: &Label) -> LabelPlan {
         LabelPlan {
-            name: label.name.clone(),
+            label: LabelName::new(&label.name),
             field: self.place(report, &label.field, false),
             form: label.form,
             optional: report.is_optional(&label.field),
@@ -200,8 +206,9 @@ struct Cell {
 /// Buffers that every row uses again.
 #[derive(Debug, Default)]
 struct Scratch {
-    /// The last row's key, and where each of its labels ends; no ends where it is not to be used again.
+    /// The last row's key, its group, and where each of its labels ends; no ends where it is not to be used again.
     key: String,
+    group: usize,
     ends: Vec<usize>,
     entry: String,
     value: String,
@@ -255,7 +262,15 @@ impl Fold {
         let (row, before) = (vec![None; fields], vec![None; fields]);
         // What is kept of the last row is kept of a row of this answer.
         self.scratch.ends.clear();
-        let mut decoder = Decoder { plan: &plan, fold: &mut self, row, before, nested: Vec::new() };
+        self.groups.expect(body.len());
+        let mut decoder = Decoder {
+            plan: &plan,
+            fold: &mut self,
+            row,
+            before,
+            nested: Vec::new(),
+            orders: [[None; ORDERED_FIELDS]; 2],
+        };
         match read(body, &mut decoder)? {
             Reading::Rows | Reading::NoRows => Ok(self),
         }
@@ -365,22 +380,35 @@ impl Fold {
 
     fn group(&mut self, plan: &Plan, parent: &[Slot<'_>], before: &[Slot<'_>], row: &[Slot<'_>]) {
         // An agent's rows come one after the other: what is equal to the row before was cleaned and escaped there.
-        let known = &plan.labels[..self.scratch.ends.len()];
-        let same = known.iter().take_while(|label| is_same(label.field, parent, before)).count();
-        let is_first = known.is_empty();
+        let known = self.scratch.ends.len();
+        let same = plan.labels[..known].iter().take_while(|label| is_same(label.field, parent, before)).count();
+        if known == 0 || same < plan.labels.len() {
+            self.find_group(plan, parent, same);
+        }
+        self.add_values(plan, self.scratch.group, row);
+        for (index, info) in plan.infos.iter().enumerate() {
+            // What the row before brought is there already.
+            if known == 0 || info.said_by.is_none_or(|labels| labels > same) {
+                self.add_info(index, info, parent);
+            }
+        }
+    }
+
+    /// The group of a row whose first labels are the `same` as the last one's.
+    fn find_group(&mut self, plan: &Plan, parent: &[Slot<'_>], same: usize) {
         let mut key = std::mem::take(&mut self.scratch.key);
         self.scratch.ends.truncate(same);
         key.truncate(self.scratch.ends.last().copied().unwrap_or_default());
         for label in &plan.labels[same..] {
-            if self.read_label(label, parent) {
-                write_label(&mut key, &label.name, &self.scratch.value);
+            match &parent[label.field] {
+                Some(Scalar::Text(text)) if label.form == Form::AsSent && label.label.write_plain(&mut key, text) => {}
+                _ if self.read_label(label, parent) => label.label.write(&mut key, &self.scratch.value),
+                _ => {}
             }
             self.scratch.ends.push(key.len());
         }
-        let group = self.groups.place(&key);
+        self.scratch.group = self.groups.place(&key);
         self.scratch.key = key;
-        self.add_values(plan, group, row);
-        self.add_infos(plan, parent, if is_first { None } else { Some(before) });
     }
 
     /// Reads a label into the scratch value; false where it is to be left out.
@@ -415,31 +443,24 @@ impl Fold {
         }
     }
 
-    fn add_infos(&mut self, plan: &Plan, parent: &[Slot<'_>], before: Option<&[Slot<'_>]>) {
-        for (index, info) in plan.infos.iter().enumerate() {
-            let mut fields = info.labels.iter().flatten().map(|label| label.field);
-            if before.is_some_and(|before| fields.all(|field| is_same(field, parent, before))) {
-                // The row before brought this very entry.
-                continue;
+    fn add_info(&mut self, index: usize, info: &InfoPlan, parent: &[Slot<'_>]) {
+        let mut entry = std::mem::take(&mut self.scratch.entry);
+        entry.clear();
+        let mut complete = true;
+        for (place, label) in info.labels.iter().enumerate() {
+            if place > 0 {
+                entry.push(INFO_SEPARATOR);
             }
-            let mut entry = std::mem::take(&mut self.scratch.entry);
-            entry.clear();
-            let mut complete = true;
-            for (place, label) in info.labels.iter().enumerate() {
-                if place > 0 {
-                    entry.push(INFO_SEPARATOR);
-                }
-                if label.as_ref().is_some_and(|label| self.read_label(label, parent)) {
-                    entry.push_str(&self.scratch.value);
-                } else {
-                    complete &= info.only_with != Some(place);
-                }
+            if label.as_ref().is_some_and(|label| self.read_label(label, parent)) {
+                entry.push_str(&self.scratch.value);
+            } else {
+                complete &= info.only_with != Some(place);
             }
-            if complete {
-                self.infos[index].place(&entry);
-            }
-            self.scratch.entry = entry;
         }
+        if complete {
+            self.infos[index].place(&entry);
+        }
+        self.scratch.entry = entry;
     }
 }
 
@@ -454,7 +475,7 @@ type Slot<'de> = Option<Scalar<'de>>;
 /// A blank or dashed value is missing: it contributes nothing, least of all a zero.
 fn read_value(input: &InputPlan, row: &[Slot<'_>], rejected: &mut [u64]) -> Option<f64> {
     let value = match row[input.field].as_ref()? {
-        Scalar::Text(text) => match text.trim() {
+        Scalar::Text(text) => match trimmed(text) {
             "" | "-" | "--" => return None,
             text => input.format.parse(text),
         },
@@ -464,6 +485,14 @@ fn read_value(input: &InputPlan, row: &[Slot<'_>], rejected: &mut [u64]) -> Opti
         rejected[input.field] += 1;
     }
     value
+}
+
+/// Without blanks around it: nearly no value has any, and looking for Unicode's takes as long as reading the value.
+fn trimmed(text: &str) -> &str {
+    match text.as_bytes() {
+        [b'!'..=b'~', .., b'!'..=b'~'] => text,
+        _ => text.trim(),
+    }
 }
 
 // === impl Cell ===
@@ -579,18 +608,29 @@ struct Decoder<'f, 'de> {
     before: Vec<Slot<'de>>,
     /// Nested rows of the row at hand, one after the other.
     nested: Vec<Slot<'de>>,
+    /// Of the vendor's rows, and of those nested in them.
+    orders: [FieldOrder<'de>; 2],
 }
+
+/// The fields of the last row in the order in which they stood there, which is that of the next one too: each name is
+/// then compared with one, not with all.
+type FieldOrder<'de> = [Option<(&'de str, Option<usize>)>; ORDERED_FIELDS];
+
+/// Fields of a row whose order is kept. Documented rows have two dozen.
+const ORDERED_FIELDS: usize = 32;
 
 impl<'de> Rows<'de> for Decoder<'_, 'de> {
     fn row<D: Deserializer<'de>>(&mut self, row: D) -> Result<(), D::Error> {
         std::mem::swap(&mut self.row, &mut self.before);
         self.row.fill(None);
         self.nested.clear();
+        let [order, nested_order] = &mut self.orders;
         let visitor = RowVisitor {
             plan: self.plan,
             carried: &mut self.fold.carried,
             row: &mut self.row,
-            nested: Some(&mut self.nested),
+            order,
+            nested: Some((&mut self.nested, nested_order)),
         };
         row.deserialize_map(visitor)?;
         self.fold.take(self.plan, &self.row, &self.before, &self.nested);
@@ -603,7 +643,8 @@ struct RowVisitor<'r, 'de> {
     plan: &'r Plan,
     carried: &'r mut [bool],
     row: &'r mut [Slot<'de>],
-    nested: Option<&'r mut Vec<Slot<'de>>>,
+    order: &'r mut FieldOrder<'de>,
+    nested: Option<(&'r mut Vec<Slot<'de>>, &'r mut FieldOrder<'de>)>,
 }
 
 impl<'de> Visitor<'de> for RowVisitor<'_, 'de> {
@@ -616,17 +657,20 @@ impl<'de> Visitor<'de> for RowVisitor<'_, 'de> {
     fn visit_map<A: MapAccess<'de>>(mut self, mut map: A) -> Result<(), A::Error> {
         let in_list = self.nested.is_none();
         let list = self.plan.nested.as_ref().filter(|_| !in_list).map(|nested| nested.list);
-        while let Some(field) = map.next_key_seed(FieldSeed { fields: &self.plan.fields, nested: in_list })? {
+        for index in 0.. {
+            let expected = self.order.get_mut(index);
+            let seed = FieldSeed { fields: &self.plan.fields, nested: in_list, expected };
+            let Some(field) = map.next_key_seed(seed)? else { break };
             let Some(field) = field else {
                 map.next_value::<IgnoredAny>()?;
                 continue;
             };
             self.carried[field] = true;
             match &mut self.nested {
-                Some(nested) if list == Some(field) => {
+                Some((nested, order)) if list == Some(field) => {
                     // A list that stands twice in its row counts once.
                     nested.clear();
-                    map.next_value_seed(ListSeed { plan: self.plan, carried: self.carried, nested })?;
+                    map.next_value_seed(ListSeed { plan: self.plan, carried: self.carried, nested, order })?;
                 }
                 _ => self.row[field] = Some(map.next_value()?),
             }
@@ -636,12 +680,13 @@ impl<'de> Visitor<'de> for RowVisitor<'_, 'de> {
 }
 
 /// A key's place among the declared fields, `None` for any other key.
-struct FieldSeed<'r> {
+struct FieldSeed<'r, 'de> {
     fields: &'r Fields,
     nested: bool,
+    expected: Option<&'r mut Option<(&'de str, Option<usize>)>>,
 }
 
-impl<'de> DeserializeSeed<'de> for FieldSeed<'_> {
+impl<'de> DeserializeSeed<'de> for FieldSeed<'_, 'de> {
     type Value = Option<usize>;
 
     fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Option<usize>, D::Error> {
@@ -649,11 +694,23 @@ impl<'de> DeserializeSeed<'de> for FieldSeed<'_> {
     }
 }
 
-impl Visitor<'_> for FieldSeed<'_> {
+impl<'de> Visitor<'de> for FieldSeed<'_, 'de> {
     type Value = Option<usize>;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("a field's name")
+    }
+
+    fn visit_borrowed_str<E>(self, name: &'de str) -> Result<Option<usize>, E> {
+        let Some(expected) = self.expected else { return Ok(self.fields.find(name, self.nested)) };
+        match *expected {
+            Some((known, field)) if known == name => Ok(field),
+            _ => {
+                let field = self.fields.find(name, self.nested);
+                *expected = Some((name, field));
+                Ok(field)
+            }
+        }
     }
 
     fn visit_str<E>(self, name: &str) -> Result<Option<usize>, E> {
@@ -666,6 +723,7 @@ struct ListSeed<'r, 'de> {
     plan: &'r Plan,
     carried: &'r mut [bool],
     nested: &'r mut Vec<Slot<'de>>,
+    order: &'r mut FieldOrder<'de>,
 }
 
 impl<'de> DeserializeSeed<'de> for ListSeed<'_, 'de> {
@@ -688,8 +746,8 @@ impl<'de> Visitor<'de> for ListSeed<'_, 'de> {
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<(), A::Error> {
-        let ListSeed { plan, carried, nested } = self;
-        while seq.next_element_seed(NestedSeed { plan, carried, nested })?.is_some() {}
+        let ListSeed { plan, carried, nested, order } = self;
+        while seq.next_element_seed(NestedSeed { plan, carried, nested, order })?.is_some() {}
         Ok(())
     }
 }
@@ -699,16 +757,17 @@ struct NestedSeed<'r, 'de> {
     plan: &'r Plan,
     carried: &'r mut [bool],
     nested: &'r mut Vec<Slot<'de>>,
+    order: &'r mut FieldOrder<'de>,
 }
 
 impl<'de> DeserializeSeed<'de> for NestedSeed<'_, 'de> {
     type Value = ();
 
     fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
-        let first = self.nested.len();
-        self.nested.resize(first + self.plan.fields.0.len(), None);
-        let row = &mut self.nested[first..];
-        deserializer.deserialize_map(RowVisitor { plan: self.plan, carried: self.carried, row, nested: None })
+        let NestedSeed { plan, carried, nested, order } = self;
+        let first = nested.len();
+        nested.resize(first + plan.fields.0.len(), None);
+        deserializer.deserialize_map(RowVisitor { plan, carried, row: &mut nested[first..], order, nested: None })
     }
 }
 

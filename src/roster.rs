@@ -8,12 +8,12 @@ use std::collections::{BTreeMap, BTreeSet, HashSet};
 use crate::catalog::Family;
 use crate::fold::INFO_SEPARATOR;
 use crate::segment::{Renderer, Segment};
-use crate::series::write_label;
+use crate::series::LabelName;
 
 /// One info family of one operation, from the entries of several reports (see `segment::render_entries`).
 /// `None` where there is no entry.
-pub fn join(family: &Family, operation: &str, reports: &[&Segment]) -> Option<Segment> {
-    let texts: Vec<Vec<u8>> = reports.iter().map(|segment| segment.text()).collect();
+pub fn join(family: &Family, operation: &str, reports: &[Segment]) -> Option<Segment> {
+    let texts: Vec<Vec<u8>> = reports.iter().map(Segment::text).collect();
     let entries: BTreeSet<Vec<&str>> = texts
         .iter()
         .filter_map(|text| std::str::from_utf8(text).ok())
@@ -25,13 +25,15 @@ pub fn join(family: &Family, operation: &str, reports: &[&Segment]) -> Option<Se
         return None;
     }
     let mut renderer = Renderer::default();
+    let names: Vec<LabelName> = family.info_labels.iter().map(|name| LabelName::new(name)).collect();
+    let mut common = String::new();
+    LabelName::new("operation").write(&mut common, operation);
     let mut labels = String::new();
     for entry in entries {
-        labels.clear();
-        write_label(&mut labels, "operation", operation);
-        for (name, value) in family.info_labels.iter().zip(entry) {
+        labels.clone_from(&common);
+        for (name, value) in names.iter().zip(entry) {
             if !value.is_empty() {
-                write_label(&mut labels, name, value);
+                name.write(&mut labels, value);
             }
         }
         renderer.push(|text| {
@@ -85,7 +87,7 @@ mod tests {
                 renderer.finish()
             })
             .collect();
-        let text = join(&family, "acme", &segments.iter().collect::<Vec<_>>());
+        let text = join(&family, "acme", &segments);
         text.map(|segment| String::from_utf8(segment.text()).unwrap()).unwrap_or_default()
     }
 

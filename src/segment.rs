@@ -9,7 +9,7 @@ use flate2::{Compress, Compression, Decompress, DecompressError, FlushCompress, 
 
 use crate::catalog::{Catalog, FamilyId};
 use crate::fold::Folded;
-use crate::series::{write_label, write_value};
+use crate::series::{LabelName, write_value};
 use crate::window::WindowName;
 
 /// Level 3 on sorted rows is half the size of level 1 and a third of the time of level 6.
@@ -123,8 +123,8 @@ pub struct FamilySegment {
 pub fn render_families(folded: &Folded, catalog: &Catalog, operation: &str, window: WindowName) -> Vec<FamilySegment> {
     let mut renderer = Renderer::default();
     let mut common = String::new();
-    write_label(&mut common, "operation", operation);
-    write_label(&mut common, "window", &window.to_string());
+    LabelName::new("operation").write(&mut common, operation);
+    LabelName::new("window").write(&mut common, &window.to_string());
     let mut segments = Vec::new();
     for (family, series) in folded.families() {
         let start = format!("{}{{{common}", catalog.families()[family.0].name);

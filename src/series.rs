@@ -11,6 +11,9 @@ use hashbrown::{DefaultHashBuilder, HashTable};
 /// The value of a label that the vendor left blank.
 pub const UNKNOWN: &str = "unknown";
 
+/// Bytes of a row of the vendor's with the fewest and shortest fields, roughly.
+const LEAST_ROW: usize = 64;
+
 /// Texts in the order they were first seen, each once.
 #[derive(Debug, Default)]
 pub struct Keys {
@@ -20,22 +23,21 @@ pub struct Keys {
     places: HashTable<u32>,
     /// Of each key: a table that grows need not read all keys again.
     hashes: Vec<u64>,
-    /// The place asked for last: an agent's rows come one after the other, and name the agent again and again.
-    last: usize,
     hasher: DefaultHashBuilder,
 }
 
 impl Keys {
-    /// The key's place, the next free one if it is new.
-    pub fn place(&mut self, key: &str) -> usize {
-        if self.last >= self.len() || self.get(self.last) != key {
-            self.last = self.find_or_add(key);
-        }
-        self.last
+    /// Makes room for the keys of an answer of so many bytes: growing bit by bit would copy them again and again. Room
+    /// that is not used is never touched, and so costs nothing.
+    pub fn expect(&mut self, bytes: usize) {
+        self.text.reserve(bytes / 2);
+        self.ends.reserve(bytes / LEAST_ROW);
+        self.hashes.reserve(bytes / LEAST_ROW);
     }
 
-    fn find_or_add(&mut self, key: &str) -> usize {
-        let Keys { text, ends, places, hashes, hasher, .. } = self;
+    /// The key's place, the next free one if it is new.
+    pub fn place(&mut self, key: &str) -> usize {
+        let Keys { text, ends, places, hashes, hasher } = self;
         let hash = hasher.hash_one(key);
         let known = places.entry(
             hash,
@@ -102,15 +104,39 @@ fn slice<'t>(text: &'t str, ends: &[usize], place: usize) -> &'t str {
     &text[start..ends[place]]
 }
 
-/// Appends `name="value"`, escaped, with a comma before it where labels are there already.
-pub fn write_label(labels: &mut String, name: &str, value: &str) {
-    if !labels.is_empty() {
-        labels.push(',');
+/// A label's name, as it stands before its values.
+#[derive(Clone, Debug)]
+pub struct LabelName {
+    /// `,name="`
+    start: String,
+}
+
+impl LabelName {
+    pub fn new(name: &str) -> LabelName {
+        LabelName { start: format!(",{name}=\"") }
     }
-    labels.push_str(name);
-    labels.push_str("=\"");
-    escape_into(labels, value);
-    labels.push('"');
+
+    /// Appends `name="value"`, escaped, with a comma before it where labels are there already.
+    pub fn write(&self, labels: &mut String, value: &str) {
+        self.begin(labels);
+        escape_into(labels, value);
+        labels.push('"');
+    }
+
+    /// The same for a value that needs neither cleaning nor escaping; false, and nothing appended, for any other.
+    pub fn write_plain(&self, labels: &mut String, value: &str) -> bool {
+        let plain = is_plain(value);
+        if plain {
+            self.begin(labels);
+            labels.push_str(value);
+            labels.push('"');
+        }
+        plain
+    }
+
+    fn begin(&self, labels: &mut String) {
+        labels.push_str(if labels.is_empty() { &self.start[1..] } else { &self.start });
+    }
 }
 
 fn escape_into(out: &mut String, value: &str) {
@@ -146,7 +172,7 @@ fn whole(value: f64) -> Option<i64> {
 
 /// Appends the text with blanks trimmed and inner runs of them as one.
 pub fn clean_into(out: &mut String, text: &str) {
-    if is_clean(text) {
+    if is_plain(text) {
         return out.push_str(text);
     }
     for (index, word) in text.split_whitespace().enumerate() {
@@ -157,22 +183,35 @@ pub fn clean_into(out: &mut String, text: &str) {
     }
 }
 
-/// Quick and cautious: false only sends the text the long way round.
-fn is_clean(text: &str) -> bool {
-    let mut before = b' ';
-    for byte in text.bytes() {
-        let plain = match byte {
-            b' ' => before != b' ',
-            // Every blank beyond ASCII begins with one of these; the letters of Spanish do not.
-            0xc2 | 0xe1 | 0xe2 | 0xe3 => false,
-            _ => byte > b' ' && byte != 0x7f,
+const BLANK: u8 = 1;
+const NOT_PLAIN: u8 = 2;
+
+/// What each byte means for [`is_plain`].
+const CLASSES: [u8; 256] = {
+    let mut classes = [0; 256];
+    let mut byte = 0;
+    while byte < 256 {
+        classes[byte] = match byte {
+            0x20 => BLANK,
+            // Every blank beyond ASCII begins with one of the last four; the letters of Spanish do not.
+            0..0x20 | 0x22 | 0x5c | 0x7f | 0xc2 | 0xe1..=0xe3 => NOT_PLAIN,
+            _ => 0,
         };
-        if !plain {
-            return false;
-        }
-        before = byte;
+        byte += 1;
     }
-    before != b' '
+    classes
+};
+
+/// Whether a text is clean and needs no escaping. Quick and cautious: false only sends it the long way round.
+fn is_plain(text: &str) -> bool {
+    let (mut found, mut before) = (0, BLANK);
+    for byte in text.bytes() {
+        let class = CLASSES[usize::from(byte)];
+        // Two blanks in a row have their bit in common.
+        found |= (class & before) | (class & NOT_PLAIN);
+        before = class;
+    }
+    found == 0 && before != BLANK
 }
 
 #[cfg(test)]
@@ -196,8 +235,8 @@ mod tests {
     #[test]
     fn hostile_label_values_stay_one_value() {
         let mut labels = String::new();
-        write_label(&mut labels, "a", "x\"} 1\nfake 2");
-        write_label(&mut labels, "b", "back\\slash");
+        LabelName::new("a").write(&mut labels, "x\"} 1\nfake 2");
+        LabelName::new("b").write(&mut labels, "back\\slash");
         assert_eq!(labels, r#"a="x\"} 1\nfake 2",b="back\\slash""#);
     }
 
@@ -235,6 +274,17 @@ mod tests {
             let sorted: Vec<&str> = places.sorted().into_iter().map(|place| places.get(place)).collect();
             model.sort();
             prop_assert_eq!(sorted, model);
+        }
+
+        #[test]
+        fn a_plain_value_is_written_as_the_long_way_writes_it(text in "[ \\t\"\\\\\\n\u{a0}\u{2003}\u{7f}a-cñ世]{0,6}") {
+            let (name, mut quick, mut long) = (LabelName::new("a"), String::new(), String::new());
+            if name.write_plain(&mut quick, &text) {
+                name.write(&mut long, &cleaned(&text));
+                prop_assert_eq!(quick, long);
+            } else {
+                prop_assert_eq!(quick, "");
+            }
         }
 
         #[test]

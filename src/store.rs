@@ -46,7 +46,7 @@ impl Served {
 }
 
 /// How a target's polls go. What `wolkvox_report_*` and the status page say.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Health {
     /// The pace in force.
     pub interval: Duration,
@@ -84,7 +84,7 @@ impl Health {
 }
 
 /// A target as it stands at one moment.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Status {
     pub target: Target,
     pub health: Health,
@@ -122,11 +122,24 @@ pub struct Store {
 /// An info family of one operation.
 type InfoKey = (FamilyId, Arc<str>);
 
+/// The entries of an info family, from several polls.
+#[derive(Debug, Default)]
+struct Parts {
+    polls: Vec<u64>,
+    segments: Vec<Segment>,
+}
+
+/// A joined info family and the polls it was joined from.
+#[derive(Debug)]
+struct Roster {
+    polls: Vec<u64>,
+    joined: Option<Segment>,
+}
+
 #[derive(Debug, Default)]
 struct State {
     entries: BTreeMap<Target, Entry>,
-    /// Joined info families and the polls they were joined from.
-    rosters: HashMap<InfoKey, (Vec<u64>, Option<Segment>)>,
+    rosters: HashMap<InfoKey, Roster>,
     polls: u64,
     budgets: BTreeMap<Arc<str>, Budget>,
     plans: BTreeMap<Arc<str>, String>,
@@ -171,11 +184,18 @@ impl Store {
         self.health_mut(target, |health| health.consecutive_failures = failures);
     }
 
-    /// Replaces a target's data with those of a good poll.
+    /// Replaces a target's data with those of a good poll. What the operation's info families say with them is put
+    /// together here, and not while somebody waits for a scrape: it takes milliseconds.
     pub fn succeed(&self, target: &Target, served: Served) {
+        let (poll, parts) = self.state().parts_with(target, &served);
+        let rosters: Vec<(InfoKey, Roster)> = parts
+            .into_iter()
+            .map(|(key, parts)| {
+                let joined = parts.join(&self.catalog, &key);
+                (key, Roster { polls: parts.polls, joined })
+            })
+            .collect();
         let mut state = self.state();
-        state.polls += 1;
-        let poll = state.polls;
         let entry = state.entries.entry(target.clone()).or_default();
         entry.health = Health {
             last_attempt: Some(served.polled_at.wall),
@@ -188,6 +208,7 @@ impl Store {
             ..entry.health
         };
         entry.served = Some((poll, served));
+        state.rosters.extend(rosters);
     }
 
     /// Forgets every target that is not among these.
@@ -312,29 +333,49 @@ impl State {
             .filter(move |(_, _, served)| served.is_true(now))
     }
 
+    /// The info families as they will be once this poll is in, and the number it is to have.
+    fn parts_with(&mut self, target: &Target, served: &Served) -> (u64, BTreeMap<InfoKey, Parts>) {
+        self.polls += 1;
+        let others = self.served(served.polled_at).filter(|(other, ..)| *other != target);
+        let of_operation = others.filter(|(other, ..)| other.operation == target.operation);
+        let mut all: Vec<(&Target, u64, &Served)> = of_operation.chain([(target, self.polls, served)]).collect();
+        all.sort_unstable_by_key(|(target, ..)| *target);
+        (self.polls, parts(all.into_iter()))
+    }
+
     fn join_rosters(&mut self, catalog: &Catalog, now: Moment) -> Vec<(FamilyId, Vec<Segment>)> {
-        let mut parts: BTreeMap<InfoKey, (Vec<u64>, Vec<Segment>)> = BTreeMap::new();
-        for (target, poll, served) in self.served(now) {
-            for part in &served.entries {
-                let (polls, segments) = parts.entry((part.family, Arc::clone(&target.operation))).or_default();
-                polls.push(poll);
-                segments.push(part.segment.clone());
-            }
-        }
+        let parts = parts(self.served(now));
         let mut families: BTreeMap<FamilyId, Vec<Segment>> = BTreeMap::new();
         let mut rosters = HashMap::new();
-        for ((family, operation), (polls, segments)) in parts {
-            let known = self.rosters.remove(&(family, Arc::clone(&operation))).filter(|(known, _)| *known == polls);
-            let joined = known.map_or_else(
-                || roster::join(&catalog.families()[family.0], &operation, &segments.iter().collect::<Vec<_>>()),
-                |(_, joined)| joined,
-            );
-            families.entry(family).or_default().extend(joined.clone());
-            rosters.insert((family, operation), (polls, joined));
+        for (key, parts) in parts {
+            // Joined when the poll came in; anew only where another's data have gone since.
+            let known = self.rosters.remove(&key).filter(|known| known.polls == parts.polls);
+            let joined = known.map_or_else(|| parts.join(catalog, &key), |known| known.joined);
+            families.entry(key.0).or_default().extend(joined.clone());
+            rosters.insert(key, Roster { polls: parts.polls, joined });
         }
         self.rosters = rosters;
         debug_assert!(families.keys().all(|family| catalog.families()[family.0].kind == Kind::Info));
         families.into_iter().filter(|(_, segments)| !segments.is_empty()).collect()
+    }
+}
+
+/// The entries of each info family and operation, in the order of the targets.
+fn parts<'s>(served: impl Iterator<Item = (&'s Target, u64, &'s Served)>) -> BTreeMap<InfoKey, Parts> {
+    let mut parts: BTreeMap<InfoKey, Parts> = BTreeMap::new();
+    for (target, poll, served) in served {
+        for part in &served.entries {
+            let Parts { polls, segments } = parts.entry((part.family, Arc::clone(&target.operation))).or_default();
+            polls.push(poll);
+            segments.push(part.segment.clone());
+        }
+    }
+    parts
+}
+
+impl Parts {
+    fn join(&self, catalog: &Catalog, (family, operation): &InfoKey) -> Option<Segment> {
+        roster::join(&catalog.families()[family.0], operation, &self.segments)
     }
 }
 

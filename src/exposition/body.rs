@@ -15,8 +15,8 @@ use crate::segment::{Inflater, Segment};
 const INFLATED_AT_ONCE: usize = 64 * 1024;
 
 /// Segments smaller than this are sent together, up to this many bytes of them.
-const SMALL: usize = 16 * 1024;
-const GATHERED: usize = 64 * 1024;
+const SMALL: usize = 64 * 1024;
+const GATHERED: usize = 256 * 1024;
 
 /// The ten bytes that open a gzip member: deflate, no name, no time, unknown system.
 const GZIP_HEADER: &[u8] = &[0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 255];

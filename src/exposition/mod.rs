@@ -28,6 +28,11 @@ pub use body::Body;
 use body::Sequence;
 use live::Live;
 
+/// Text of about this many bytes is rendered and deflated in a millisecond.
+const LIGHT_LENGTH: usize = 256 * 1024;
+/// Of the text that every scrape changes, roughly.
+const LIVE_LENGTH: usize = 2 * 1024;
+
 /// Renders scrapes.
 pub struct Exposition {
     store: Arc<Store>,
@@ -72,9 +77,16 @@ impl Exposition {
         response
     }
 
+    /// Whether there is so much of the exporter's own metrics that a scrape must not be answered on a thread that
+    /// others wait for: with hundreds of operations.
+    pub fn is_heavy(&self) -> bool {
+        let length = |live: &Mutex<Live>| live.lock().unwrap_or_else(PoisonError::into_inner).steady_length();
+        self.live.iter().any(|live| length(live) > LIGHT_LENGTH)
+    }
+
     /// The exporter's own metrics at `now`, without an end marker.
     pub fn own_metrics(&self, format: Format, now: Moment) -> String {
-        self.own_text(format, self.store.view(now))
+        self.own_texts(format, self.store.view(now), 0).concat()
     }
 
     fn ordered(&self, format: Format, snapshot: &Arc<Snapshot>) -> Arc<Sequence> {
@@ -92,17 +104,23 @@ impl Exposition {
         sequence
     }
 
-    fn own_text(&self, format: Format, view: View) -> String {
+    /// What polls and reloads change, and what this scrape does.
+    fn own_texts(&self, format: Format, view: View, length: usize) -> [String; 2] {
         let mut health = Registry::default();
         health.register_collector(Box::new(health::Collector(view)));
-        self.telemetry.with_registry(|registry| own::render(registry, format)) + &own::render(&health, format)
+        let mut steady = self.telemetry.with_registry(|registry| own::render(registry, format, length));
+        steady += &own::render(&health, format, length);
+        [steady, self.telemetry.with_live(|registry| own::render(registry, format, LIVE_LENGTH))]
     }
 
     /// The part made for this scrape, and the end of the stream.
     fn own_part(&self, format: Format, view: View) -> Sequence {
-        let text = self.own_text(format, view);
         let mut live = self.live[format as usize].lock().unwrap_or_else(PoisonError::into_inner);
-        Sequence::new(live.segments(&text, if format == Format::OpenMetrics { "# EOF\n" } else { "" }))
+        let [steady, mut rest] = self.own_texts(format, view, live.steady_length());
+        if format == Format::OpenMetrics {
+            rest.push_str("# EOF\n");
+        }
+        Sequence::new(live.segments(steady, &rest))
     }
 }
 

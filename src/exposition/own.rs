@@ -7,9 +7,9 @@ use prometheus_client::registry::Registry;
 
 use super::accept::Format;
 
-/// A registry as text, without an end marker.
-pub fn render(registry: &Registry, format: Format) -> String {
-    let mut text = String::new();
+/// A registry as text of about `length` bytes, without an end marker.
+pub fn render(registry: &Registry, format: Format, length: usize) -> String {
+    let mut text = String::with_capacity(length);
     // Writing to a String cannot fail; a collector that does is a bug that the golden test would show.
     let encoded = encode_registry(&mut text, registry);
     debug_assert!(encoded.is_ok());
@@ -64,7 +64,7 @@ mod tests {
         registry.register("age_seconds", "Age", Gauge::<i64>::default());
         registry.register("took_seconds", "Took", Histogram::new([1.0]));
         registry.register("build", "Build", Info::new([("version", "1")]));
-        insta::assert_snapshot!(render(&registry, Format::Text004), @r#"
+        insta::assert_snapshot!(render(&registry, Format::Text004, 0), @r#"
         # HELP calls_total Calls.
         # TYPE calls_total counter
         calls_total 0

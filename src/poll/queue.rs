@@ -321,8 +321,7 @@ impl Queue {
             Ok(Good { served, rejected }) => {
                 let (rows, series, dropped) = (served.rows, served.series, served.dropped);
                 telemetry.poll_ended(&end(Ok(Gained { rows, series, dropped, rejected: &rejected })));
-                self.keep(job, &served).await;
-                store.succeed(job.target(), served);
+                self.keep(job, served).await;
             }
             Err(missed) => {
                 let failure = missed.failure();
@@ -336,13 +335,20 @@ impl Queue {
         }
     }
 
-    /// Writes data down for the next start. Not being able to costs only that.
-    async fn keep(&self, job: &Job, served: &Served) {
-        let Context { state, catalog, .. } = self.context.clone();
-        let (target, origin, served) = (job.target().clone(), job.origin().clone(), served.clone());
-        let saved = tokio::task::spawn_blocking(move || save_served(&state, &target, &origin, &served, &catalog)).await;
-        if let Ok(Err(error)) = saved {
-            self.context.telemetry.state_not_written(&error);
+    /// Writes data down for the next start, and serves them. Not being able to write costs only that.
+    async fn keep(&self, job: &Job, served: Served) {
+        let Context { state, catalog, store, .. } = self.context.clone();
+        let (target, origin) = (job.target().clone(), job.origin().clone());
+        let kept = tokio::task::spawn_blocking(move || {
+            let saved = save_served(&state, &target, &origin, &served, &catalog);
+            store.succeed(&target, served);
+            saved
+        });
+        match kept.await {
+            Ok(Err(error)) => self.context.telemetry.state_not_written(&error),
+            // Data that could not be served must not look like old ones that nothing happened to.
+            Err(broken) if broken.is_panic() => std::panic::resume_unwind(broken.into_panic()),
+            Ok(Ok(())) | Err(_) => {}
         }
     }
 

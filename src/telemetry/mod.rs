@@ -28,7 +28,10 @@ const CALL_SECONDS: [f64; 9] = [0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0]
 /// The exporter's own metrics.
 #[derive(Debug)]
 pub struct Telemetry {
+    /// What polls and reloads change.
     registry: RwLock<Registry>,
+    /// What every scrape changes.
+    live: RwLock<Registry>,
     requests: Family<ReportLabels, Counter>,
     failures: Family<FailureLabels, Counter>,
     durations: Family<ReportLabels, Histogram, fn() -> Histogram>,
@@ -93,6 +96,7 @@ impl Default for Telemetry {
     fn default() -> Telemetry {
         let telemetry = Telemetry {
             registry: RwLock::default(),
+            live: RwLock::default(),
             requests: Family::default(),
             failures: Family::default(),
             durations: Family::new_with_constructor(|| Histogram::new(CALL_SECONDS)),
@@ -153,19 +157,28 @@ impl Telemetry {
             "When the config was last loaded with success",
             self.reload_success_seconds.clone(),
         );
-        registry.register(
+        let version =
+            Info::new([("version", env!("CARGO_PKG_VERSION")), ("rustversion", env!("CARGO_PKG_RUST_VERSION"))]);
+        registry.register("wolkvox_exporter_build", "Always 1; the labels say what is running", version);
+        let mut live = self.live.write().unwrap_or_else(PoisonError::into_inner);
+        live.register(
             "wolkvox_exporter_http_requests",
             "Requests answered by the exporter",
             self.http_requests.clone(),
         );
-        let version =
-            Info::new([("version", env!("CARGO_PKG_VERSION")), ("rustversion", env!("CARGO_PKG_RUST_VERSION"))]);
-        registry.register("wolkvox_exporter_build", "Always 1; the labels say what is running", version);
-        registry.register_collector(Box::new(process::Collector));
+        if let Ok(process) = process::Collector::new() {
+            live.register_collector(Box::new(process));
+        }
     }
 
+    /// The metrics that polls and reloads change.
     pub fn with_registry<T>(&self, read: impl FnOnce(&Registry) -> T) -> T {
         read(&self.registry.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// The metrics that every scrape changes.
+    pub fn with_live<T>(&self, read: impl FnOnce(&Registry) -> T) -> T {
+        read(&self.live.read().unwrap_or_else(PoisonError::into_inner))
     }
 
     /// A target will be polled: its counters start at zero, so that the first increase is seen as one.

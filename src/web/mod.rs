@@ -61,7 +61,14 @@ pub fn routes(site: Arc<Site>) -> Router {
 }
 
 async fn metrics(State(site): State<Arc<Site>>, headers: HeaderMap) -> Response<Body> {
-    site.exposition.respond(&headers, site.clock.now()).map(Body::new)
+    let now = site.clock.now();
+    if !site.exposition.is_heavy() {
+        return site.exposition.respond(&headers, now).map(Body::new);
+    }
+    match tokio::task::spawn_blocking(move || site.exposition.respond(&headers, now)).await {
+        Ok(response) => response.map(Body::new),
+        Err(broken) => std::panic::resume_unwind(broken.into_panic()),
+    }
 }
 
 async fn status_page(State(site): State<Arc<Site>>) -> impl IntoResponse {
