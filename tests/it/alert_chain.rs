@@ -193,10 +193,10 @@ impl Shares {
             (paused.get(&row.agent_id).copied().unwrap_or_default(), login)
         };
         let figures: Vec<(u64, u64)> = world.kpi(0, midnight(), at).into_iter().map(worked).collect();
-        let (pauses, login) = figures.iter().fold((0, 0), |sum, one| (sum.0 + one.0, sum.1 + one.1));
-        let share = |pauses: u64, login: u64| pauses as f64 / login as f64;
-        let agents = figures.iter().map(|(pauses, login)| (*login > 1800).then(|| share(*pauses, *login))).collect();
-        Shares { agents, team: share(pauses, login) }
+        let (breaks, login) = figures.iter().fold((0, 0), |sum, one| (sum.0 + one.0, sum.1 + one.1));
+        let share = |breaks: u64, login: u64| breaks as f64 / login as f64;
+        let agents = figures.iter().map(|(breaks, login)| (*login > 1800).then(|| share(*breaks, *login))).collect();
+        Shares { agents, team: share(breaks, login) }
     }
 }
 
