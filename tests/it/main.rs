@@ -19,6 +19,8 @@ mod config;
 mod commands;
 mod additive;
 mod prometheus;
+mod alerts;
+mod alert_chain;
 mod parsers;
 mod kill;
 mod disk;

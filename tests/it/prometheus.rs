@@ -17,7 +17,7 @@ async fn query(address: SocketAddr, promql: &str) -> Vec<Value> {
     body["data"]["result"].as_array().cloned().unwrap_or_default()
 }
 
-fn free_port() -> SocketAddr {
+pub fn free_port() -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
     listener.local_addr().expect("a bound listener")
 }
