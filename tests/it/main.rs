@@ -22,6 +22,7 @@ mod prometheus;
 mod boards;
 mod past;
 mod dashboards;
+mod compose;
 mod parsers;
 mod kill;
 mod disk;
