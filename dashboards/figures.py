@@ -54,17 +54,24 @@ def at_the_end(expression: str) -> str:
     return expression.replace("}", "} @ end()")
 
 
-def counted(metric: str, *by: str, only: tuple[str, ...] = ()) -> str:
-    """What a counter of the exporter gained. A counter that was born with its first event gained all it has."""
-    counter, window = selected(metric, *only), "$__rate_interval"
-    return f"sum by ({', '.join(by)}) (({counter} unless {counter} offset {window}) or increase({counter}[{window}]))"
+def counted(metric: str, *by: str) -> str:
+    """What a counter of the exporter gained, for panels whose points are `panels.POLLS` apart.
+
+    A counter that was born with its first event gained all it has. That it was born then, and not met then, is sure where
+    the exporter was known before, or had not run before.
+    """
+    counter, window = selected(metric), "$__rate_interval"
+    born = f"{counter} unless {counter} offset {window}"
+    known = f"(wolkvox_exporter_build_info offset {window} or process_start_time_seconds > time() - 900)"
+    return f"sum by ({', '.join(by)}) ({born} and on (instance, job) {known} or increase({counter}[{window}]))"
 
 
 def age(*reports: str) -> str:
-    """Seconds since the last good poll."""
-    shown = "|".join(reports)
-    polled = series("wolkvox_report_last_success_timestamp_seconds", TODAY, f'report=~"{shown}"')
-    return f"time() - min by (operation, report) ({polled})"
+    """Seconds since the last good poll; since 1970 where there was none."""
+    shown = 'report=~"{}"'.format("|".join(reports))
+    polled = series("wolkvox_report_last_success_timestamp_seconds", TODAY, shown)
+    asked = series("wolkvox_report_up", TODAY, shown)
+    return f"time() - min by (operation, report) ({polled} or {asked} * 0)"
 
 
 # === what several boards show; `by` adds labels beyond the operation, `only` narrows the series ===

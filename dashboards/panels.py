@@ -9,10 +9,12 @@ from grafana_foundation_sdk.models import common as shapes
 from grafana_foundation_sdk.models.dashboard import (
     DashboardCursorSync,
     DashboardLinkType,
+    DashboardRangeMapOptions,
     DataSourceRef,
     DataTransformerConfig,
     DynamicConfigValue,
     FieldColorModeId,
+    RangeMap,
     Threshold,
     ThresholdsMode,
     ValueMap,
@@ -63,14 +65,17 @@ def stat(title: str, says: str, unit: str, *queries: Query, steps: Steps | None 
     return dressed(panel.color_mode(color), title, says, unit, queries, steps, wide, high)
 
 
-def age(*reports: str, wide: int = 24) -> Any:
+def age(*reports: str) -> Any:
     """Every board has this one: figures without their age mislead."""
     says = (
         "Time since the last good poll of each report on this board. The vendor's own data lag another 10 to 13 minutes. "
-        "Orange: two polls of five minutes are missing. Red: by default the series of today are dropped now."
+        "Orange: two polls of five minutes are missing. Red: by default the series of today are dropped now. Never: no poll "
+        "of this report worked yet."
     )
     query = now(figures.age(*reports), "{{operation}} {{report}}")
-    return stat("Age of the data", says, "s", query, steps=AGES, wide=wide).no_value("no good poll yet")
+    never = DashboardRangeMapOptions(from_val=1e9, to=1e11, result=ValueMappingResult(text="never", color="red"))
+    panel = stat("Age of the data", says, "s", query, steps=AGES, wide=24)
+    return panel.mappings([RangeMap(options=never)]).no_value("not polled")
 
 
 def lines(title: str, says: str, unit: str, *queries: Query, steps: Steps | None = None, wide: int = 12, high: int = 8) -> Any:

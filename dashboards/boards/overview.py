@@ -2,7 +2,7 @@
 
 from figures import (
     auxiliary, auxiliary_share, average_handle, callback_success, calls, closed, hold_mute_share, last_hour, login,
-    occupancy,
+    occupancy, total,
 )
 import panels
 from panels import hourly_bars, lines, now, over_time, stat, table
@@ -50,6 +50,8 @@ def board():
                   "Auxiliary": ("s", auxiliary("agent_name")),
                   "Auxiliary share": ("percentunit", auxiliary_share("agent_name")),
                   "Hold and mute share": ("percentunit", hold_mute_share("agent_name")),
+                  "Hold and mute uses": ("short", total("wolkvox_agent_hold_mute_uses", "agent_name")),
+                  "After-call work": ("s", f"{total('wolkvox_agent_after_call_work_seconds', 'agent_name')} > 0"),
                   "Closed interactions": ("short", closed("agent_name")),
               }, BY_AGENT),
     ])

@@ -60,16 +60,17 @@ impl Board {
     }
 
     pub fn targets(&self) -> Vec<Target<'_>> {
-        let of_panel = |panel: &'_ Value| panel["targets"].as_array().map(Vec::as_slice).unwrap_or_default().len();
-        assert!(self.panels().iter().all(|panel| of_panel(panel) > 0), "{}: a panel without a query", self.file);
-        let targets = self.panels().iter().flat_map(|panel| {
-            panel["targets"].as_array().expect("queries").iter().map(move |target| Target {
+        let mut targets = Vec::new();
+        for panel in self.panels() {
+            let queries = panel["targets"].as_array().expect("queries");
+            assert!(!queries.is_empty(), "{}: {} asks nothing", self.file, self.title(panel));
+            targets.extend(queries.iter().map(|query| Target {
                 panel,
-                promql: target["expr"].as_str().expect("a query"),
-                instant: target["instant"].as_bool().expect("instant or range"),
-            })
-        });
-        targets.collect()
+                promql: query["expr"].as_str().expect("a query"),
+                instant: query["instant"].as_bool().expect("instant or range"),
+            }));
+        }
+        targets
     }
 
     /// Name, label and series of each variable that asks Prometheus: `label_values(series, label)`.
@@ -141,7 +142,7 @@ pub fn known() -> BTreeMap<String, Known> {
     let (mut report, mut labels) = (String::new(), BTreeSet::new());
     for line in text.lines() {
         if let Some(heading) = line.strip_prefix("### ") {
-            report = heading.to_owned();
+            heading.clone_into(&mut report);
             labels = ["operation", "window"].map(str::to_owned).into();
         }
         let cells: Vec<&str> = line.trim_matches('|').split('|').map(str::trim).collect();

@@ -1,5 +1,6 @@
 //! What would a Prometheus know that has scraped for more than a day?
 
+use std::fmt::Write;
 use std::time::Duration;
 
 use axum::http::header::ACCEPT;
@@ -66,7 +67,6 @@ async fn append(text: &mut String, exposition: &Exposition, life: &Life) {
     let bytes = body.collect().await.expect("a body that cannot fail").to_bytes();
     let seconds = life.time.truth().as_second();
     for line in String::from_utf8_lossy(&bytes).lines().filter(|line| !line.starts_with('#')) {
-        text.push_str(line);
-        text.push_str(&format!(" {seconds}\n"));
+        writeln!(text, "{line} {seconds}").expect("a String takes everything");
     }
 }
