@@ -23,16 +23,31 @@ pub fn free_port() -> SocketAddr {
 }
 
 /// A Prometheus that scrapes an exporter every second.
-struct Scraping {
+pub struct Scraping {
     prometheus: Running,
-    address: SocketAddr,
+    pub address: SocketAddr,
     _folder: TempDir,
 }
 
 impl Scraping {
     /// `more` is further YAML of its config.
     fn start(exporter: SocketAddr, more: &str) -> Scraping {
+        Scraping::in_folder(tempfile::tempdir().expect("a temporary folder"), exporter, more)
+    }
+
+    /// One that already knows a past: an `OpenMetrics` text whose samples have their times.
+    pub async fn after(past: &str, exporter: SocketAddr) -> Scraping {
         let folder = tempfile::tempdir().expect("a temporary folder");
+        let text = folder.path().join("past.txt");
+        std::fs::write(&text, past).expect("a writable folder");
+        let (text, data) = (text.display().to_string(), folder.path().join("data").display().to_string());
+        let filled =
+            run("promtool", &["tsdb", "create-blocks-from", "openmetrics", "--quiet", &text, &data], b"").await;
+        assert_eq!(filled.code, Some(0), "{filled:?}");
+        Scraping::in_folder(folder, exporter, "")
+    }
+
+    fn in_folder(folder: TempDir, exporter: SocketAddr, more: &str) -> Scraping {
         let config = folder.path().join("prometheus.yml");
         let text = format!(
             "global: {{scrape_interval: 1s, scrape_timeout: 1s}}\n\

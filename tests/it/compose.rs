@@ -1,0 +1,174 @@
+//! Does the compose file hold together, and does it leak nothing?
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::path::{Component, Path, PathBuf};
+
+use serde_json::Value;
+
+use crate::child::run;
+
+/// What `docker-compose` makes of these files.
+async fn composed(files: &[&str]) -> Value {
+    let mut args: Vec<&str> = files.iter().flat_map(|file| ["-f", file]).collect();
+    args.push("config");
+    let config = run("docker-compose", &args, b"").await;
+    assert_eq!((config.code, config.stderr.as_str()), (Some(0), ""), "{files:?}");
+    serde_saphyr::from_str(&config.stdout).expect("YAML")
+}
+
+fn yaml(path: &str) -> Value {
+    let text = fs::read_to_string(root().join(path)).unwrap_or_else(|error| panic!("{path}: {error}"));
+    serde_saphyr::from_str(&text).unwrap_or_else(|error| panic!("{path}: {error}"))
+}
+
+fn root() -> PathBuf {
+    fs::canonicalize(env!("CARGO_MANIFEST_DIR")).expect("the repository")
+}
+
+fn services(composed: &Value) -> impl Iterator<Item = (&String, &Value)> {
+    composed["services"].as_object().expect("services").iter()
+}
+
+fn texts(list: &Value) -> Vec<&str> {
+    list.as_array().map(Vec::as_slice).unwrap_or_default().iter().filter_map(Value::as_str).collect()
+}
+
+/// Where files of this repository appear in a service: place in the container, path here.
+fn mounts(service: &Value) -> BTreeMap<PathBuf, PathBuf> {
+    let bound = texts(&service["volumes"]).into_iter().filter(|volume| volume.starts_with('/'));
+    let parts = bound.map(|volume| {
+        let (path, rest) = volume.split_once(':').expect("a mount");
+        let (place, mode) = rest.split_once(':').expect("a mode");
+        assert_eq!(mode, "ro", "{volume} can be written");
+        (place.into(), path.into())
+    });
+    parts.collect()
+}
+
+/// The path of this repository that a path in the container leads to.
+fn behind(mounts: &BTreeMap<PathBuf, PathBuf>, place: &Path) -> PathBuf {
+    let mut plain = PathBuf::new();
+    for part in place.components() {
+        match part {
+            Component::ParentDir => drop(plain.pop()),
+            part => plain.push(part),
+        }
+    }
+    let found = mounts.iter().find_map(|(mount, path)| Some((path, plain.strip_prefix(mount).ok()?)));
+    let (path, rest) = found.unwrap_or_else(|| panic!("{} is not mounted: {mounts:?}", plain.display()));
+    // Joining nothing would add a slash.
+    if rest.as_os_str().is_empty() { path.clone() } else { path.join(rest) }
+}
+
+/// The value of a flag of a service's command.
+fn flag<'s>(service: &'s Value, name: &str) -> &'s str {
+    let found = texts(&service["command"]).into_iter().find_map(|word| word.strip_prefix(name)?.strip_prefix('='));
+    found.unwrap_or_else(|| panic!("no {name}: {service}"))
+}
+
+#[tokio::test]
+async fn never_leak_every_container_is_confined_and_every_port_is_on_loopback() {
+    for files in [&["docker-compose.yml"][..], &["docker-compose.yml", "deploy/compose.real.yml"]] {
+        let composed = composed(files).await;
+        let names: Vec<&String> = services(&composed).map(|(name, _)| name).collect();
+        assert_eq!(names, ["alertmanager", "exporter", "grafana", "prometheus"]);
+        let mut ports = BTreeSet::new();
+        for (name, service) in services(&composed) {
+            assert_eq!(service["read_only"], true, "{name}");
+            assert_eq!(texts(&service["cap_drop"]), ["ALL"], "{name}");
+            assert_eq!(texts(&service["security_opt"]), ["no-new-privileges:true"], "{name}");
+            assert!(["privileged", "cap_add", "user"].iter().all(|key| service[key].is_null()), "{name}");
+            for port in texts(&service["ports"]) {
+                let published = port.strip_prefix("127.0.0.1:").and_then(|rest| rest.strip_suffix("/tcp"));
+                let (outside, inside) = published.and_then(|rest| rest.split_once(':')).expect("a port on loopback");
+                assert_eq!(outside, inside, "{name}");
+                ports.insert(outside.to_owned());
+            }
+            let (image, build) = (service["image"].as_str(), &service["build"]);
+            match image {
+                Some(image) => {
+                    let version = image.split_once(':').map(|(_, version)| version.trim_start_matches('v'));
+                    let numbers = version.expect("a version").split('.').filter_map(|part| part.parse::<u32>().ok());
+                    assert_eq!(numbers.count(), 3, "{image} is not pinned");
+                }
+                None => assert_eq!(build["context"].as_str().map(Path::new), Some(&*root()), "{name}"),
+            }
+            // The exporter's image has nothing to ask with; Prometheus asks it all the time.
+            assert_eq!(service["healthcheck"].is_null(), name == "exporter", "{name}");
+        }
+        assert_eq!(ports, ["10077", "3000", "9090", "9093"].map(str::to_owned).into());
+    }
+}
+
+#[tokio::test]
+async fn never_leak_grafana_has_no_account_and_no_password() {
+    let composed = composed(&["docker-compose.yml"]).await;
+    let settings = &composed["services"]["grafana"]["environment"];
+    for (setting, value) in [
+        ("GF_SECURITY_DISABLE_INITIAL_ADMIN_CREATION", "true"),
+        ("GF_AUTH_DISABLE_LOGIN_FORM", "true"),
+        ("GF_AUTH_BASIC_ENABLED", "false"),
+        ("GF_AUTH_ANONYMOUS_ORG_ROLE", "Viewer"),
+        ("GF_SNAPSHOTS_ENABLED", "false"),
+    ] {
+        assert_eq!(settings[setting], value, "{setting}");
+    }
+    for (name, service) in services(&composed) {
+        let settings = service["environment"].as_object().into_iter().flatten();
+        let secret = settings.map(|(setting, _)| setting).find(|setting| setting.contains("PASSWORD"));
+        assert_eq!(secret, None, "{name}");
+    }
+}
+
+#[tokio::test]
+async fn every_file_that_a_container_reads_is_in_the_repository_where_the_configs_say() {
+    let composed = composed(&["docker-compose.yml"]).await;
+    let of = |name: &str| &composed["services"][name];
+    for (name, service) in services(&composed) {
+        for path in mounts(service).values() {
+            assert!(path.starts_with(root()) && path.exists(), "{name}: {} is not there", path.display());
+        }
+    }
+    let prometheus = mounts(of("prometheus"));
+    let config = Path::new(flag(of("prometheus"), "--config.file"));
+    assert_eq!(behind(&prometheus, config), root().join("deploy/prometheus.yml"));
+    for rules in texts(&yaml("deploy/prometheus.yml")["rule_files"]) {
+        let (place, here) = (config.parent().expect("a folder").join(rules), root().join("deploy").join(rules));
+        let folder = fs::canonicalize(here.parent().expect("a folder")).expect("a folder of rules");
+        assert_eq!(behind(&prometheus, place.parent().expect("a folder")), folder);
+    }
+    let alertmanager = mounts(of("alertmanager"));
+    let config = Path::new(flag(of("alertmanager"), "--config.file"));
+    assert_eq!(behind(&alertmanager, config), root().join("deploy/alertmanager.yml"));
+
+    let grafana = mounts(of("grafana"));
+    let provisioning = root().join("deploy/grafana/provisioning");
+    assert_eq!(behind(&grafana, Path::new("/etc/grafana/provisioning")), provisioning);
+    let providers = yaml("deploy/grafana/provisioning/dashboards/wolkvox.yml");
+    let place = providers["providers"][0]["options"]["path"].as_str().expect("a path");
+    assert_eq!(behind(&grafana, Path::new(place)), root().join("dashboards"));
+    let home = of("grafana")["environment"]["GF_DASHBOARDS_DEFAULT_HOME_DASHBOARD_PATH"].as_str().expect("a board");
+    assert!(behind(&grafana, Path::new(home)).is_file());
+}
+
+#[tokio::test]
+async fn containers_find_each_other_at_the_addresses_of_the_configs() {
+    let composed = composed(&["docker-compose.yml"]).await;
+    let published = texts(&composed["services"]["prometheus"]["ports"]).len();
+    for (name, service) in services(&composed).filter(|(name, _)| *name != "prometheus") {
+        assert_eq!(service["network_mode"], "service:prometheus", "{name}");
+        assert!(service["ports"].is_null(), "{name}");
+    }
+    assert_eq!(published, services(&composed).count());
+    let (prometheus, source) =
+        (yaml("deploy/prometheus.yml"), yaml("deploy/grafana/provisioning/datasources/prometheus.yml"));
+    let scraped = &prometheus["scrape_configs"][0]["static_configs"][0]["targets"][0];
+    let listens = &composed["services"]["exporter"]["environment"]["WOLKVOX_EXPORTER_WEB_LISTEN_ADDRESS"];
+    assert_eq!((scraped.as_str(), listens.as_str()), (Some("127.0.0.1:10077"), Some("0.0.0.0:10077")));
+    let told = &prometheus["alerting"]["alertmanagers"][0]["static_configs"][0]["targets"][0];
+    assert_eq!(told, "127.0.0.1:9093");
+    let source = &source["datasources"][0];
+    assert_eq!((&source["url"], &source["type"]), (&"http://127.0.0.1:9090".into(), &"prometheus".into()));
+    assert_eq!(source["jsonData"]["timeInterval"], prometheus["global"]["scrape_interval"]);
+}
