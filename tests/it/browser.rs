@@ -1,4 +1,4 @@
-//! What does a real browser make of a page? Debian's Chromium, asked over the W3C's WebDriver protocol.
+//! What does a real browser make of a page? Debian's Chromium, asked over the W3C's `WebDriver` protocol.
 //!
 //! Half a dozen requests with curl: the Rust clients of that protocol bring dozens of crates, some long outdated.
 

@@ -11,12 +11,19 @@ use crate::browser::Browser;
 use crate::child::{EXPORTER, Running};
 use crate::stage::{Plot, Stage};
 
-/// Name, width, height, and colour scheme.
-const PICTURES: [(&str, u32, u32, &str); 4] = [
-    ("status-wide", 1000, 660, "light"),
-    ("status-narrow", 360, 720, "light"),
-    ("status-dark", 1000, 660, "dark"),
-    ("status-failures", 1000, 820, "light"),
+/// What is pictured.
+#[derive(Clone, Copy, PartialEq)]
+enum Scene {
+    Demo,
+    Trouble,
+}
+
+/// Name, scene, width, height, and colour scheme.
+const PICTURES: [(&str, Scene, u32, u32, &str); 4] = [
+    ("status-wide", Scene::Demo, 1000, 660, "light"),
+    ("status-narrow", Scene::Trouble, 360, 760, "dark"),
+    ("status-dark", Scene::Demo, 1000, 660, "dark"),
+    ("status-failures", Scene::Trouble, 1000, 760, "light"),
 ];
 /// A reader may be far from a fast network.
 const MOST_BYTES: usize = 150_000;
@@ -39,12 +46,12 @@ async fn in_trouble() -> Stage {
 async fn take() {
     let browser = Browser::start().await;
     let mut demo = Running::start(EXPORTER, &["demo", "--web.listen-address=127.0.0.1:0"]);
-    let calm = demo.after("http://").await;
+    let demo_address = demo.after("http://").await;
     let trouble = in_trouble().await;
     // A few polls later everything was polled once.
     tokio::time::sleep(Duration::from_secs(8)).await;
-    for (name, width, height, scheme) in PICTURES {
-        let address = if name.ends_with("failures") { trouble.address.to_string() } else { calm.clone() };
+    for (name, scene, width, height, scheme) in PICTURES {
+        let address = if scene == Scene::Demo { demo_address.clone() } else { trouble.address.to_string() };
         browser.dress(width, height, scheme).await;
         browser.open(&format!("http://{address}/")).await;
         browser.picture(&file(name)).await;
@@ -60,18 +67,14 @@ async fn the_pictures_are_small_and_described_where_they_are_shown() {
     }
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let shown = ["README.md", "docs/status.md"].map(|name| std::fs::read_to_string(root.join(name)).expect(name));
-    for (name, width, height, _) in PICTURES {
+    for (name, _, width, height, _) in PICTURES {
         let bytes = std::fs::read(file(name)).expect(name);
         assert!(bytes.len() <= MOST_BYTES, "{name}: {} bytes", bytes.len());
         assert!(bytes.starts_with(b"\x89PNG"), "{name}");
         let number = |at: usize| u32::from_be_bytes(bytes[at..at + 4].try_into().expect("four bytes"));
         assert_eq!((number(16), number(20)), (width, height), "{name}");
-        let alt = |text: &String| {
-            text.split("![").skip(1).any(|part| {
-                part.split_once("](")
-                    .is_some_and(|(alt, target)| alt.len() > 20 && target.contains(&format!("{name}.png")))
-            })
-        };
-        assert!(shown.iter().any(alt), "{name} is shown nowhere with a text for those who cannot see it");
+        let is_this = |(alt, rest): (&str, &str)| alt.len() > 20 && rest.contains(&format!("{name}.png"));
+        let described = |text: &String| text.split("![").skip(1).filter_map(|part| part.split_once("](")).any(is_this);
+        assert!(shown.iter().any(described), "{name} is shown nowhere with a text for those who cannot see it");
     }
 }

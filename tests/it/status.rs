@@ -43,21 +43,21 @@ fn reports(status: &Value) -> &[Value] {
 async fn never_lie_the_json_names_each_report_with_its_state_and_why() {
     let stage = Stage::start(trouble()).await;
     let status = status_json(&stage).await;
-    let state = |name: &str| reports(&status).iter().find(|report| report["report"] == name).expect("a report").clone();
-    assert_eq!(state("smart_wait")["state"], "fresh");
-    let failing = state("agent_hold_mute");
+    let of = |name: &str| reports(&status).iter().find(|report| report["report"] == name).expect("a report").clone();
+    assert_eq!(of("smart_wait")["state"], "fresh");
+    let failing = of("agent_hold_mute");
     assert_eq!((&failing["state"], &failing["failure"]["reason"]), (&"failing".into(), &"http_5xx".into()));
     assert_eq!((&failing["serves_to"], &failing["consecutive_failures"]), (&Value::Null, &1.into()));
-    assert_eq!(state("closed_interactions")["failure"]["reason"], "forbidden_other");
+    assert_eq!(of("closed_interactions")["failure"]["reason"], "forbidden_other");
     let scraped = stage.scrape().await;
-    for rejected in state("agent_aux_time")["rejected_values"].as_array().expect("rejected values") {
+    for rejected in of("agent_aux_time")["rejected_values"].as_array().expect("rejected values") {
         let field = format!("field=\"{}\"", rejected["field"].as_str().expect("a field"));
         let counted = scraped.value("wolkvox_report_rejected_values_total", &["report=\"agent_aux_time\"", &field]);
         assert_eq!(rejected["values"].as_f64(), counted, "{field}");
     }
-    assert!(!state("agent_aux_time")["rejected_values"].as_array().expect("rejected values").is_empty());
+    assert!(!of("agent_aux_time")["rejected_values"].as_array().expect("rejected values").is_empty());
     let dropped = scraped.value("wolkvox_report_dropped_series_total", &["report=\"agent_kpi\""]);
-    assert_eq!(state("agent_kpi")["dropped_series"].as_f64(), dropped);
+    assert_eq!(of("agent_kpi")["dropped_series"].as_f64(), dropped);
     assert!(dropped > Some(0.0));
     assert_eq!(status["verdict"]["ok"], false);
     assert_eq!(status["verdict"]["text"], "2 of 5 reports need a look");
@@ -121,6 +121,10 @@ const LEAST_CONTRAST: &str = r"
 const NAMELESS: &str =
     "return document.querySelectorAll('th:not([scope]), table:not(:has(caption)), td:first-child').length";
 
+/// Names and headings of few words that stand on many lines.
+const SQUEEZED: &str = "return [...document.querySelectorAll('caption, h1, h2, th, summary')]\
+    .filter(e => e.offsetHeight > 100).map(e => e.innerText)";
+
 /// On every screen and in both schemes: no console error, nothing beyond the edge, every text readable.
 async fn assert_presentable(browser: &Browser, url: &str) {
     for (width, height) in [PHONE, DESK] {
@@ -130,6 +134,7 @@ async fn assert_presentable(browser: &Browser, url: &str) {
             assert_eq!(browser.console().await, Vec::<String>::new(), "{url}");
             let overhang = browser.script("return document.documentElement.scrollWidth - innerWidth").await;
             assert!(overhang.as_f64() <= Some(0.0), "{overhang} pixels beyond the edge of {width}");
+            assert_eq!(browser.script(SQUEEZED).await, serde_json::json!([]), "{width} pixels");
             let contrast = browser.script(LEAST_CONTRAST).await;
             assert!(contrast.as_f64() >= Some(4.5), "contrast {contrast}, {scheme}");
             let ground = browser.script("return getComputedStyle(document.body).backgroundColor").await;

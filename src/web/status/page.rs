@@ -14,7 +14,7 @@ const STYLE: &str = include_str!("page.css");
 
 /// Only the page's own style applies, and nothing is loaded from anywhere. After a change of the style the browser
 /// tests fail, and tell the hash that is right.
-pub const CONTENT_POLICY: &str = "default-src 'none'; style-src 'sha256-TFxIUyejuimHLLhK3BI6zAZpMj0M8hCKB9W/Np6R+Tw='; img-src data:; base-uri 'none'; \
+pub const CONTENT_POLICY: &str = "default-src 'none'; style-src 'sha256-rhs8DJundFmyiBbT8aPpkKjcvsRYMoovOblFk7Xuj3w='; img-src data:; base-uri 'none'; \
                                   form-action 'none'; frame-ancestors 'none'";
 
 /// The query that asks for a page that stays as it is.
