@@ -48,15 +48,6 @@ pub struct Site {
     pub ready: AtomicBool,
 }
 
-impl Site {
-    /// Shows how everything stands now.
-    fn overview(&self, show: impl FnOnce(&status::Overview<'_>) -> String) -> String {
-        let now = self.clock.now();
-        let in_force = self.config.borrow().clone();
-        show(&status::Overview::of(&self.store.view(now), &in_force, now))
-    }
-}
-
 /// Whether the metrics cannot be at a path, because something else is.
 pub fn is_taken(path: &str) -> bool {
     path.starts_with("/-/") || [STATUS_JSON_PATH, METRICS_DOC_PATH].contains(&path)
@@ -86,17 +77,32 @@ async fn metrics(State(site): State<Arc<Site>>, headers: HeaderMap) -> Response<
 
 async fn status_page(State(site): State<Arc<Site>>, RawQuery(query): RawQuery) -> Response<Body> {
     let refreshes = query.as_deref() != Some(status::REFRESH_OFF);
-    let (telemetry_path, doc_path) = (site.telemetry_path.as_str(), METRICS_DOC_PATH);
-    let links = status::Links { json: STATUS_JSON_PATH, metrics: telemetry_path, docs: doc_path };
-    let page = site.overview(|overview| status::page(overview, &links, refreshes));
-    let mut response = fresh("text/html; charset=utf-8", page);
+    let page = overview(site, move |site, overview| {
+        let links = status::Links { json: STATUS_JSON_PATH, metrics: &site.telemetry_path, docs: METRICS_DOC_PATH };
+        status::page(overview, &links, refreshes)
+    });
+    let mut response = fresh("text/html; charset=utf-8", page.await);
     response.headers_mut().insert(CONTENT_SECURITY_POLICY, HeaderValue::from_static(status::CONTENT_POLICY));
     response
 }
 
 async fn status_json(State(site): State<Arc<Site>>) -> Response<Body> {
-    let json = site.overview(|overview| serde_json::to_string(overview).expect("plain structs of texts and numbers"));
-    fresh("application/json", json)
+    let json =
+        overview(site, |_, overview| serde_json::to_string(overview).expect("plain structs of texts and numbers"));
+    fresh("application/json", json.await)
+}
+
+/// Shows how everything stands now, on a blocking thread: thousands of reports must not hold up a scrape.
+async fn overview(
+    site: Arc<Site>,
+    show: impl FnOnce(&Site, &status::Overview<'_>) -> String + Send + 'static,
+) -> String {
+    let shown = tokio::task::spawn_blocking(move || {
+        let now = site.clock.now();
+        let in_force = site.config.borrow().clone();
+        show(&site, &status::Overview::of(&site.store.view(now), &in_force, now))
+    });
+    shown.await.unwrap_or_else(|panicked| std::panic::resume_unwind(panicked.into_panic()))
 }
 
 /// The reference of the metrics, for whoever is on a machine without the repository.

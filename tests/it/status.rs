@@ -133,7 +133,10 @@ async fn assert_presentable(browser: &Browser, url: &str) {
             browser.open(url).await;
             assert_eq!(browser.console().await, Vec::<String>::new(), "{url}");
             let overhang = browser.script("return document.documentElement.scrollWidth - innerWidth").await;
-            assert!(overhang.as_f64() <= Some(0.0), "{overhang} pixels beyond the edge of {width}");
+            assert!(
+                overhang.as_f64().is_some_and(|pixels| pixels <= 0.0),
+                "{overhang} pixels beyond the edge of {width}"
+            );
             assert_eq!(browser.script(SQUEEZED).await, serde_json::json!([]), "{width} pixels");
             let contrast = browser.script(LEAST_CONTRAST).await;
             assert!(contrast.as_f64() >= Some(4.5), "contrast {contrast}, {scheme}");

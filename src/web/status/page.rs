@@ -14,7 +14,9 @@ const STYLE: &str = include_str!("page.css");
 
 /// Only the page's own style applies, and nothing is loaded from anywhere. After a change of the style the browser
 /// tests fail, and tell the hash that is right.
-pub const CONTENT_POLICY: &str = "default-src 'none'; style-src 'sha256-rhs8DJundFmyiBbT8aPpkKjcvsRYMoovOblFk7Xuj3w='; img-src data:; base-uri 'none'; \
+pub const CONTENT_POLICY: &str = "default-src 'none'; \
+                                  style-src 'sha256-rhs8DJundFmyiBbT8aPpkKjcvsRYMoovOblFk7Xuj3w='; \
+                                  img-src data:; base-uri 'none'; \
                                   form-action 'none'; frame-ancestors 'none'";
 
 /// The query that asks for a page that stays as it is.
@@ -299,7 +301,10 @@ fn loaded(config: &ConfigFacts<'_>, at: Timestamp) -> Markup {
                 ", read " (ago(config.loaded_at)) " ago, " (utc(config.loaded_at)) "."
             }
             @if let Some((refused_at, reason)) = config.refused_at.zip(config.refused_because) {
-                p { span.failing { "refused" } " The reload " (ago(refused_at)) " ago failed, and the config above stays in force:" }
+                p {
+                    span.failing { "refused" }
+                    " The reload " (ago(refused_at)) " ago failed, and the config above stays in force:"
+                }
                 pre { (reason) }
             }
         }
