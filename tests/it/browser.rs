@@ -82,19 +82,10 @@ impl Browser {
         self.devtools("Emulation.setEmulatedMedia", features).await;
     }
 
-    /// Opens a page in a tab of its own, lets that many seconds of the page's time pass at once, and waits for `seen`.
-    pub async fn after_seconds<T>(&self, seconds: u32, url: &str, seen: impl Future<Output = T>) -> T {
-        let this = request("GET", &format!("{}/window", self.session), &Value::Null).await;
-        let other = self.command("window/new", json!({"type": "tab"})).await;
-        self.command("window", json!({"handle": other["handle"]})).await;
-        self.open(url).await;
-        let budget = json!({"policy": "advance", "budget": seconds * 1000});
-        self.devtools("Emulation.setVirtualTimePolicy", budget).await;
-        let seen = seen.await;
-        // Its time stands still from now on: nothing more can be asked of it.
-        request("DELETE", &format!("{}/window", self.session), &Value::Null).await;
-        self.command("window", json!({ "handle": this })).await;
-        seen
+    /// Goes on in a new tab; the page of this one lives on behind it.
+    pub async fn beside(&self) {
+        let tab = self.command("window/new", json!({"type": "tab"})).await;
+        self.command("window", json!({"handle": tab["handle"]})).await;
     }
 
     /// Writes what is in the window to a PNG file.
