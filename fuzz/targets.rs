@@ -99,7 +99,7 @@ fn check_rendering(report: &Report, agent_dni: bool, folded: &Folded, texts: &Te
         labels = infos.flat_map(|info| info.labels.iter().flatten()).collect();
         labels.retain(|label| agent_dni || label.name != "agent_dni");
         let family = &CATALOG.families()[part.family.0];
-        if let Some(joined) = roster::join(family, OPERATION, &[&part.segment, &part.segment]) {
+        if let Some(joined) = roster::join(family, OPERATION, &[part.segment.clone(), part.segment.clone()]) {
             check_text(&part, &joined, &labels, texts, &mut seen);
         }
     }

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::shard::Shard;
+use crate::web;
 
 /// Prometheus exporter for contact centres on wolkvox.
 #[derive(Debug, Parser)]
@@ -100,10 +101,10 @@ pub enum LogFormat {
 fn telemetry_path(text: &str) -> Result<String, String> {
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"/-_.".contains(&byte);
     let segments = text.strip_prefix('/').map(|rest| rest.split('/').all(|segment| !segment.is_empty()));
-    if segments == Some(true) && text.bytes().all(plain) && !text.starts_with("/-/") {
+    if segments == Some(true) && text.bytes().all(plain) && !web::is_taken(text) {
         Ok(text.to_owned())
     } else {
-        Err("a path such as /metrics, not below /-/".to_owned())
+        Err("a path such as /metrics, not below /-/ and not another page's".to_owned())
     }
 }
 
@@ -130,7 +131,7 @@ mod tests {
 
     #[test]
     fn a_telemetry_path_is_a_plain_path_outside_the_lifecycle_ones() {
-        for wrong in ["metrics", "/", "/-/ready", "/a//b", "/{x}", "/a b", "/a/"] {
+        for wrong in ["metrics", "/", "/-/ready", "/a//b", "/{x}", "/a b", "/a/", "/status.json"] {
             assert!(telemetry_path(wrong).is_err(), "{wrong}");
         }
         assert!(telemetry_path("/metrics/wolkvox").is_ok());

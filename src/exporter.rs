@@ -6,12 +6,12 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 use tokio::net::TcpListener;
-use tokio::sync::{Notify, mpsc};
+use tokio::sync::{Notify, mpsc, watch};
 use tokio_util::sync::CancellationToken;
 
 use crate::catalog::Catalog;
 use crate::clock::Clock;
-use crate::config::{Config, ConfigError};
+use crate::config::{Config, ConfigError, InForce, Refusal};
 use crate::exposition::Exposition;
 use crate::poll::{self, Context};
 use crate::state::{Origin, State, remove_served};
@@ -48,7 +48,7 @@ pub enum ExporterError {
 /// Polls and serves until `stop`.
 pub async fn run(setup: Setup, stop: CancellationToken) -> Result<(), ExporterError> {
     let Setup { catalog, load, state, listeners, telemetry_path, hangup } = setup;
-    let config = load()?;
+    let config = Arc::new(load()?);
     let clock = Clock::system();
     let store = Arc::new(Store::new(Arc::clone(&catalog)));
     let telemetry = Arc::new(Telemetry::default());
@@ -60,7 +60,9 @@ pub async fn run(setup: Setup, stop: CancellationToken) -> Result<(), ExporterEr
         state: Arc::new(state),
         clock: clock.clone(),
     };
-    telemetry.config_loaded(config.operations.len());
+    let loaded_at = clock.now().wall;
+    telemetry.config_loaded(config.operations.len(), loaded_at);
+    let (in_force, shown) = watch::channel(InForce { config: Arc::clone(&config), loaded_at, refusal: None });
     let exposition = Exposition::new(&catalog, Arc::clone(&store), Arc::clone(&telemetry));
     // One request waits while another is carried out; more would only ask for the same.
     let (requests, reloads) = mpsc::channel(1);
@@ -69,11 +71,12 @@ pub async fn run(setup: Setup, stop: CancellationToken) -> Result<(), ExporterEr
         store,
         telemetry,
         clock,
+        config: shown,
         telemetry_path,
         reload: requests,
         ready: AtomicBool::new(false),
     });
-    let polling = Polling { context, config, load, reloads, hangup };
+    let polling = Polling { context, config, in_force, load, reloads, hangup };
     let serving = web::serve(listeners, web::routes(site), stop.clone());
     tokio::join!(stop.run_until_cancelled(polling.run()), serving);
     Ok(())
@@ -90,7 +93,9 @@ pub async fn bind(address: &str) -> io::Result<TcpListener> {
 /// Polls one config after the other.
 struct Polling {
     context: Context,
-    config: Config,
+    config: Arc<Config>,
+    /// The same for whoever wants to see it.
+    in_force: watch::Sender<InForce>,
     load: Loader,
     reloads: mpsc::Receiver<ReloadRequest>,
     hangup: Arc<Notify>,
@@ -124,7 +129,7 @@ impl Polling {
                 request = self.reloads.recv() => request,
                 () = self.hangup.notified() => None,
             };
-            if let Some(loaded) = load_again(&self.load, &self.context.telemetry, answer_to) {
+            if let Some(loaded) = load_again(&self.load, &self.context, &self.in_force, answer_to) {
                 break loaded;
             }
         };
@@ -134,22 +139,31 @@ impl Polling {
     }
 }
 
-type Loaded = (Config, Arc<dyn Vendor>);
+type Loaded = (Arc<Config>, Arc<dyn Vendor>);
 
 /// Reads the config again and answers whoever asked for it. `None`: it is wrong, and the old one stays.
-fn load_again(load: &Loader, telemetry: &Telemetry, answer_to: Option<ReloadRequest>) -> Option<Loaded> {
+fn load_again(
+    load: &Loader,
+    context: &Context,
+    in_force: &watch::Sender<InForce>,
+    answer_to: Option<ReloadRequest>,
+) -> Option<Loaded> {
     let loaded = load().map_err(ExporterError::Config).and_then(|config| {
         let client = poll::client(&config).map_err(ExporterError::Client)?;
-        Ok((config, Arc::new(client)))
+        Ok((Arc::new(config), Arc::new(client)))
     });
+    let now = context.clock.now().wall;
     let (loaded, answer) = match loaded {
         Ok((config, client)) => {
-            telemetry.config_loaded(config.operations.len());
+            context.telemetry.config_loaded(config.operations.len(), now);
+            in_force.send_replace(InForce { config: Arc::clone(&config), loaded_at: now, refusal: None });
             (Some((config, client as Arc<dyn Vendor>)), Ok(()))
         }
         Err(error) => {
-            telemetry.config_refused(&error.to_string());
-            (None, Err(error.to_string()))
+            let reason = error.to_string();
+            context.telemetry.config_refused(&reason);
+            in_force.send_modify(|shown| shown.refusal = Some(Refusal { at: now, reason: reason.clone() }));
+            (None, Err(reason))
         }
     };
     if let Some(answer_to) = answer_to {

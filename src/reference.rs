@@ -191,7 +191,7 @@ fn specimen(catalog: &Arc<Catalog>) -> String {
     let window = Window::at(WindowName::Today, now.wall, &zone);
     let target = Target { operation: "specimen".into(), report: "specimen".into(), window: WindowName::Today };
     let failure = Failure::new(Reason::Timeout, "specimen");
-    let rejected = [("specimen".to_owned(), 1)];
+    let rejected = vec![("specimen".to_owned(), 1)];
     store.expect(&target, Duration::ZERO);
     telemetry.target_expected(&target);
     telemetry.call_sent(&target);
@@ -214,6 +214,7 @@ fn specimen(catalog: &Arc<Catalog>) -> String {
         rows: 0,
         series: 0,
         dropped: 0,
+        rejected,
         families: Vec::new(),
         entries: Vec::new(),
     };

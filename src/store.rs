@@ -29,6 +29,8 @@ pub struct Served {
     pub series: u64,
     /// Series over the cap, which are not among the served ones.
     pub dropped: u64,
+    /// Field and how many of its values could not be read.
+    pub rejected: Vec<(String, u64)>,
     pub families: Vec<FamilySegment>,
     /// Info entries, joined with the operation's other reports when they are served.
     pub entries: Vec<FamilySegment>,
@@ -59,6 +61,8 @@ pub struct Health {
     pub rows: u64,
     pub series: u64,
     pub dropped: u64,
+    /// Field and how many of its values could not be read, in the last good poll.
+    pub rejected: Vec<(String, u64)>,
     pub next_poll: Option<Timestamp>,
 }
 
@@ -90,6 +94,8 @@ pub struct Status {
     pub health: Health,
     /// Whether series were dropped for their age.
     pub stale: bool,
+    /// Time since the last good poll; setting a clock does not change it.
+    pub age: Option<Duration>,
     /// What the served series cover; `None` where none are served.
     pub window: Option<(Timestamp, Timestamp)>,
 }
@@ -205,6 +211,7 @@ impl Store {
             rows: served.rows,
             series: served.series,
             dropped: served.dropped,
+            rejected: served.rejected.clone(),
             ..entry.health
         };
         entry.served = Some((poll, served));
@@ -298,6 +305,7 @@ impl State {
                 target: target.clone(),
                 health: entry.health.clone(),
                 stale: served.is_some_and(|served| served.is_stale(now)),
+                age: served.map(|served| now.since(served.polled_at)),
                 window: served
                     .filter(|served| served.is_true(now))
                     .map(|served| (served.window.start(), served.window.end())),
@@ -411,6 +419,7 @@ mod tests {
             rows: 1,
             series: 1,
             dropped: 0,
+            rejected: vec![],
             families: vec![FamilySegment { family: FamilyId(0), segment: segment(text) }],
             entries: vec![FamilySegment { family: FamilyId(20), segment: segment("\t7\tAna\n") }],
         }

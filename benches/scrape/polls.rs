@@ -51,6 +51,7 @@ impl Poll {
             rows: folded.rows,
             series: folded.series() as u64,
             dropped: folded.dropped,
+            rejected: folded.rejected.clone(),
             families: render_families(&folded, &self.catalog, &self.operation, WindowName::Today),
             entries: render_entries(&folded),
         }

@@ -30,6 +30,7 @@ use tokio_util::sync::CancellationToken;
 use tower_http::compression::CompressionLayer;
 use wolkvox_exporter::catalog::Catalog;
 use wolkvox_exporter::clock::Clock;
+use wolkvox_exporter::config::{Config, InForce, Limits, Privacy};
 use wolkvox_exporter::exposition::Exposition;
 use wolkvox_exporter::fold::Kept;
 use wolkvox_exporter::store::Store;
@@ -116,9 +117,17 @@ fn ours(series: usize, folding: &Arc<AtomicBool>) -> Router {
     });
     let exposition = Exposition::new(&catalog, Arc::clone(&store), Arc::clone(&telemetry));
     let (reload, _) = tokio::sync::mpsc::channel(1);
+    // Only the status page shows it, and nobody asks for that here.
+    let config = Arc::new(Config {
+        file: None,
+        operations: Vec::new(),
+        limits: Limits { series_per_report: 200_000, response_bytes: 256_000_000, rows_per_answer: 60_000 },
+        privacy: Privacy { agent_dni: false },
+    });
+    let (_, config) = tokio::sync::watch::channel(InForce { config, loaded_at: clock.now().wall, refusal: None });
     let telemetry_path = "/metrics".to_owned();
     let ready = AtomicBool::new(true);
-    web::routes(Arc::new(Site { exposition, store, telemetry, clock, telemetry_path, reload, ready }))
+    web::routes(Arc::new(Site { exposition, store, telemetry, clock, config, telemetry_path, reload, ready }))
 }
 
 /// The least that hyper can do: the same bytes, made beforehand.

@@ -50,7 +50,7 @@ fn print_probe(probed: &[(Target, Polled)]) -> Result<(), CommandError> {
     let mut rows = vec![["OPERATION", "REPORT", "STATUS", "ROWS", "SERIES", "BYTES", "MS"].map(str::to_owned).to_vec()];
     for (target, polled) in probed {
         let (status, counts) = match &polled.outcome {
-            Ok(good) => ("ok", [good.served.rows, good.served.series].map(|count| count.to_string())),
+            Ok(served) => ("ok", [served.rows, served.series].map(|count| count.to_string())),
             Err(missed) => {
                 let failure = missed.failure();
                 failures.push(format!("{target}: {failure}\nhint: {}", failure.reason.hint()));

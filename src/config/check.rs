@@ -54,7 +54,7 @@ pub(super) fn check(file: File, path: &Path, catalog: &Catalog) -> Result<Config
         }
         operations.push(checker.operation(operation)?);
     }
-    Ok(Config { operations, limits, privacy })
+    Ok(Config { file: Some(path.to_owned()), operations, limits, privacy })
 }
 
 struct Checker<'a> {

@@ -7,10 +7,11 @@ mod check;
 mod error;
 mod file;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use url::Url;
 
@@ -27,9 +28,27 @@ pub const VENDOR_INTERVAL: Duration = Duration::from_mins(5);
 /// A checked configuration.
 #[derive(Debug)]
 pub struct Config {
+    /// Where it stands; `None` where it is built in.
+    pub file: Option<PathBuf>,
     pub operations: Vec<Operation>,
     pub limits: Limits,
     pub privacy: Privacy,
+}
+
+/// The config that is polled, and how the last try to replace it went.
+#[derive(Clone, Debug)]
+pub struct InForce {
+    pub config: Arc<Config>,
+    pub loaded_at: Timestamp,
+    /// Of the last reload, where it failed.
+    pub refusal: Option<Refusal>,
+}
+
+/// Why a config was not taken.
+#[derive(Clone, Debug)]
+pub struct Refusal {
+    pub at: Timestamp,
+    pub reason: String,
 }
 
 /// One contact-centre operation of the vendor's.

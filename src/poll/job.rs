@@ -50,15 +50,7 @@ pub struct Polled {
     pub calls: u32,
     /// Read of the answers, after decompression.
     pub bytes: usize,
-    pub outcome: Result<Good, Missed>,
-}
-
-/// What a good poll brought.
-#[derive(Debug)]
-pub struct Good {
-    pub served: Served,
-    /// Field and how many of its values could not be read.
-    pub rejected: Vec<(String, u64)>,
+    pub outcome: Result<Served, Missed>,
 }
 
 /// Why a poll brought nothing.
@@ -254,29 +246,27 @@ impl Job {
         }
     }
 
-    async fn render(&mut self, context: &Context, window: Window, at: Moment, fold: Fold) -> Result<Good, Failure> {
+    async fn render(&mut self, context: &Context, window: Window, at: Moment, fold: Fold) -> Result<Served, Failure> {
         let (catalog, target, cap) = (Arc::clone(&context.catalog), self.target.clone(), self.series_cap);
         let stale_after = (target.window == WindowName::Today).then_some(self.stale_after);
         let mut kept = std::mem::take(&mut self.kept);
-        let (kept, good) = blocking(move || {
-            let good = fold.finish(cap, &mut kept).map(|folded| Good {
-                served: Served {
-                    window,
-                    polled_at: at,
-                    stale_after,
-                    rows: folded.rows,
-                    series: folded.series() as u64,
-                    dropped: folded.dropped,
-                    families: render_families(&folded, &catalog, &target.operation, target.window),
-                    entries: render_entries(&folded),
-                },
+        let (kept, served) = blocking(move || {
+            let served = fold.finish(cap, &mut kept).map(|folded| Served {
+                window,
+                polled_at: at,
+                stale_after,
+                rows: folded.rows,
+                series: folded.series() as u64,
+                dropped: folded.dropped,
+                families: render_families(&folded, &catalog, &target.operation, target.window),
+                entries: render_entries(&folded),
                 rejected: folded.rejected,
             });
-            (kept, good)
+            (kept, served)
         })
         .await?;
         self.kept = kept;
-        good
+        served
     }
 }
 

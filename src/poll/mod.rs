@@ -26,7 +26,7 @@ use crate::wolkvox::{Client, Failure, Vendor};
 
 use asking::Question;
 pub use budget::Ledger;
-pub use job::{Good, Job, Missed, Polled};
+pub use job::{Job, Missed, Polled};
 use queue::Queue;
 
 /// With few operations nobody waits for the last one.

@@ -8,7 +8,7 @@ use tokio_util::sync::CancellationToken;
 use super::Context;
 use super::asking::{ASK_INTERVAL, Question, Told};
 use super::budget::{Ledger, Unpaid, stretch};
-use super::job::{Good, Job, Missed, Polled};
+use super::job::{Job, Missed, Polled};
 use super::schedule::{self, Consequence, consequence};
 use crate::clock::Moment;
 use crate::state::{TargetRecord, load_served, save_served};
@@ -318,9 +318,9 @@ impl Queue {
         let end =
             |outcome| PollEnd { target: job.target(), window: &window, elapsed, calls, bytes, budget_left, outcome };
         match outcome {
-            Ok(Good { served, rejected }) => {
-                let (rows, series, dropped) = (served.rows, served.series, served.dropped);
-                telemetry.poll_ended(&end(Ok(Gained { rows, series, dropped, rejected: &rejected })));
+            Ok(served) => {
+                let Served { rows, series, dropped, ref rejected, .. } = served;
+                telemetry.poll_ended(&end(Ok(Gained { rows, series, dropped, rejected })));
                 self.keep(job, served).await;
             }
             Err(missed) => {

@@ -47,6 +47,8 @@ struct Header {
     rows: u64,
     series: u64,
     dropped: u64,
+    #[serde(default)]
+    rejected: Vec<(String, u64)>,
     families: Vec<Part>,
     entries: Vec<Part>,
 }
@@ -90,6 +92,7 @@ pub fn save_served(
         rows: served.rows,
         series: served.series,
         dropped: served.dropped,
+        rejected: served.rejected.clone(),
         families: served.families.iter().map(part).collect(),
         entries: served.entries.iter().map(part).collect(),
     };
@@ -159,6 +162,7 @@ fn parse(bytes: &Bytes, target: &Target, catalog: &Catalog, now: Moment) -> Resu
         rows: header.rows,
         series: header.series,
         dropped: header.dropped,
+        rejected: header.rejected,
         families,
         entries,
     };
@@ -204,8 +208,17 @@ mod tests {
         };
         let kept = |families, entries| {
             let window = Window::at(target.window, now.wall, &jiff::tz::TimeZone::UTC);
-            let served =
-                Served { window, polled_at: now, stale_after: None, rows: 1, series: 1, dropped: 0, families, entries };
+            let served = Served {
+                window,
+                polled_at: now,
+                stale_after: None,
+                rows: 1,
+                series: 1,
+                dropped: 0,
+                rejected: vec![("time".to_owned(), 2)],
+                families,
+                entries,
+            };
             save_served(&state, &target, &origin, &served, &catalog).unwrap();
             load_served(&state, &target, &origin, &catalog, now)
         };

@@ -266,9 +266,9 @@ impl Telemetry {
     }
 
     /// The config was loaded, at the start or again.
-    pub fn config_loaded(&self, operations: usize) {
+    pub fn config_loaded(&self, operations: usize, at: Timestamp) {
         self.reload_successful.set(1);
-        self.reload_success_seconds.set(Timestamp::now().as_millisecond() as f64 / 1000.0);
+        self.reload_success_seconds.set(at.as_millisecond() as f64 / 1000.0);
         info!(operations, "config loaded");
     }
 

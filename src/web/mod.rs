@@ -8,22 +8,25 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use axum::Router;
 use axum::body::Body;
-use axum::extract::{Request, State};
+use axum::extract::{RawQuery, Request, State};
 use axum::http::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, X_CONTENT_TYPE_OPTIONS};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode};
 use axum::middleware::{self, Next};
 use axum::response::IntoResponse;
 use axum::routing::{get, post};
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{mpsc, oneshot, watch};
 use tower_http::catch_panic::CatchPanicLayer;
 
 use crate::clock::Clock;
+use crate::config::InForce;
 use crate::exposition::Exposition;
 use crate::store::Store;
 use crate::telemetry::Telemetry;
 
 pub use listener::serve;
 
+const STATUS_JSON_PATH: &str = "/status.json";
+const METRICS_DOC_PATH: &str = "/docs/metrics.md";
 const HEALTHY_PATH: &str = "/-/healthy";
 const READY_PATH: &str = "/-/ready";
 const RELOAD_PATH: &str = "/-/reload";
@@ -37,6 +40,7 @@ pub struct Site {
     pub store: Arc<Store>,
     pub telemetry: Arc<Telemetry>,
     pub clock: Clock,
+    pub config: watch::Receiver<InForce>,
     /// Where the metrics are: `/metrics`, unless the operator says otherwise.
     pub telemetry_path: String,
     pub reload: mpsc::Sender<ReloadRequest>,
@@ -44,10 +48,17 @@ pub struct Site {
     pub ready: AtomicBool,
 }
 
+/// Whether the metrics cannot be at a path, because something else is.
+pub fn is_taken(path: &str) -> bool {
+    path.starts_with("/-/") || [STATUS_JSON_PATH, METRICS_DOC_PATH].contains(&path)
+}
+
 /// The exporter's routes.
 pub fn routes(site: Arc<Site>) -> Router {
     let mut router = Router::new()
         .route("/", get(status_page))
+        .route(STATUS_JSON_PATH, get(status_json))
+        .route(METRICS_DOC_PATH, get(metrics_doc))
         .route(HEALTHY_PATH, get(healthy))
         .route(READY_PATH, get(ready))
         .route(RELOAD_PATH, post(reload));
@@ -71,16 +82,46 @@ async fn metrics(State(site): State<Arc<Site>>, headers: HeaderMap) -> Response<
     }
 }
 
-async fn status_page(State(site): State<Arc<Site>>) -> impl IntoResponse {
-    let now = site.clock.now();
-    let page = status::page(&site.store.view(now), now, &site.telemetry_path);
-    let headers: [(HeaderName, &str); 4] = [
-        (CONTENT_TYPE, "text/html; charset=utf-8"),
-        (CACHE_CONTROL, "no-store"),
-        (CONTENT_SECURITY_POLICY, "default-src 'none'; style-src 'unsafe-inline'"),
-        (X_CONTENT_TYPE_OPTIONS, "nosniff"),
-    ];
-    (headers.map(|(name, value)| (name, HeaderValue::from_static(value))), page)
+async fn status_page(State(site): State<Arc<Site>>, RawQuery(query): RawQuery) -> Response<Body> {
+    let refreshes = query.as_deref() != Some(status::REFRESH_OFF);
+    let page = overview(site, move |site, overview| {
+        let links = status::Links { json: STATUS_JSON_PATH, metrics: &site.telemetry_path, docs: METRICS_DOC_PATH };
+        status::page(overview, &links, refreshes)
+    });
+    let mut response = fresh("text/html; charset=utf-8", page.await);
+    response.headers_mut().insert(CONTENT_SECURITY_POLICY, HeaderValue::from_static(status::CONTENT_POLICY));
+    response
+}
+
+async fn status_json(State(site): State<Arc<Site>>) -> Response<Body> {
+    let json =
+        overview(site, |_, overview| serde_json::to_string(overview).expect("plain structs of texts and numbers"));
+    fresh("application/json", json.await)
+}
+
+/// Shows how everything stands now, on a blocking thread: thousands of reports must not hold up a scrape.
+async fn overview(
+    site: Arc<Site>,
+    show: impl FnOnce(&Site, &status::Overview<'_>) -> String + Send + 'static,
+) -> String {
+    let shown = tokio::task::spawn_blocking(move || {
+        let now = site.clock.now();
+        let in_force = site.config.borrow().clone();
+        show(&site, &status::Overview::of(&site.store.view(now), &in_force, now))
+    });
+    shown.await.unwrap_or_else(|panicked| std::panic::resume_unwind(panicked.into_panic()))
+}
+
+/// The reference of the metrics, for whoever is on a machine without the repository.
+async fn metrics_doc() -> Response<Body> {
+    fresh("text/plain; charset=utf-8", include_str!("../../docs/metrics.md").to_owned())
+}
+
+/// A text that nobody keeps.
+fn fresh(content_type: &'static str, text: String) -> Response<Body> {
+    let headers: [(HeaderName, &str); 3] =
+        [(CONTENT_TYPE, content_type), (CACHE_CONTROL, "no-store"), (X_CONTENT_TYPE_OPTIONS, "nosniff")];
+    (headers.map(|(name, value)| (name, HeaderValue::from_static(value))), text).into_response()
 }
 
 /// The process answers: nothing else is asked of it here, least of all the vendor.
@@ -116,6 +157,8 @@ async fn count(State(site): State<Arc<Site>>, request: Request, next: Next) -> R
     let handler = match request.uri().path() {
         path if path == site.telemetry_path => "metrics",
         "/" => "status",
+        STATUS_JSON_PATH => "status_json",
+        METRICS_DOC_PATH => "docs",
         HEALTHY_PATH => "healthy",
         READY_PATH => "ready",
         RELOAD_PATH => "reload",

@@ -42,9 +42,12 @@ fn assert_clean(output: &str) {
 
 /// Reads every page, and returns the metrics.
 async fn clean_answers(address: SocketAddr) -> String {
-    for (path, headers) in
-        [("/metrics", "Accept: application/openmetrics-text\r\nAccept-Encoding: gzip\r\n"), ("/", ""), ("/-/ready", "")]
-    {
+    for (path, headers) in [
+        ("/metrics", "Accept: application/openmetrics-text\r\nAccept-Encoding: gzip\r\n"),
+        ("/", ""),
+        ("/status.json", ""),
+        ("/-/ready", ""),
+    ] {
         assert_clean(&http::send(address, "GET", path, headers).await.text());
     }
     let metrics = http::get(address, "/metrics").await.text();

@@ -1,4 +1,4 @@
-//! Is what the README promises also tested?
+//! Is what the README promises also tested, and said in Spanish too?
 
 use std::fs;
 use std::path::Path;
@@ -35,4 +35,65 @@ fn every_test_that_the_readme_names_exists() {
             assert!(declared, "there is no test {test}, of the row: {row}");
         }
     }
+}
+
+/// One part of a text that does not depend on its language, and the line where it begins.
+#[derive(Debug)]
+struct Part {
+    line: usize,
+    text: String,
+    /// What a translation must keep of it.
+    kept: String,
+}
+
+/// Headings by their level, code blocks word for word, rows of tables by their number of cells and the code in them,
+/// pictures by their file, and paragraphs by being there.
+fn parts(markdown: &str) -> Vec<Part> {
+    let mut parts: Vec<Part> = Vec::new();
+    let mut is_code = false;
+    let mut before = "";
+    for (line, text) in markdown.lines().enumerate() {
+        let fence = text.starts_with("```");
+        let kept = match text {
+            _ if fence || is_code => format!("code: {text}"),
+            "" => String::new(),
+            _ if text.starts_with('#') => text.split(' ').next().unwrap_or_default().to_owned(),
+            _ if text.starts_with('|') => {
+                let mut code: Vec<&str> = text.split('`').skip(1).step_by(2).collect();
+                code.sort_unstable();
+                format!("a row of {} cells with {}", text.trim_matches('|').split('|').count(), code.join(" "))
+            }
+            _ if text.starts_with("![") => text.rsplit("](").next().unwrap_or_default().to_owned(),
+            _ if before.is_empty() => "a paragraph".to_owned(),
+            _ => String::new(),
+        };
+        is_code ^= fence;
+        before = text;
+        if !kept.is_empty() {
+            parts.push(Part { line: line + 1, text: text.to_owned(), kept });
+        }
+    }
+    parts
+}
+
+#[test]
+fn the_spanish_readme_keeps_step_with_the_english_one() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let read = |name: &str| fs::read_to_string(root.join(name)).expect("a README");
+    let (english, spanish) = (read("README.md"), read("README.es.md"));
+    for (text, other) in [(&english, "(README.es.md)"), (&spanish, "(README.md)")] {
+        assert!(text.lines().take(5).any(|line| line.contains(other)), "no link to {other} at the top");
+    }
+    let (english, spanish) = (parts(&english), parts(&spanish));
+    for (ours, theirs) in english.iter().zip(&spanish) {
+        let places = format!(
+            "\nREADME.md:{}: {}\nREADME.es.md:{}: {}\nhint: translate what changed in the one into the other",
+            ours.line, ours.text, theirs.line, theirs.text
+        );
+        assert_eq!(ours.kept, theirs.kept, "{places}");
+    }
+    let rest = |parts: &[Part], from: usize| parts.get(from).map(|part| format!("line {}: {}", part.line, part.text));
+    let shorter = english.len().min(spanish.len());
+    assert_eq!(rest(&english, shorter), None, "README.md goes on where README.es.md ends");
+    assert_eq!(rest(&spanish, shorter), None, "README.es.md goes on where README.md ends");
 }

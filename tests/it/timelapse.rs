@@ -629,6 +629,7 @@ impl Life {
     pub fn config(&self) -> Config {
         let operations = self.sites.iter().enumerate().map(|(number, site)| self.operation(number, site)).collect();
         Config {
+            file: None,
             operations,
             limits: Limits { series_per_report: 200_000, response_bytes: 256_000_000, rows_per_answer: self.rows },
             privacy: Privacy { agent_dni: false },

@@ -1,0 +1,80 @@
+//! What do the pictures in the documentation show? The page, as a browser draws it.
+//!
+//! `UPDATE_PICTURES=1 cargo test --test it pictures` takes them anew.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use wolkvox_exporter::simulator::{Fault, Scope};
+
+use crate::browser::Browser;
+use crate::child::{EXPORTER, Running};
+use crate::stage::{Plot, Stage};
+
+/// What is pictured.
+#[derive(Clone, Copy, PartialEq)]
+enum Scene {
+    Demo,
+    Trouble,
+}
+
+/// Name, scene, width, height, and colour scheme.
+const PICTURES: [(&str, Scene, u32, u32, &str); 4] = [
+    ("status-wide", Scene::Demo, 1000, 660, "light"),
+    ("status-narrow", Scene::Trouble, 360, 760, "dark"),
+    ("status-dark", Scene::Demo, 1000, 660, "dark"),
+    ("status-failures", Scene::Trouble, 1000, 760, "light"),
+];
+/// A reader may be far from a fast network.
+const MOST_BYTES: usize = 150_000;
+
+fn file(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("docs").join(format!("{name}.png"))
+}
+
+/// A centre with one report that fails, one that is refused, and one with values that cannot be read.
+async fn in_trouble() -> Stage {
+    let only = |api: &str| Scope { api: Some(api.to_owned()), ..Scope::default() };
+    let plot = Plot { operations: &["bogota", "medellin"], interval: Duration::from_secs(5), ..Plot::fast() };
+    let stage = Stage::start(Plot { faults: vec![(Fault::BadValues, only("agent_3"))], ..plot }).await;
+    stage.inject(Fault::Html200, "chat_7");
+    stage.inject(Fault::Status(503), "agent_9");
+    stage.scrape_until("failures", |scraped| scraped.sum("wolkvox_report_consecutive_failures", &[]) >= 4.0).await;
+    stage
+}
+
+async fn take() {
+    let browser = Browser::start().await;
+    let mut demo = Running::start(EXPORTER, &["demo", "--web.listen-address=127.0.0.1:0"]);
+    let demo_address = demo.after("http://").await;
+    let trouble = in_trouble().await;
+    // A few polls later everything was polled once.
+    tokio::time::sleep(Duration::from_secs(8)).await;
+    for (name, scene, width, height, scheme) in PICTURES {
+        let address = if scene == Scene::Demo { demo_address.clone() } else { trouble.address.to_string() };
+        browser.dress(width, height, scheme).await;
+        browser.open(&format!("http://{address}/")).await;
+        browser.picture(&file(name)).await;
+    }
+    browser.quit().await;
+    demo.terminate().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_pictures_are_small_and_described_where_they_are_shown() {
+    if std::env::var_os("UPDATE_PICTURES").is_some() {
+        take().await;
+    }
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let shown = ["README.md", "docs/status.md"].map(|name| std::fs::read_to_string(root.join(name)).expect(name));
+    for (name, _, width, height, _) in PICTURES {
+        let bytes = std::fs::read(file(name)).expect(name);
+        assert!(bytes.len() <= MOST_BYTES, "{name}: {} bytes", bytes.len());
+        assert!(bytes.starts_with(b"\x89PNG"), "{name}");
+        let number = |at: usize| u32::from_be_bytes(bytes[at..at + 4].try_into().expect("four bytes"));
+        assert_eq!((number(16), number(20)), (width, height), "{name}");
+        let is_this = |(alt, rest): (&str, &str)| alt.len() > 20 && rest.contains(&format!("{name}.png"));
+        let described = |text: &String| text.split("![").skip(1).filter_map(|part| part.split_once("](")).any(is_this);
+        assert!(shown.iter().any(described), "{name} is shown nowhere with a text for those who cannot see it");
+    }
+}

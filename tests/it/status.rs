@@ -1,0 +1,228 @@
+//! Does the status answer an operator at 3 a.m., on any screen and in any state?
+
+use std::path::Path;
+use std::time::Duration;
+
+use serde_json::Value;
+use wolkvox_exporter::simulator::{Fault, Scope};
+
+use crate::browser::Browser;
+use crate::http;
+use crate::stage::{Plot, Stage, TOKEN, until};
+
+const PHONE: (u32, u32) = (360, 740);
+const DESK: (u32, u32) = (1200, 900);
+/// A name that takes over a page which shows it as anything but text.
+const HOSTILE: &str = r#"<img src=x onerror=document.title="owned">"#;
+
+fn only(api: &str) -> Scope {
+    Scope { api: Some(api.to_owned()), ..Scope::default() }
+}
+
+/// One report of each kind of trouble: one fails, one is refused with a hostile text, one has values that cannot be
+/// read, and one has more series than it may.
+fn trouble() -> Plot {
+    let faults = vec![
+        (Fault::Status(500), only("agent_9")),
+        (Fault::Forbidden(format!("{HOSTILE} {TOKEN}")), only("chat_7")),
+        (Fault::BadValues, only("agent_3")),
+    ];
+    Plot { faults, limits: "{series_per_report: 40}", operations: &["acme"], ..Plot::frozen() }
+}
+
+async fn status_json(stage: &Stage) -> Value {
+    serde_json::from_str(&stage.get("/status.json").await.text()).expect("JSON")
+}
+
+/// The reports of the first operation.
+fn reports(status: &Value) -> &[Value] {
+    status["operations"][0]["reports"].as_array().expect("reports")
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn never_lie_the_json_names_each_report_with_its_state_and_why() {
+    let stage = Stage::start(trouble()).await;
+    let status = status_json(&stage).await;
+    let of = |name: &str| reports(&status).iter().find(|report| report["report"] == name).expect("a report").clone();
+    assert_eq!(of("smart_wait")["state"], "fresh");
+    let failing = of("agent_hold_mute");
+    assert_eq!((&failing["state"], &failing["failure"]["reason"]), (&"failing".into(), &"http_5xx".into()));
+    assert_eq!((&failing["serves_to"], &failing["consecutive_failures"]), (&Value::Null, &1.into()));
+    assert_eq!(of("closed_interactions")["failure"]["reason"], "forbidden_other");
+    let scraped = stage.scrape().await;
+    for rejected in of("agent_aux_time")["rejected_values"].as_array().expect("rejected values") {
+        let field = format!("field=\"{}\"", rejected["field"].as_str().expect("a field"));
+        let counted = scraped.value("wolkvox_report_rejected_values_total", &["report=\"agent_aux_time\"", &field]);
+        assert_eq!(rejected["values"].as_f64(), counted, "{field}");
+    }
+    assert!(!of("agent_aux_time")["rejected_values"].as_array().expect("rejected values").is_empty());
+    let dropped = scraped.value("wolkvox_report_dropped_series_total", &["report=\"agent_kpi\""]);
+    assert_eq!(of("agent_kpi")["dropped_series"].as_f64(), dropped);
+    assert!(dropped > Some(0.0));
+    assert_eq!(status["verdict"]["ok"], false);
+    assert_eq!(status["verdict"]["text"], "2 of 5 reports need a look");
+    let budget = &status["operations"][0]["budget"];
+    assert_eq!(budget["left_calls"].as_f64(), scraped.value("wolkvox_api_budget_remaining", &[]));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_refused_reload_shows_with_its_reason_until_one_works() {
+    let stage = Stage::start(Plot { reports: "[agent_aux_time]", ..Plot::frozen() }).await;
+    let good = Plot { reports: "[agent_aux_time, smart_wait]", ..Plot::frozen() }.config(&stage.simulator.base_url());
+    let loaded_at = status_json(&stage).await["config"]["loaded_at"].clone();
+    assert_eq!(stage.reload(&good.replace("token_file: token", &format!("token: {TOKEN}"))).await.status, 500);
+    let refused = status_json(&stage).await;
+    let reason = refused["config"]["refused_because"].as_str().expect("a reason");
+    assert!(reason.contains("a token written into the config is refused") && !reason.contains("s3cr3t"), "{reason}");
+    assert_eq!(refused["config"]["loaded_at"], loaded_at);
+    assert_eq!(refused["verdict"]["ok"], false);
+    assert_eq!(reports(&refused).len(), 1, "the old config is in force");
+    assert_eq!(stage.reload(&good).await.status, 200);
+    let taken = status_json(&stage).await;
+    assert_eq!(taken["config"]["refused_because"], Value::Null);
+    assert_eq!(reports(&taken).len(), 2);
+    let file = taken["config"]["file"].as_str().expect("a file");
+    assert_eq!(Path::new(file), stage.config.path().join(crate::stage::CONFIG_FILE));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_status_is_never_kept_and_a_head_says_its_length() {
+    let stage = Stage::start(Plot { reports: "[agent_aux_time]", ..Plot::frozen() }).await;
+    for (path, content_type) in [
+        ("/", "text/html; charset=utf-8"),
+        ("/?refresh=off", "text/html; charset=utf-8"),
+        ("/status.json", "application/json"),
+        ("/docs/metrics.md", "text/plain; charset=utf-8"),
+    ] {
+        let answer = stage.get(path).await;
+        assert_eq!((answer.status, answer.header("content-type")), (200, Some(content_type)), "{path}");
+        assert_eq!(answer.header("cache-control"), Some("no-store"), "{path}");
+        let head = http::send(stage.address, "HEAD", path, "").await;
+        assert_eq!((head.status, head.body.len()), (200, 0), "{path}");
+        assert!(head.header("content-length").is_some_and(|length| length != "0"), "{path}");
+    }
+    let policy = stage.get("/").await.header("content-security-policy").map(str::to_owned).expect("a policy");
+    assert!(policy.starts_with("default-src 'none'") && !policy.contains("unsafe"), "{policy}");
+}
+
+/// The least contrast between a text and what is behind it; 4.5 is readable for most people.
+const LEAST_CONTRAST: &str = r"
+    const light = ([r, g, b]) => [r, g, b].map(c => c / 255)
+        .map(c => c <= 0.04045 ? c / 12.92 : ((c + 0.055) / 1.055) ** 2.4)
+        .reduce((sum, c, i) => sum + c * [0.2126, 0.7152, 0.0722][i], 0);
+    const parts = color => color.match(/[\d.]+/g).map(Number);
+    const ground = e => { for (; e; e = e.parentElement) {
+        const c = parts(getComputedStyle(e).backgroundColor); if (c.length < 4 || c[3] > 0) return c; } };
+    const texts = [...document.querySelectorAll('body *')].filter(e => [...e.childNodes].some(n => n.nodeType == 3 && n.data.trim()));
+    return texts.map(e => [light(parts(getComputedStyle(e).color)), light(ground(e))].sort((a, b) => b - a))
+        .map(([high, low]) => (high + 0.05) / (low + 0.05)).reduce((least, c) => Math.min(least, c), 21);";
+
+/// Headers of tables that a screen reader could not announce, and tables without a name.
+const NAMELESS: &str =
+    "return document.querySelectorAll('th:not([scope]), table:not(:has(caption)), td:first-child').length";
+
+/// Names and headings of few words that stand on many lines.
+const SQUEEZED: &str = "return [...document.querySelectorAll('caption, h1, h2, th, summary')]\
+    .filter(e => e.offsetHeight > 100).map(e => e.innerText)";
+
+/// On every screen and in both schemes: no console error, nothing beyond the edge, every text readable.
+async fn assert_presentable(browser: &Browser, url: &str) {
+    for (width, height) in [PHONE, DESK] {
+        for scheme in ["light", "dark"] {
+            browser.dress(width, height, scheme).await;
+            browser.open(url).await;
+            assert_eq!(browser.console().await, Vec::<String>::new(), "{url}");
+            let overhang = browser.script("return document.documentElement.scrollWidth - innerWidth").await;
+            assert!(
+                overhang.as_f64().is_some_and(|pixels| pixels <= 0.0),
+                "{overhang} pixels beyond the edge of {width}"
+            );
+            assert_eq!(browser.script(SQUEEZED).await, serde_json::json!([]), "{width} pixels");
+            let contrast = browser.script(LEAST_CONTRAST).await;
+            assert!(contrast.as_f64() >= Some(4.5), "contrast {contrast}, {scheme}");
+            let ground = browser.script("return getComputedStyle(document.body).backgroundColor").await;
+            assert_eq!(ground == "rgb(255, 255, 255)", scheme == "light", "{ground}");
+            assert_eq!(browser.script(NAMELESS).await, 0, "a table cell that nobody can announce");
+        }
+    }
+}
+
+async fn calm(browser: &Browser) {
+    let stage = Stage::start(Plot { windows: "[today, yesterday]", ..Plot::frozen() }).await;
+    let url = format!("http://{}/", stage.address);
+    assert_presentable(browser, &url).await;
+    assert_eq!(browser.script("return document.title").await, "all 10 reports fresh · wolkvox-exporter");
+    let text = browser.text().await;
+    for part in ["all 10 reports fresh", "acme", "agent_kpi", "yesterday", "39,990", "licences"] {
+        assert!(text.contains(part), "{part}: {text}");
+    }
+    assert!(!text.contains("Needs a look") && !text.contains("Left out"), "{text}");
+    let links = browser.script("return [...document.querySelectorAll('nav a')].map(a => a.href)").await;
+    for link in links.as_array().expect("links") {
+        let path = link.as_str().expect("a link").strip_prefix(url.trim_end_matches('/')).expect("a link to here");
+        assert_eq!(stage.get(path).await.status, 200, "{path}");
+    }
+}
+
+/// How often a page was asked for.
+async fn loads(stage: &Stage) -> f64 {
+    stage.scrape().await.sum("wolkvox_exporter_http_requests_total", &["handler=\"status\""])
+}
+
+/// Two pages side by side: one that was stopped, and then one that refreshes.
+async fn one_stopped_one_not(browser: &Browser) -> Stage {
+    let stage = Stage::start(Plot { reports: "[agent_aux_time]", ..Plot::frozen() }).await;
+    let url = format!("http://{}/", stage.address);
+    browser.open(&url).await;
+    browser.script("[...document.links].find(link => link.text == 'stop').click()").await;
+    until("the page that stays", async || browser.text().await.contains("Does not refresh").then_some(())).await;
+    browser.beside().await;
+    browser.open(&url).await;
+    browser.beside().await;
+    stage
+}
+
+/// Of the two pages the stopped one was there first: it would have been asked for again before the other.
+async fn assert_only_one_refreshes(stage: &Stage) {
+    until("a refresh", async || (loads(stage).await >= 4.0).then_some(())).await;
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    assert_eq!(loads(stage).await, 4.0);
+}
+
+async fn troubled(browser: &Browser) {
+    let stage = Stage::start(trouble()).await;
+    let name = HOSTILE.replace('\'', "''");
+    let config = trouble().config(&stage.simulator.base_url()).replace("name: acme", &format!("name: '{name}'"));
+    assert_eq!(stage.reload(&config).await.status, 200);
+    stage.scrape_until("polls of the renamed operation", |scraped| scraped.sum("wolkvox_report_up", &[]) == 3.0).await;
+    assert_eq!(stage.reload("operations: []\n").await.status, 500);
+    assert_presentable(browser, &format!("http://{}/", stage.address)).await;
+    let text = browser.text().await;
+    for part in [
+        "2 of 5 reports need a look; the changed config was refused",
+        "http_5xx",
+        "forbidden_other",
+        "hint: the vendor has a fault",
+        "unreadable values of time",
+        "series over limits.series_per_report",
+        "operations is empty",
+        HOSTILE,
+    ] {
+        assert!(text.contains(part), "{part}: {text}");
+    }
+    assert!(text.find("http_5xx") < text.find("smart_wait"), "problems come first");
+    let elements = browser.script("return document.querySelectorAll('img, script').length").await;
+    assert_eq!(elements, 0, "a name became an element");
+    assert_eq!(browser.script("return document.title.includes('need a look')").await, true);
+    assert!(!text.contains(TOKEN));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_browser_shows_the_page_on_every_screen_hostile_names_stay_text_and_the_refresh_stops() {
+    let browser = Browser::start().await;
+    let refreshing = one_stopped_one_not(&browser).await;
+    calm(&browser).await;
+    troubled(&browser).await;
+    assert_only_one_refreshes(&refreshing).await;
+    browser.quit().await;
+}
