@@ -405,6 +405,14 @@ impl Fold {
             self.write_labels(stem, parent);
             self.groups.turn_to(&self.scratch.labels);
         }
+        if let [label] = leaf
+            && label.form == Form::AsSent
+            && let Some(Scalar::Text(value)) = &parent[label.field]
+            && let Some(group) = self.groups.place_expected(|text| label.label.is_written(text, value))
+        {
+            self.scratch.group = group;
+            return;
+        }
         self.write_labels(leaf, parent);
         self.scratch.group = self.groups.place(&self.scratch.labels);
     }
@@ -724,6 +732,7 @@ impl<'de> Visitor<'de> for FieldSeed<'_, 'de> {
         f.write_str("a field's name")
     }
 
+    #[inline]
     fn visit_borrowed_str<E>(self, name: &'de str) -> Result<Option<usize>, E> {
         let Some(expected) = self.expected else { return Ok(self.fields.find(name, self.nested)) };
         match *expected {

@@ -30,11 +30,19 @@ pub struct Keys {
 impl Keys {
     /// The key's place, the next free one if it is new.
     pub fn place(&mut self, key: &str) -> usize {
-        // Keys that come again mostly come in the order they came in before: to compare with one is quicker than to
-        // hash.
-        let next = self.last + 1;
-        self.last = if next < self.len() && is_equal(self.get(next), key) { next } else { self.look_up(key) };
+        self.last = match self.expected() {
+            Some((next, known)) if is_equal(known, key) => next,
+            _ => self.look_up(key),
+        };
         self.last
+    }
+
+    /// The key after the last one, and round again: keys that come again mostly come in the order they came in before,
+    /// and to compare with one is quicker than to hash.
+    #[inline]
+    fn expected(&self) -> Option<(usize, &str)> {
+        let next = if self.last + 1 < self.len() { self.last + 1 } else { 0 };
+        (!self.is_empty()).then(|| (next, self.get(next)))
     }
 
     fn look_up(&mut self, key: &str) -> usize {
@@ -194,7 +202,21 @@ impl Groups {
 
     /// The place of the group that ends with this label, the next free one if it is new.
     pub fn place(&mut self, leaf: &str) -> usize {
-        let pair = Pair { stem: self.stem, leaf: narrow(self.leaves.place(leaf)) };
+        let leaf = self.leaves.place(leaf);
+        self.place_of(leaf)
+    }
+
+    /// The same for the label that most likely comes next; `None` if what is asked of its text says that it is not it.
+    #[inline]
+    pub fn place_expected(&mut self, is_it: impl FnOnce(&str) -> bool) -> Option<usize> {
+        let (leaf, _) = self.leaves.expected().filter(|(_, text)| is_it(text))?;
+        self.leaves.last = leaf;
+        Some(self.place_of(leaf))
+    }
+
+    #[inline]
+    fn place_of(&mut self, leaf: usize) -> usize {
+        let pair = Pair { stem: self.stem, leaf: narrow(leaf) };
         let place = self.find(pair).unwrap_or_else(|| {
             self.pairs.push(pair);
             narrow(self.pairs.len() - 1)
@@ -286,6 +308,15 @@ impl LabelName {
             labels.push('"');
         }
         plain
+    }
+
+    /// Whether this text is what is written for the value, with no label before it. May be cautious: false only sends the
+    /// value the long way round.
+    #[inline]
+    pub fn is_written(&self, text: &str, value: &str) -> bool {
+        let written = text.strip_prefix(&self.start[1..]).and_then(|rest| rest.strip_suffix('"'));
+        // Where nothing was escaped, what is written is the value, cleaned.
+        written.is_some_and(|written| is_equal(written, value)) && !value.contains('\\')
     }
 
     fn begin(&self, labels: &mut String) {
