@@ -31,6 +31,8 @@ pub enum Command {
     },
     /// Print the catalogue of reports.
     Reports,
+    /// Ask the exporter that listens at --web.listen-address whether it is alive: status 0 or 1, for health checks.
+    Health,
 }
 
 #[derive(Debug, Args)]
