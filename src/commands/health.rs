@@ -33,8 +33,8 @@ async fn ask(url: &str) -> Result<(), String> {
         .tls_certs_only([])
         .timeout(TIMEOUT)
         .build()
-        .map_err(root_cause)?;
-    let status = client.get(url).send().await.map_err(root_cause)?.status();
+        .map_err(|error| root_cause(&error))?;
+    let status = client.get(url).send().await.map_err(|error| root_cause(&error))?.status();
     if status.is_success() { Ok(()) } else { Err(format!("the answer is {status}")) }
 }
 
@@ -57,8 +57,8 @@ fn loopback(like: IpAddr) -> IpAddr {
 }
 
 /// The last of an error's sources says what happened; those before it only where.
-fn root_cause(error: reqwest::Error) -> String {
-    let mut cause: &dyn Error = &error;
+fn root_cause(error: &reqwest::Error) -> String {
+    let mut cause: &dyn Error = error;
     while let Some(source) = cause.source() {
         cause = source;
     }
