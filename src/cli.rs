@@ -31,6 +31,8 @@ pub enum Command {
     },
     /// Print the catalogue of reports.
     Reports,
+    /// Ask the exporter that listens at --web.listen-address whether it is alive: status 0 or 1, for health checks.
+    Health,
 }
 
 #[derive(Debug, Args)]
@@ -110,8 +112,11 @@ fn telemetry_path(text: &str) -> Result<String, String> {
 
 #[cfg(test)]
 mod tests {
+    use std::path::Path;
+
     use super::*;
     use clap::CommandFactory;
+    use clap_mangen::Man;
 
     #[test]
     fn the_flags_do_not_contradict_each_other() {
@@ -135,5 +140,59 @@ mod tests {
             assert!(telemetry_path(wrong).is_err(), "{wrong}");
         }
         assert!(telemetry_path("/metrics/wolkvox").is_ok());
+    }
+
+    /// What the manual page says beyond the flags.
+    const MANUAL_TAIL: &str = "\
+.SH \"EXIT STATUS\"
+0 if all went well, 1 if it could not start or run, 2 if the usage is wrong.
+.SH FILES
+.TP
+/etc/wolkvox\\-exporter/wolkvox\\-exporter.yml
+The config of the packaged service. Every key stands in
+/usr/share/doc/wolkvox\\-exporter/examples/wolkvox\\-exporter.example.yml.
+.TP
+/etc/default/wolkvox\\-exporter
+Variables of the packaged service.
+.TP
+/etc/wolkvox\\-exporter/tokens/
+Tokens, a file for each. The packaged service sees the file NAME as
+/run/credentials/wolkvox\\-exporter.service/token_NAME.
+.SH SIGNALS
+SIGHUP reads the config again; a wrong one changes nothing. SIGTERM and SIGINT end it within two seconds.
+";
+
+    /// Title, flags with their variables, commands with what only they take, and the rest.
+    fn manual() -> std::io::Result<String> {
+        let cli = Cli::command();
+        let mut out = Vec::new();
+        let page = Man::new(cli.clone());
+        page.render_title(&mut out)?;
+        page.render_name_section(&mut out)?;
+        page.render_synopsis_section(&mut out)?;
+        // One page for all: the library would refer to a page for each.
+        out.extend(b".SH COMMANDS\n");
+        for command in cli.get_subcommands() {
+            let own = command.get_arguments().filter_map(|arg| Some((arg.get_long()?, arg.get_help()?)));
+            let (flags, helps): (String, String) =
+                own.map(|(long, help)| (format!(" [--{long}]"), format!("\n--{long}: {help}."))).unzip();
+            let about = command.get_about().map(ToString::to_string).unwrap_or_default();
+            let text = format!(".TP\n{}{flags}\n{about}.{helps}\n", command.get_name());
+            out.extend(text.replace('-', "\\-").bytes());
+        }
+        page.render_options_section(&mut out)?;
+        Ok(String::from_utf8(out).expect("texts of this source") + MANUAL_TAIL)
+    }
+
+    #[test]
+    fn the_manual_page_is_what_the_flags_say() {
+        let written = manual().unwrap();
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/wolkvox-exporter.1");
+        if std::env::var_os("UPDATE_DOCS").is_some_and(|value| value == "1") {
+            std::fs::write(path, written).unwrap();
+            return;
+        }
+        let kept = std::fs::read_to_string(path).unwrap_or_default();
+        assert!(written == kept, "out of date; to renew it: UPDATE_DOCS=1 cargo test the_manual_page");
     }
 }

@@ -2,6 +2,7 @@
 
 mod check;
 mod demo;
+mod health;
 mod reports;
 
 use std::path::{Path, PathBuf};
@@ -21,6 +22,7 @@ use crate::wolkvox::Failure;
 
 pub use check::check;
 pub use demo::demo;
+pub use health::health;
 pub use reports::reports;
 
 /// Below the user's folder for state, where the service manager names none.
@@ -49,6 +51,8 @@ pub enum CommandError {
     Client(Failure),
     #[error("{failed} of {all} reports could not be had\n{failures}")]
     Probe { failed: usize, all: usize, failures: String },
+    #[error("{url}: {reason}\nhint: does the exporter run with the same --web.listen-address?")]
+    Unhealthy { url: String, reason: String },
 }
 
 /// Signals that a running exporter obeys.

@@ -27,7 +27,7 @@ pub use listener::serve;
 
 const STATUS_JSON_PATH: &str = "/status.json";
 const METRICS_DOC_PATH: &str = "/docs/metrics.md";
-const HEALTHY_PATH: &str = "/-/healthy";
+pub const HEALTHY_PATH: &str = "/-/healthy";
 const READY_PATH: &str = "/-/ready";
 const RELOAD_PATH: &str = "/-/reload";
 

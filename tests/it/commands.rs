@@ -68,6 +68,36 @@ async fn a_probe_makes_one_call_per_report_and_prints_what_came_back() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn health_ends_with_0_while_the_exporter_answers_and_else_with_1_and_a_hint() {
+    let mut demo = Running::start(EXPORTER, &["demo", "--web.listen-address=127.0.0.1:0"]);
+    let address = demo.after("open   http://").await;
+    let (_, port) = address.rsplit_once(':').expect("a port");
+    let flags = [format!("--web.listen-address=:{port}"), format!("--web.listen-address={address},127.0.0.1:1")];
+    for flag in &flags {
+        let alive = exporter(&["health", flag]).await;
+        assert_eq!((alive.code, alive.stderr.as_str()), (Some(0), ""), "{alive:?}");
+    }
+    demo.kill().await;
+    let dead = exporter(&["health", &flags[0]]).await;
+    assert_eq!((dead.code, dead.stdout.as_str()), (Some(1), ""), "{dead:?}");
+    assert!(dead.stderr.contains(&address) && dead.stderr.contains("hint:"), "{}", dead.stderr);
+}
+
+/// Silent or unwell: both are what a health check is for.
+#[tokio::test(flavor = "multi_thread")]
+async fn health_ends_with_1_within_five_seconds_where_the_answer_is_none_or_wrong() {
+    let silent = TcpListener::bind("127.0.0.1:0").unwrap();
+    let simulator = Simulator::start(settings()).await.unwrap();
+    let elsewhere = simulator.base_url().replace("http://", "");
+    for (address, reason) in [(silent.local_addr().unwrap().to_string(), "timed out"), (elsewhere, "the answer is 4")] {
+        let started = Instant::now();
+        let ended = exporter(&["health", &format!("--web.listen-address={address}")]).await;
+        assert!(ended.code == Some(1) && ended.stderr.contains(reason), "{ended:?}");
+        assert!(started.elapsed() < Duration::from_secs(5), "{:?}", started.elapsed());
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn the_demo_has_every_metric_within_ten_seconds_and_ends_within_two() {
     let started = Instant::now();
     let mut demo = Running::start(EXPORTER, &["demo", "--web.listen-address=127.0.0.1:0"]);

@@ -28,6 +28,7 @@ mod boards;
 mod past;
 mod dashboards;
 mod compose;
+mod deploy;
 mod parsers;
 mod kill;
 mod disk;

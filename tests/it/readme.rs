@@ -3,6 +3,8 @@
 use std::fs;
 use std::path::Path;
 
+use crate::child::run;
+
 /// Every Rust source below a folder.
 fn sources(folder: &Path) -> Vec<String> {
     let entries =
@@ -35,6 +37,18 @@ fn every_test_that_the_readme_names_exists() {
             assert!(declared, "there is no test {test}, of the row: {row}");
         }
     }
+}
+
+/// The command that the README gives, run as it stands there.
+#[tokio::test]
+async fn the_readmes_count_of_crates_is_what_its_command_counts() {
+    let readme = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("README.md")).expect("a README");
+    let line = readme.lines().find(|line| line.starts_with("cargo tree ")).expect("the command");
+    let (command, said) = line.split_once('#').expect("what it printed");
+    let counted = run("sh", &["-c", command], b"").await;
+    let counted: usize = counted.stdout.trim().parse().unwrap_or_else(|_| panic!("{counted:?}"));
+    let said: usize = said.trim().split(',').next().and_then(|count| count.parse().ok()).expect("a number");
+    assert_eq!(said, counted, "hint: write the new count into README.md and README.es.md");
 }
 
 /// One part of a text that does not depend on its language, and the line where it begins.

@@ -1,0 +1,84 @@
+//! Is the exporter alive? For health checks where there is no other client to ask with, as in its own image.
+
+use std::error::Error;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::time::Duration;
+
+use reqwest::redirect;
+
+use super::CommandError;
+use crate::cli::Flags;
+use crate::web;
+
+/// Under what a container engine gives a check by default, so that the reason is still told.
+const TIMEOUT: Duration = Duration::from_secs(4);
+
+/// Asks the exporter that listens at the first of these addresses. Reads no config and makes no call to the vendor.
+pub async fn health(flags: &Flags) -> Result<(), CommandError> {
+    let address = flags.listen_addresses.first().map_or("", String::as_str);
+    let url = format!("http://{}{}", from_here(address), web::HEALTHY_PATH);
+    match ask(&url).await {
+        Ok(()) => println!("{url}: healthy"),
+        Err(reason) => return Err(CommandError::Unhealthy { url, reason }),
+    }
+    Ok(())
+}
+
+async fn ask(url: &str) -> Result<(), String> {
+    // The library wants one even for plain http; a second installation changes nothing.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let client = reqwest::Client::builder()
+        .no_proxy()
+        .redirect(redirect::Policy::none())
+        .tls_certs_only([])
+        .timeout(TIMEOUT)
+        .build()
+        .map_err(|error| root_cause(&error))?;
+    let status = client.get(url).send().await.map_err(|error| root_cause(&error))?.status();
+    if status.is_success() { Ok(()) } else { Err(format!("the answer is {status}")) }
+}
+
+/// Where a listener on this address is reached from its own machine.
+fn from_here(address: &str) -> String {
+    if let Some(port) = address.strip_prefix(':') {
+        return format!("{}:{port}", Ipv4Addr::LOCALHOST);
+    }
+    match address.parse::<SocketAddr>() {
+        Ok(every) if every.ip().is_unspecified() => SocketAddr::new(loopback(every.ip()), every.port()).to_string(),
+        _ => address.to_owned(),
+    }
+}
+
+fn loopback(like: IpAddr) -> IpAddr {
+    match like {
+        IpAddr::V4(_) => Ipv4Addr::LOCALHOST.into(),
+        IpAddr::V6(_) => Ipv6Addr::LOCALHOST.into(),
+    }
+}
+
+/// The last of an error's sources says what happened; those before it only where.
+fn root_cause(error: &reqwest::Error) -> String {
+    let mut cause: &dyn Error = error;
+    while let Some(source) = cause.source() {
+        cause = source;
+    }
+    cause.to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_listener_on_all_addresses_is_asked_on_loopback() {
+        for (listens, asked) in [
+            (":10077", "127.0.0.1:10077"),
+            ("0.0.0.0:10077", "127.0.0.1:10077"),
+            ("[::]:10077", "[::1]:10077"),
+            ("192.0.2.7:10077", "192.0.2.7:10077"),
+            ("localhost:10077", "localhost:10077"),
+        ] {
+            assert_eq!(from_here(listens), asked);
+        }
+    }
+}

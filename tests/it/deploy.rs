@@ -1,0 +1,245 @@
+//! Is what ships the exporter right: image, service, package, manifests?
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use serde_json::Value;
+use wolkvox_exporter::catalog::Catalog;
+use wolkvox_exporter::config::Config;
+
+use crate::child::{EXPORTER, exporter, python, run};
+
+const UNIT: &str = "deploy/systemd/wolkvox-exporter.service";
+const MANIFESTS: [&str; 2] = ["deploy/kubernetes/wolkvox-exporter.yaml", "deploy/kubernetes/secret.example.yaml"];
+
+fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+fn text(path: &str) -> String {
+    fs::read_to_string(root().join(path)).unwrap_or_else(|error| panic!("{path}: {error}"))
+}
+
+fn yaml(text: &str) -> Value {
+    serde_saphyr::from_str(text).unwrap_or_else(|error| panic!("{error}\n{text}"))
+}
+
+/// Every document of a manifest, by its kind.
+fn documents(path: &str) -> Vec<(String, Value)> {
+    let text = text(path);
+    let documents = text.split("\n---\n").map(yaml);
+    documents.map(|document| (document["kind"].as_str().expect("a kind").to_owned(), document)).collect()
+}
+
+fn document(kind: &str) -> Value {
+    let found = MANIFESTS.iter().flat_map(|path| documents(path)).find(|(known, _)| known == kind);
+    found.unwrap_or_else(|| panic!("no {kind}")).1
+}
+
+/// What a unit sets, in its order.
+fn setting<'u>(unit: &'u str, name: &str) -> Vec<&'u str> {
+    unit.lines().filter_map(|line| line.strip_prefix(name)?.strip_prefix('=')).collect()
+}
+
+#[tokio::test]
+async fn the_services_unit_is_understood_and_calls_the_exporter_as_it_wants_to_be_called() {
+    let unit = text(UNIT);
+    let line: Vec<&str> = setting(&unit, "ExecStart")[0].split(' ').collect();
+    assert_eq!(line[0], "/usr/bin/wolkvox-exporter");
+    let mut usage = line[1..].to_vec();
+    usage.push("--help");
+    let help = exporter(&usage).await;
+    assert_eq!(help.code, Some(0), "{help:?}");
+    for variable in setting(&unit, "Environment").iter().filter_map(|line| line.split_once('=')) {
+        assert!(help.stdout.contains(variable.0), "the exporter knows no {}", variable.0);
+    }
+
+    // Where the exporter is not installed, its place is the one thing to find fault with.
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let path = folder.path().join("wolkvox-exporter.service");
+    let verify = async |unit: &str| {
+        fs::write(&path, unit.replace(line[0], EXPORTER)).expect("a writable folder");
+        run("systemd-analyze", &["verify", "--man=no", path.to_str().expect("plain letters")], b"").await
+    };
+    let verified = verify(&unit).await;
+    assert_eq!((verified.code, verified.stderr.as_str()), (Some(0), ""));
+    let misspelt = verify(&unit.replace("\nProtectSystem=", "\nProtectSytem=")).await;
+    assert!(misspelt.stderr.contains("ProtectSytem"), "{misspelt:?}");
+}
+
+/// 0 is a service that can do nothing; what is left here is the network, which is its work.
+#[tokio::test]
+async fn never_leak_the_services_exposure_is_at_most_1_5_of_10() {
+    let path = root().join(UNIT);
+    let path = path.to_str().expect("plain letters");
+    let judged =
+        run("systemd-analyze", &["security", "--offline=true", "--threshold=15", "--no-pager", path], b"").await;
+    assert_eq!(judged.code, Some(0), "{}", judged.stdout);
+}
+
+/// A token of the example has to be where the unit puts it, for every name that an operator chooses.
+#[test]
+fn the_packages_config_is_right_once_its_example_is_made_real() {
+    let unit = text(UNIT);
+    let (credential, source) = setting(&unit, "LoadCredential")[0].split_once(':').expect("a name and a folder");
+    assert_eq!(source, "/etc/wolkvox-exporter/tokens");
+    let shipped = text("deploy/debian/wolkvox-exporter.yml");
+    let (_, example) = shipped.split_once("\n\n").expect("an example below the instructions");
+    let example: Vec<&str> = example.lines().map(|line| line.trim_start_matches('#')).collect();
+    let example = example.join("\n").replace("\n ", "\n");
+    let token = format!("/run/credentials/wolkvox-exporter.service/{credential}_acme");
+    assert!(example.contains(&format!("token_file: {token}\n")), "{example}");
+    read_config(&example, &token);
+}
+
+/// Reads a config whose token is at a place where this machine has none.
+fn read_config(config: &str, token: &str) {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let (file, here) = (folder.path().join("wolkvox-exporter.yml"), folder.path().join("token"));
+    fs::write(&here, "a-token").expect("a writable folder");
+    fs::write(&file, config.replace(token, here.to_str().expect("plain letters"))).expect("a writable folder");
+    let catalog = Arc::new(Catalog::builtin().expect("the shipped catalogue is right"));
+    Config::load(&file, &catalog).unwrap_or_else(|error| panic!("{error}\n{config}"));
+}
+
+#[tokio::test]
+async fn every_file_of_the_debian_package_is_in_the_repository() {
+    let manifest = root().join("Cargo.toml");
+    let args = ["metadata", "--no-deps", "--offline", "--format-version=1", "--manifest-path"];
+    let metadata = run(env!("CARGO"), &[&args[..], &[manifest.to_str().expect("plain letters")]].concat(), b"").await;
+    let metadata: Value = serde_json::from_str(&metadata.stdout).expect("JSON");
+    let deb = &metadata["packages"][0]["metadata"]["deb"];
+    let assets = deb["assets"].as_array().expect("assets");
+    for asset in assets.iter().map(|asset| asset[0].as_str().expect("a path")) {
+        let (folder, name) = asset.rsplit_once('/').unwrap_or((".", asset));
+        let (before, after) = name.split_once('*').unwrap_or((name, ""));
+        let is_named = |path: &PathBuf| {
+            let name = path.file_name().expect("an entry").to_string_lossy();
+            name.starts_with(before) && name.ends_with(after)
+        };
+        let entries =
+            fs::read_dir(root().join(folder)).into_iter().flatten().map(|entry| entry.expect("an entry").path());
+        let built = asset == "target/release/wolkvox-exporter";
+        assert!(built || entries.filter(is_named).count() > 0, "{asset} is not there");
+    }
+    for named in [&deb["maintainer-scripts"], &deb["systemd-units"]["unit-scripts"], &deb["license-file"][0]] {
+        assert!(root().join(named.as_str().expect("a path")).exists(), "{named} is not there");
+    }
+    assert_eq!((&deb["systemd-units"]["enable"], &deb["systemd-units"]["start"]), (&false.into(), &false.into()));
+}
+
+/// The image is built elsewhere (`deploy/check`): here its recipe is held to what the rest relies on.
+#[test]
+fn the_images_recipe_ends_in_one_static_binary_run_by_a_user_without_rights() {
+    let recipe = text("deploy/Dockerfile");
+    let (build, image) = recipe.split_once("FROM scratch\n").expect("an image of nothing else");
+    assert!(build.contains("RUN deploy/rootfs /image\n"), "{build}");
+    assert!(image.contains("\nUSER 65532:65532\n") && !image.contains("RUN "), "{image}");
+    let health = "CMD [\"/usr/bin/wolkvox-exporter\", \"health\"]";
+    let entry = "ENTRYPOINT [\"/usr/bin/wolkvox-exporter\"]";
+    assert!(image.contains(health) && image.contains(entry), "{image}");
+    let rust = text("Cargo.toml").lines().find_map(|line| line.strip_prefix("rust-version = ").map(str::to_owned));
+    let rust = rust.expect("the oldest Rust");
+    assert!(build.contains(&format!("FROM rust:{}-", rust.trim_matches('"'))), "{rust}");
+}
+
+#[test]
+fn never_leak_what_git_ignores_as_an_operators_own_is_kept_from_the_images_build_too() {
+    let ignored = |file: &str| text(file).lines().map(str::to_owned).collect::<BTreeSet<_>>();
+    let (git, docker) = (ignored(".gitignore"), ignored(".dockerignore"));
+    for own in ["/wolkvox-exporter.yml", "/tokens/"] {
+        assert!(git.contains(own) && docker.contains(own), "{own}");
+    }
+}
+
+#[tokio::test]
+async fn the_manifests_are_what_kubernetes_1_28_and_the_newest_known_one_take() {
+    let python = python();
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let misspelt = folder.path().join("misspelt.yaml");
+    fs::write(&misspelt, text(MANIFESTS[0]).replace("readOnlyRootFilesystem:", "readonlyRootFilesystem:"))
+        .expect("a writable folder");
+    let validate = async |version: &str, path: &Path| {
+        let path = path.to_str().expect("plain letters");
+        let args = ["-W", "error", "-m", "kubernetes_validate", "--strict", "-k", version, path];
+        run(&python, &args, b"").await
+    };
+    for version in ["1.28.0", "1.37.0"] {
+        for manifest in MANIFESTS {
+            let judged = validate(version, &root().join(manifest)).await;
+            assert_eq!(judged.code, Some(0), "{judged:?}");
+            let passed = format!("{}{}", judged.stdout, judged.stderr).matches(" passed for resource ").count();
+            assert_eq!(passed, documents(manifest).len(), "{judged:?}");
+        }
+        assert_ne!(validate(version, &misspelt).await.code, Some(0), "{version} takes a key that does not exist");
+    }
+}
+
+#[test]
+fn never_leak_the_pods_have_no_right_beyond_their_work() {
+    let set = document("StatefulSet");
+    let pod = &set["spec"]["template"]["spec"];
+    assert_eq!(pod["automountServiceAccountToken"], false);
+    assert_eq!(pod["securityContext"]["runAsNonRoot"], true);
+    assert_eq!(pod["securityContext"]["seccompProfile"]["type"], "RuntimeDefault");
+    let container = &pod["containers"][0];
+    let confined = &container["securityContext"];
+    assert_eq!(confined["readOnlyRootFilesystem"], true);
+    assert_eq!(confined["allowPrivilegeEscalation"], false);
+    assert_eq!(confined["capabilities"]["drop"], serde_json::json!(["ALL"]));
+    let is_writable = |mount: &&Value| mount["readOnly"] != true;
+    let writable: Vec<&Value> =
+        container["volumeMounts"].as_array().expect("mounts").iter().filter(is_writable).collect();
+    assert_eq!(writable.len(), 1, "{writable:?}");
+    assert_eq!(writable[0]["mountPath"], "/var/lib/wolkvox-exporter");
+
+    let policy = document("NetworkPolicy");
+    assert_eq!(policy["spec"]["policyTypes"], serde_json::json!(["Ingress", "Egress"]));
+    assert_eq!(policy["spec"]["podSelector"]["matchLabels"], set["spec"]["template"]["metadata"]["labels"]);
+}
+
+#[test]
+fn the_manifests_agree_with_each_other_and_with_the_exporter() {
+    let (set, service) = (document("StatefulSet"), document("Service"));
+    let pod = &set["spec"]["template"];
+    let labels = &pod["metadata"]["labels"];
+    assert_eq!((&service["spec"]["selector"], &set["spec"]["selector"]["matchLabels"]), (labels, labels));
+    assert_eq!(service["metadata"]["name"], set["spec"]["serviceName"]);
+    let container = &pod["spec"]["containers"][0];
+    assert_eq!(container["ports"][0]["containerPort"], service["spec"]["ports"][0]["port"]);
+    let arguments: Vec<&str> = container["args"].as_array().expect("flags").iter().filter_map(Value::as_str).collect();
+    assert!(arguments.contains(&format!("--shard=$(POD_INDEX)/{}", set["spec"]["replicas"]).as_str()), "{arguments:?}");
+    assert_eq!(container["livenessProbe"]["httpGet"]["path"], "/-/healthy");
+    assert_eq!(container["readinessProbe"]["httpGet"]["path"], "/-/ready");
+
+    let (config, secret) = (document("ConfigMap"), document("Secret"));
+    let volumes = pod["spec"]["volumes"].as_array().expect("volumes");
+    let mounted = |key: &str, name: &str| volumes.iter().any(|volume| volume[key][name].is_string());
+    assert!(mounted("configMap", "name") && mounted("secret", "secretName"), "{volumes:?}");
+    assert!(volumes.iter().any(|volume| volume["secret"]["secretName"] == secret["metadata"]["name"]));
+    let config = config["data"]["wolkvox-exporter.yml"].as_str().expect("a config");
+    let operations = secret["stringData"].as_object().expect("tokens");
+    assert_eq!(operations.keys().collect::<Vec<_>>(), ["acme"]);
+    read_config(config, "/run/secrets/wolkvox/acme");
+
+    let monitor = &documents("deploy/kubernetes/service-monitor.yaml")[0].1;
+    assert_eq!(monitor["spec"]["selector"]["matchLabels"], service["metadata"]["labels"]);
+    assert_eq!(monitor["spec"]["endpoints"][0]["port"], service["spec"]["ports"][0]["name"]);
+    // What becomes the label `job`, by which alerts know the exporter.
+    assert!(service["metadata"]["name"].as_str().expect("a name").contains("wolkvox"));
+}
+
+#[tokio::test]
+async fn the_operators_rules_are_those_of_the_alerts_folder_word_for_word() {
+    let script = root().join("deploy/kubernetes/prometheus-rule");
+    let printed = run(script.to_str().expect("plain letters"), &[], b"").await;
+    assert_eq!((printed.code, printed.stderr.as_str()), (Some(0), ""));
+    let rule = yaml(&printed.stdout);
+    assert_eq!((&rule["apiVersion"], &rule["kind"]), (&"monitoring.coreos.com/v1".into(), &"PrometheusRule".into()));
+    let files = ["exporter", "productivity", "recording", "thresholds"].map(|name| text(&format!("alerts/{name}.yml")));
+    let groups: Vec<Value> =
+        files.iter().flat_map(|file| yaml(file)["groups"].as_array().expect("groups").clone()).collect();
+    assert_eq!(rule["spec"]["groups"].as_array(), Some(&groups));
+}
