@@ -126,7 +126,8 @@ impl Polling {
         let changed = loop {
             let answer_to = tokio::select! {
                 () = polling.as_mut() => continue,
-                request = self.reloads.recv() => request,
+                // No sender is left once the exporter stops: that asks for nothing.
+                Some(request) = self.reloads.recv() => Some(request),
                 () = self.hangup.notified() => None,
             };
             if let Some(loaded) = load_again(&self.load, &self.context, &self.in_force, answer_to) {
