@@ -11,6 +11,7 @@ use crate::config::Config;
 use crate::poll::{self, Context, Job, Polled};
 use crate::store::Store;
 use crate::target::Target;
+use crate::web::Access;
 
 /// Checks a config; with `probe`, makes one call per operation and report and prints what came back.
 ///
@@ -19,6 +20,7 @@ use crate::target::Target;
 pub async fn check(config_file: &Path, flags: &Flags, probe: bool) -> Result<(), CommandError> {
     let catalog = Arc::new(Catalog::builtin()?);
     let config = Config::load(config_file, &catalog)?.share_of(flags.shard);
+    Access::open(flags.web_config_file.as_deref())?;
     let jobs = poll::jobs(&config);
     let (file, operations) = (config_file.display(), config.operations.len());
     println!("{file}: fine, {operations} operation(s), {} windows of reports", jobs.len());

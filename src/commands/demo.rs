@@ -13,6 +13,7 @@ use crate::config::{Config, Limits, Operation, Privacy, ReportPlan};
 use crate::exporter::Setup;
 use crate::simulator::{self, Simulator};
 use crate::state::State;
+use crate::web::{Access, ClientLimits};
 use crate::window::WindowName;
 use crate::wolkvox::Token;
 
@@ -25,6 +26,7 @@ const LICENSES: u32 = 1_000;
 
 /// Runs a simulated wolkvox and an exporter of it: no token, no file, no network.
 pub async fn demo(flags: &Flags, signals: Signals) -> Result<(), CommandError> {
+    let access = Access::open(flags.web_config_file.as_deref())?;
     let simulator = Simulator::start(settings()).await.map_err(CommandError::Simulator)?;
     let catalog = Arc::new(Catalog::builtin()?);
     let base_url: Url = simulator.base_url().parse().expect("a loopback address is a URL");
@@ -42,6 +44,8 @@ pub async fn demo(flags: &Flags, signals: Signals) -> Result<(), CommandError> {
         state: State::in_memory(),
         listeners,
         telemetry_path: flags.telemetry_path.clone(),
+        access: Arc::new(access),
+        limits: ClientLimits::default(),
         hangup: signals.hangup,
     };
     run(setup, signals.stop).await
