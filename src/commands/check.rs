@@ -20,10 +20,13 @@ use crate::web::Access;
 pub async fn check(config_file: &Path, flags: &Flags, probe: bool) -> Result<(), CommandError> {
     let catalog = Arc::new(Catalog::builtin()?);
     let config = Config::load(config_file, &catalog)?.share_of(flags.shard);
-    Access::open(flags.web_config_file.as_deref())?;
     let jobs = poll::jobs(&config);
     let (file, operations) = (config_file.display(), config.operations.len());
     println!("{file}: fine, {operations} operation(s), {} windows of reports", jobs.len());
+    if let Some(file) = &flags.web_config_file {
+        Access::open(Some(file))?;
+        println!("{}: fine", file.display());
+    }
     if !probe {
         return Ok(());
     }

@@ -2,17 +2,20 @@
 
 use std::fs;
 use std::net::SocketAddr;
+use std::process::Stdio;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpSocket, TcpStream};
+use tokio::process::Command;
 
 use crate::child::{EXPORTER, Ended, Running, exporter, run};
 use crate::http::{self, Answer, basic};
 use crate::scraped::Scraped;
-use crate::stage::{CONFIG_FILE, Plot, Stage, WEB_CONFIG_FILE, config_folder, until};
+use crate::stage::{CONFIG_FILE, PATIENCE, Plot, Stage, WEB_CONFIG_FILE, config_folder, until};
 
 pub const PASSWORD: &str = "s3cr3t-passw0rd";
 const PROTECTED: [&str; 5] = ["/", "/status.json", "/docs/metrics.md", "/metrics", "/nowhere"];
@@ -295,7 +298,7 @@ async fn never_leak_every_mistake_in_a_web_config_names_its_place_and_repeats_no
         (format!("basic_auth_users: {{alice: {PASSWORD}}}"), "password of user alice is not a bcrypt hash", ":1:27"),
         (format!("basic_auth_users: {{alice: \"$2y$04${}\"}}", ".".repeat(53)), "cost", ":1:27"),
         (format!("basic_auth_users: {{alice: [{PASSWORD}]}}"), "", ":1:"),
-        ("basic_auth_users: {\"a:b\": x}".to_owned(), "a user's name", ":1:26"),
+        ("basic_auth_users: {\"a:b\": x}".to_owned(), "a user's name", ":1:27"),
         ("http_server_config: {http2: true}".to_owned(), "http2 cannot be true", ":1:29"),
         ("http_server_config: {headers: {Server: x}}".to_owned(), "unknown field", ":1:32"),
         ("http_server_config: {headers: {X-Frame-Options: maybe}}".to_owned(), "deny or sameorigin", ":1:49"),
@@ -362,11 +365,26 @@ async fn never_leak_the_bcrypt_command_prints_a_hash_that_fits_and_nothing_of_th
 
 #[tokio::test(flavor = "multi_thread")]
 async fn never_leak_a_password_that_is_typed_is_not_shown() {
-    let command = format!("{EXPORTER} bcrypt");
-    let ended = run("script", &["-qec", &command, "/dev/null"], format!("{PASSWORD}\n{PASSWORD}\n").as_bytes()).await;
-    assert_eq!(ended.code, Some(0), "{ended:?}");
-    assert!(ended.stdout.contains("Password: ") && ended.stdout.contains("Again: "), "{}", ended.stdout);
-    let hash = ended.stdout.lines().find(|line| line.starts_with("$2b$10$")).expect("a hash");
+    // Gives the command a terminal, and shows what that shows.
+    let line = format!("{EXPORTER} bcrypt");
+    let mut terminal = Command::new("script");
+    terminal.args(["-qec", &line, "/dev/null"]).stdin(Stdio::piped()).stdout(Stdio::piped()).kill_on_drop(true);
+    let mut child = terminal.spawn().expect("script is on every Debian");
+    let (mut keys, mut screen) = (child.stdin.take().expect("a pipe"), child.stdout.take().expect("a pipe"));
+    let mut shown = Vec::new();
+    let typing = async {
+        for prompt in ["Password: ", "Again: "] {
+            while !shown.ends_with(prompt.as_bytes()) {
+                assert!(screen.read_buf(&mut shown).await.unwrap() > 0, "{}", String::from_utf8_lossy(&shown));
+            }
+            keys.write_all(format!("{PASSWORD}\n").as_bytes()).await.unwrap();
+        }
+        screen.read_to_end(&mut shown).await.unwrap();
+    };
+    tokio::time::timeout(PATIENCE, typing).await.expect("an end");
+    assert_eq!(child.wait().await.unwrap().code(), Some(0));
+    let shown = String::from_utf8(shown).unwrap();
+    let hash = shown.lines().find(|line| line.starts_with("$2b$10$")).expect("a hash");
     assert!(bcrypt::verify(PASSWORD, hash.trim_end()).unwrap());
-    assert!(!ended.stdout.contains(PASSWORD), "{}", ended.stdout);
+    assert!(!shown.contains(PASSWORD), "{shown}");
 }

@@ -90,6 +90,11 @@ impl Access {
         }
     }
 
+    /// Whether connections are encrypted.
+    pub fn is_encrypted(&self) -> bool {
+        self.in_force().tls.is_some()
+    }
+
     /// What connections are to be encrypted with, if they are.
     pub(super) fn tls(&self) -> Option<TlsAcceptor> {
         self.in_force().tls.clone().map(TlsAcceptor::from)
