@@ -168,7 +168,7 @@ impl Polling {
         let now = self.context.clock.now().wall;
         let telemetry = &self.context.telemetry;
         let (loaded, answer) = match self.load() {
-            Ok((config, vendor, access)) => {
+            Ok(((config, vendor), access)) => {
                 take(&self.access, access, telemetry);
                 telemetry.config_loaded(config.operations.len(), now);
                 self.in_force.send_replace(InForce { config: Arc::clone(&config), loaded_at: now, refusal: None });
@@ -188,13 +188,13 @@ impl Polling {
         loaded
     }
 
-    fn load(&self) -> Result<(Arc<Config>, Arc<dyn Vendor>, Option<Renewed>), ExporterError> {
+    fn load(&self) -> Result<(Loaded, Option<Renewed>), ExporterError> {
         let access = self.access.read_again().inspect_err(|error| {
             self.context.telemetry.web_config_refused(&error.to_string());
         })?;
         let config = (self.load)()?;
         let client = poll::client(&config).map_err(ExporterError::Client)?;
-        Ok((Arc::new(config), Arc::new(client), access))
+        Ok(((Arc::new(config), Arc::new(client)), access))
     }
 }
 

@@ -32,7 +32,8 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(200);
 pub struct ClientLimits {
     /// Enough for dozens of replicas; each costs some kilobytes. Who comes after that waits to be accepted.
     pub connections: usize,
-    /// One client alone must not take all places. Its further connections are closed at once.
+    /// One client alone must not take all places, but many scrapers can share an address. Further connections of that
+    /// client are closed at once.
     pub connections_per_client: usize,
     /// A client that has not sent its request head by then is not a scraper.
     pub header: Duration,
@@ -51,7 +52,7 @@ impl Default for ClientLimits {
     fn default() -> ClientLimits {
         ClientLimits {
             connections: 512,
-            connections_per_client: 128,
+            connections_per_client: 256,
             header: Duration::from_secs(10),
             handshake: Duration::from_secs(5),
             lifetime: Duration::from_mins(2),

@@ -110,7 +110,7 @@ async fn exchange(stage: &Stage, request: &str) -> String {
 async fn a_long_head_is_431_and_a_body_that_nobody_reads_413_or_411() {
     let stage = Stage::start(Plot::frozen()).await;
     let line = format!("X: {}\r\n", "x".repeat(20_000));
-    let many: String = (0..200).map(|number| format!("X-{number}: 1\r\n")).collect();
+    let many = "X: 1\r\n".repeat(200);
     for headers in [&line, &many] {
         let said = exchange(&stage, &http::request("/metrics", headers)).await;
         assert!(said.starts_with("HTTP/1.1 431"), "{said:.60}");

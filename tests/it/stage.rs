@@ -178,7 +178,7 @@ pub struct Stage {
 impl Stage {
     /// Starts both and waits until every report was tried.
     pub async fn start(plot: Plot) -> Stage {
-        let stage = Stage::curtain(plot).await;
+        let stage = Box::pin(Stage::curtain(plot)).await;
         stage.ready().await;
         stage
     }

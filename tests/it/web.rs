@@ -88,7 +88,7 @@ pub async fn large(client_limits: ClientLimits) -> Stage {
     let mut simulator = settings();
     simulator.operations[0].agents = 300;
     let faults = vec![(Fault::HugeNames, Scope::default())];
-    Stage::start(Plot { simulator, faults, client_limits, ..Plot::frozen() }).await
+    Stage::start(Plot { simulator, client_limits, faults, ..Plot::frozen() }).await
 }
 
 /// Asks for `/metrics` uncompressed and reads only the beginning of the answer: that, and the length still to come.

@@ -37,7 +37,6 @@ pub(super) struct Tls {
 
 /// Go's names, which the field knows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Deserialize)]
-#[expect(clippy::enum_variant_names, reason = "the names are the file's")]
 pub(super) enum ClientAuth {
     NoClientCert,
     RequestClientCert,

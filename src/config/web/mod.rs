@@ -128,26 +128,25 @@ impl Reader<'_> {
                 .hint("leave http2 out, or set it to false; Prometheus scrapes over HTTP/1.1 then"));
         }
         let Some(headers) = http.headers else { return Ok(HeaderMap::new()) };
-        let frame: &[&str] = &["deny", "sameorigin"];
-        let given: [(HeaderName, Option<Spanned<String>>, &[&str]); 5] = [
-            (CONTENT_SECURITY_POLICY, headers.content_security_policy, &[]),
-            (X_FRAME_OPTIONS, headers.x_frame_options, frame),
-            (X_CONTENT_TYPE_OPTIONS, headers.x_content_type_options, &["nosniff"]),
-            (X_XSS_PROTECTION, headers.x_xss_protection, &[]),
-            (STRICT_TRANSPORT_SECURITY, headers.strict_transport_security, &[]),
-        ];
         let mut map = HeaderMap::new();
-        for (name, value, allowed) in given {
+        let mut set = |name: HeaderName, value: Option<Spanned<String>>, allowed: &[&str]| {
             // A blank value leaves the header out, as in exporter-toolkit.
-            let Some(value) = value.filter(|value| !value.value.is_empty()) else { continue };
+            let Some(value) = value.filter(|value| !value.value.is_empty()) else { return Ok(()) };
             if !allowed.is_empty() && !allowed.contains(&value.value.to_ascii_lowercase().as_str()) {
                 let what = format!("the header {name} can only be {}", allowed.join(" or "));
                 return Err(self.wrong(value.referenced, what));
             }
-            let text = HeaderValue::from_str(&value.value);
-            let what = || format!("the header {name} has a character that no header can carry");
-            map.insert(name.clone(), text.map_err(|_| self.wrong(value.referenced, what()))?);
-        }
+            let text = HeaderValue::from_str(&value.value).map_err(|_| {
+                self.wrong(value.referenced, format!("the header {name} has a character that no header can carry"))
+            })?;
+            map.insert(name, text);
+            Ok(())
+        };
+        set(CONTENT_SECURITY_POLICY, headers.content_security_policy, &[])?;
+        set(X_FRAME_OPTIONS, headers.x_frame_options, &["deny", "sameorigin"])?;
+        set(X_CONTENT_TYPE_OPTIONS, headers.x_content_type_options, &["nosniff"])?;
+        set(X_XSS_PROTECTION, headers.x_xss_protection, &[])?;
+        set(STRICT_TRANSPORT_SECURITY, headers.strict_transport_security, &[])?;
         Ok(map)
     }
 

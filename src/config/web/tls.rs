@@ -78,7 +78,6 @@ impl Reader<'_> {
         }
     }
 
-    #[expect(clippy::type_complexity, reason = "a chain and its place")]
     fn certificates(
         &self,
         keys: [&str; 2],
@@ -134,7 +133,7 @@ impl Reader<'_> {
             for name in &named.value {
                 let known = provider.cipher_suites.iter().find(|suite| go_name(suite) == name.value);
                 let known = known.ok_or_else(|| {
-                    let names: Vec<String> = old.iter().map(|suite| go_name(suite)).collect();
+                    let names: Vec<String> = old.iter().map(go_name).collect();
                     self.wrong(name.referenced, format!("cipher suite {} is not offered", shown(&name.value)))
                         .hint(format!("those of TLS 1.2 are {}", names.join(", ")))
                 })?;
