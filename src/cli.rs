@@ -33,6 +33,8 @@ pub enum Command {
     Reports,
     /// Ask the exporter that listens at --web.listen-address whether it is alive: status 0 or 1, for health checks.
     Health,
+    /// Read a password and print its hash, for the users of a web config.
+    Bcrypt,
 }
 
 #[derive(Debug, Args)]
@@ -62,6 +64,10 @@ pub struct Flags {
         value_parser = telemetry_path
     )]
     pub telemetry_path: String,
+
+    /// Who may read: TLS, users, headers and rate limit, in the form of Prometheus' exporter-toolkit.
+    #[arg(long = "web.config.file", env = "WOLKVOX_EXPORTER_WEB_CONFIG_FILE", global = true, value_name = "FILE")]
+    pub web_config_file: Option<PathBuf>,
 
     /// Folder for what survives a restart: calls spent today and the last good data. `none` keeps it in memory:
     /// then a restart forgets what was spent, and may overspend.

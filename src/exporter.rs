@@ -18,7 +18,7 @@ use crate::state::{Origin, State, remove_served};
 use crate::store::Store;
 use crate::target::Target;
 use crate::telemetry::Telemetry;
-use crate::web::{self, ReloadRequest, Site};
+use crate::web::{self, Access, ClientLimits, ReloadRequest, Renewed, Server, Site};
 use crate::wolkvox::{Failure, Vendor};
 
 /// Reads the config, at the start and whenever it is to be read again.
@@ -32,6 +32,10 @@ pub struct Setup {
     /// Bound already: the caller knows the ports, and an address in use is its error to tell.
     pub listeners: Vec<TcpListener>,
     pub telemetry_path: String,
+    /// Who may read.
+    pub access: Arc<Access>,
+    /// What clients may take of this machine.
+    pub limits: ClientLimits,
     /// Tells that the config is to be read again.
     pub hangup: Arc<Notify>,
 }
@@ -47,7 +51,7 @@ pub enum ExporterError {
 
 /// Polls and serves until `stop`.
 pub async fn run(setup: Setup, stop: CancellationToken) -> Result<(), ExporterError> {
-    let Setup { catalog, load, state, listeners, telemetry_path, hangup } = setup;
+    let Setup { catalog, load, state, listeners, telemetry_path, access, limits, hangup } = setup;
     let config = Arc::new(load()?);
     let clock = Clock::system();
     let store = Arc::new(Store::new(Arc::clone(&catalog)));
@@ -69,17 +73,37 @@ pub async fn run(setup: Setup, stop: CancellationToken) -> Result<(), ExporterEr
     let site = Arc::new(Site {
         exposition,
         store,
-        telemetry,
+        telemetry: Arc::clone(&telemetry),
         clock,
         config: shown,
+        access: Arc::clone(&access),
         telemetry_path,
         reload: requests,
         ready: AtomicBool::new(false),
     });
-    let polling = Polling { context, config, in_force, load, reloads, hangup };
-    let serving = web::serve(listeners, web::routes(site), stop.clone());
-    tokio::join!(stop.run_until_cancelled(polling.run()), serving);
+    let following = follow(Arc::clone(&access), Arc::clone(&telemetry));
+    let polling = Polling { context, config, access: Arc::clone(&access), in_force, load, reloads, hangup };
+    let server = Server { routes: web::routes(site), access, telemetry, limits, stop: stop.clone() };
+    tokio::join!(stop.run_until_cancelled(polling.run()), stop.run_until_cancelled(following), server.serve(listeners));
     Ok(())
+}
+
+/// Takes a changed web config, certificate or key as soon as it is there; a wrong one changes nothing and is told.
+async fn follow(access: Arc<Access>, telemetry: Arc<Telemetry>) {
+    loop {
+        access.changed().await;
+        match access.read_again() {
+            Ok(next) => take(&access, next, &telemetry),
+            Err(error) => telemetry.web_config_refused(&error.to_string()),
+        }
+    }
+}
+
+fn take(access: &Access, next: Option<Renewed>, telemetry: &Telemetry) {
+    if let Some(next) = next {
+        access.take(next);
+        telemetry.web_config_loaded();
+    }
 }
 
 /// Binds an address as the field writes them: `127.0.0.1:10077`, `localhost:10077`, `:10077` for all.
@@ -94,6 +118,7 @@ pub async fn bind(address: &str) -> io::Result<TcpListener> {
 struct Polling {
     context: Context,
     config: Arc<Config>,
+    access: Arc<Access>,
     /// The same for whoever wants to see it.
     in_force: watch::Sender<InForce>,
     load: Loader,
@@ -130,7 +155,7 @@ impl Polling {
                 Some(request) = self.reloads.recv() => Some(request),
                 () = self.hangup.notified() => None,
             };
-            if let Some(loaded) = load_again(&self.load, &self.context, &self.in_force, answer_to) {
+            if let Some(loaded) = self.load_again(answer_to) {
                 break loaded;
             }
         };
@@ -138,41 +163,43 @@ impl Polling {
         polling.await;
         changed
     }
+
+    /// Reads both configs again and answers whoever asked for it. `None`: one is wrong, and the old ones stay.
+    fn load_again(&self, answer_to: Option<ReloadRequest>) -> Option<Loaded> {
+        let now = self.context.clock.now().wall;
+        let telemetry = &self.context.telemetry;
+        let (loaded, answer) = match self.load() {
+            Ok(((config, vendor), access)) => {
+                take(&self.access, access, telemetry);
+                telemetry.config_loaded(config.operations.len(), now);
+                self.in_force.send_replace(InForce { config: Arc::clone(&config), loaded_at: now, refusal: None });
+                (Some((config, vendor)), Ok(()))
+            }
+            Err(error) => {
+                let reason = error.to_string();
+                telemetry.config_refused(&reason);
+                self.in_force.send_modify(|shown| shown.refusal = Some(Refusal { at: now, reason: reason.clone() }));
+                (None, Err(reason))
+            }
+        };
+        if let Some(answer_to) = answer_to {
+            // Whoever asked may be gone by now.
+            let _ = answer_to.send(answer);
+        }
+        loaded
+    }
+
+    fn load(&self) -> Result<(Loaded, Option<Renewed>), ExporterError> {
+        let access = self.access.read_again().inspect_err(|error| {
+            self.context.telemetry.web_config_refused(&error.to_string());
+        })?;
+        let config = (self.load)()?;
+        let client = poll::client(&config).map_err(ExporterError::Client)?;
+        Ok(((Arc::new(config), Arc::new(client)), access))
+    }
 }
 
 type Loaded = (Arc<Config>, Arc<dyn Vendor>);
-
-/// Reads the config again and answers whoever asked for it. `None`: it is wrong, and the old one stays.
-fn load_again(
-    load: &Loader,
-    context: &Context,
-    in_force: &watch::Sender<InForce>,
-    answer_to: Option<ReloadRequest>,
-) -> Option<Loaded> {
-    let loaded = load().map_err(ExporterError::Config).and_then(|config| {
-        let client = poll::client(&config).map_err(ExporterError::Client)?;
-        Ok((Arc::new(config), Arc::new(client)))
-    });
-    let now = context.clock.now().wall;
-    let (loaded, answer) = match loaded {
-        Ok((config, client)) => {
-            context.telemetry.config_loaded(config.operations.len(), now);
-            in_force.send_replace(InForce { config: Arc::clone(&config), loaded_at: now, refusal: None });
-            (Some((config, client as Arc<dyn Vendor>)), Ok(()))
-        }
-        Err(error) => {
-            let reason = error.to_string();
-            context.telemetry.config_refused(&reason);
-            in_force.send_modify(|shown| shown.refusal = Some(Refusal { at: now, reason: reason.clone() }));
-            (None, Err(reason))
-        }
-    };
-    if let Some(answer_to) = answer_to {
-        // Whoever asked may be gone by now.
-        let _ = answer_to.send(answer);
-    }
-    loaded
-}
 
 /// Drops the data of targets that are gone, or that now come from elsewhere.
 fn forget_changed(context: &Context, old: &Config, new: &Config) {

@@ -36,7 +36,7 @@ use wolkvox_exporter::fold::Kept;
 use wolkvox_exporter::store::Store;
 use wolkvox_exporter::target::Target;
 use wolkvox_exporter::telemetry::Telemetry;
-use wolkvox_exporter::web::{self, Site};
+use wolkvox_exporter::web::{self, Access, ClientLimits, Server, Site};
 use wolkvox_exporter::window::WindowName;
 
 use super::data;
@@ -57,8 +57,7 @@ pub fn serve(kind: &str, what: &str) {
     let series = || what.parse::<usize>().expect("a number of series");
     match kind {
         "ours" => {
-            let routes = ours(series(), &folding);
-            runtime.spawn(web::serve(vec![listener], routes, CancellationToken::new()));
+            runtime.spawn(ours(series(), &folding).serve(vec![listener]));
         }
         "ready" => {
             let read = |name: &str| Bytes::from(std::fs::read(Path::new(what).join(name)).expect("the bench wrote it"));
@@ -83,7 +82,7 @@ pub fn serve(kind: &str, what: &str) {
 
 /// The exporter's own store, exposition and listener, filled by polls. While `folding`, another poll of 60,000 rows is
 /// taken again and again.
-fn ours(series: usize, folding: &Arc<AtomicBool>) -> Router {
+fn ours(series: usize, folding: &Arc<AtomicBool>) -> Server {
     let catalog = Arc::new(Catalog::builtin().expect("the shipped catalogue is right"));
     let store = Arc::new(Store::new(Arc::clone(&catalog)));
     let telemetry = Arc::new(Telemetry::default());
@@ -127,7 +126,11 @@ fn ours(series: usize, folding: &Arc<AtomicBool>) -> Router {
     let (_, config) = tokio::sync::watch::channel(InForce { config, loaded_at: clock.now().wall, refusal: None });
     let telemetry_path = "/metrics".to_owned();
     let ready = AtomicBool::new(true);
-    web::routes(Arc::new(Site { exposition, store, telemetry, clock, config, telemetry_path, reload, ready }))
+    let access = Arc::new(Access::open(None).expect("nothing to be wrong"));
+    let (own, own_access) = (Arc::clone(&telemetry), Arc::clone(&access));
+    let site = Site { exposition, store, telemetry, clock, config, access, telemetry_path, reload, ready };
+    let (limits, stop) = (ClientLimits::default(), CancellationToken::new());
+    Server { routes: web::routes(Arc::new(site)), access: own_access, telemetry: own, limits, stop }
 }
 
 /// The least that hyper can do: the same bytes, made beforehand.

@@ -11,6 +11,7 @@ use crate::config::Config;
 use crate::poll::{self, Context, Job, Polled};
 use crate::store::Store;
 use crate::target::Target;
+use crate::web::Access;
 
 /// Checks a config; with `probe`, makes one call per operation and report and prints what came back.
 ///
@@ -22,6 +23,10 @@ pub async fn check(config_file: &Path, flags: &Flags, probe: bool) -> Result<(),
     let jobs = poll::jobs(&config);
     let (file, operations) = (config_file.display(), config.operations.len());
     println!("{file}: fine, {operations} operation(s), {} windows of reports", jobs.len());
+    if let Some(file) = &flags.web_config_file {
+        Access::open(Some(file))?;
+        println!("{}: fine", file.display());
+    }
     if !probe {
         return Ok(());
     }

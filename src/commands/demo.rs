@@ -13,6 +13,7 @@ use crate::config::{Config, Limits, Operation, Privacy, ReportPlan};
 use crate::exporter::Setup;
 use crate::simulator::{self, Simulator};
 use crate::state::State;
+use crate::web::{Access, ClientLimits};
 use crate::window::WindowName;
 use crate::wolkvox::Token;
 
@@ -25,14 +26,16 @@ const LICENSES: u32 = 1_000;
 
 /// Runs a simulated wolkvox and an exporter of it: no token, no file, no network.
 pub async fn demo(flags: &Flags, signals: Signals) -> Result<(), CommandError> {
+    let access = Access::open(flags.web_config_file.as_deref())?;
+    let scheme = if access.is_encrypted() { "https" } else { "http" };
     let simulator = Simulator::start(settings()).await.map_err(CommandError::Simulator)?;
     let catalog = Arc::new(Catalog::builtin()?);
     let base_url: Url = simulator.base_url().parse().expect("a loopback address is a URL");
     let listeners = bind_all(&flags.listen_addresses).await?;
     if let Some(address) = listeners.first().and_then(|listener| listener.local_addr().ok()) {
         println!("Two simulated operations are being watched. Nothing here comes from a real contact centre.");
-        println!("  open   http://{address}/");
-        println!("  try    curl -s http://{address}{} | grep wolkvox_agent_aux", flags.telemetry_path);
+        println!("  open   {scheme}://{address}/");
+        println!("  try    curl -s {scheme}://{address}{} | grep wolkvox_agent_aux", flags.telemetry_path);
         println!("  stop   Ctrl-C");
     }
     let known = Arc::clone(&catalog);
@@ -42,6 +45,8 @@ pub async fn demo(flags: &Flags, signals: Signals) -> Result<(), CommandError> {
         state: State::in_memory(),
         listeners,
         telemetry_path: flags.telemetry_path.clone(),
+        access: Arc::new(access),
+        limits: ClientLimits::default(),
         hangup: signals.hangup,
     };
     run(setup, signals.stop).await

@@ -1,5 +1,6 @@
 //! What does each command do?
 
+mod bcrypt;
 mod check;
 mod demo;
 mod health;
@@ -18,8 +19,10 @@ use crate::cli::Flags;
 use crate::config::{Config, ConfigError};
 use crate::exporter::{self, ExporterError, Setup};
 use crate::state::{State, StateError};
+use crate::web::{Access, ClientLimits};
 use crate::wolkvox::Failure;
 
+pub use bcrypt::bcrypt;
 pub use check::check;
 pub use demo::demo;
 pub use health::health;
@@ -43,6 +46,10 @@ pub enum CommandError {
     NoStateFolder,
     #[error("cannot listen on {address}: {error}\nhint: is another exporter running there? see --web.listen-address")]
     Listen { address: String, error: std::io::Error },
+    #[error("no hash was made: {0}")]
+    NotAPassword(&'static str),
+    #[error("the password cannot be read: {0}")]
+    Password(std::io::Error),
     #[error("signals cannot be received: {0}")]
     Signal(std::io::Error),
     #[error("the simulated wolkvox cannot listen on this machine: {0}")]
@@ -67,6 +74,7 @@ pub async fn serve(config_file: &Path, flags: &Flags, signals: Signals) -> Resul
     let catalog = Arc::new(Catalog::builtin()?);
     // Before anything is opened: a mistake in the config is the likeliest one, and reads best alone.
     Config::load(config_file, &catalog)?;
+    let access = Access::open(flags.web_config_file.as_deref())?;
     let state = open_state(flags.state_dir.as_deref())?;
     let (file, known, shard) = (config_file.to_owned(), Arc::clone(&catalog), flags.shard);
     let setup = Setup {
@@ -75,6 +83,8 @@ pub async fn serve(config_file: &Path, flags: &Flags, signals: Signals) -> Resul
         state,
         listeners: bind_all(&flags.listen_addresses).await?,
         telemetry_path: flags.telemetry_path.clone(),
+        access: Arc::new(access),
+        limits: ClientLimits::default(),
         hangup: signals.hangup,
     };
     run(setup, signals.stop).await

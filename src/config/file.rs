@@ -7,7 +7,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use serde::de::value::MapAccessDeserializer;
-use serde::de::{Deserialize, Deserializer, Error as _, IgnoredAny, MapAccess, Visitor};
+use serde::de::{Deserialize, DeserializeOwned, Deserializer, Error as _, IgnoredAny, MapAccess, Visitor};
 use serde_saphyr::Spanned;
 
 use super::error::{ConfigError, shown};
@@ -103,7 +103,7 @@ pub(super) struct Span(pub Duration);
 pub(super) struct Size(pub usize);
 
 /// Reads a config file's text.
-pub(super) fn parse(text: &str, path: &Path) -> Result<File, ConfigError> {
+pub(super) fn parse<T: DeserializeOwned>(text: &str, path: &Path) -> Result<T, ConfigError> {
     // A snippet would print the neighbouring lines, and one of them may hold a secret.
     let options = serde_saphyr::options! { with_snippet: false };
     serde_saphyr::from_str_with_options(text, options).map_err(|error| {

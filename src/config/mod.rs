@@ -6,6 +6,7 @@
 mod check;
 mod error;
 mod file;
+mod web;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -21,6 +22,7 @@ use crate::window::WindowName;
 use crate::wolkvox::Token;
 
 pub use error::ConfigError;
+pub use web::{PasswordHash, Rate, Sources, WebConfig};
 
 /// The vendor's own advice: one consumption every five minutes.
 pub const VENDOR_INTERVAL: Duration = Duration::from_mins(5);

@@ -36,6 +36,7 @@ pub struct Telemetry {
     counted: Counted,
     /// Grows with every change of what is counted.
     version: AtomicU64,
+    http_refusals: Family<RefusalLabels, Counter>,
     http_requests: Family<HttpLabels, Counter>,
 }
 
@@ -51,6 +52,7 @@ struct Counted {
     state_failures: Counter,
     reload_successful: Gauge,
     reload_success_seconds: Gauge<f64, AtomicU64>,
+    web_reload_successful: Gauge,
 }
 
 /// A change under way. Only through it is anything counted, so that none can be missed by the version: that grows when
@@ -84,6 +86,45 @@ struct FieldLabels {
 struct HttpLabels {
     handler: &'static str,
     code: u16,
+}
+
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct RefusalLabels {
+    reason: &'static str,
+}
+
+/// Why a client was turned away. The set is closed: nothing that a client wrote becomes a label.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Refused {
+    /// Its address had too many connections already.
+    Connections,
+    /// No TLS that both sides accept, or a certificate that is not let in.
+    Handshake,
+    /// It sent more of a body than anybody reads.
+    Body,
+    /// It asked more often than `rate_limit` allows.
+    Rate,
+    /// No credentials, or wrong ones.
+    Credentials,
+    /// Too many of its passwords were still to be checked.
+    Busy,
+}
+
+impl Refused {
+    pub const ALL: [Refused; 6] =
+        [Refused::Connections, Refused::Handshake, Refused::Body, Refused::Rate, Refused::Credentials, Refused::Busy];
+
+    /// The value of the `reason` label.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Refused::Connections => "connections",
+            Refused::Handshake => "handshake",
+            Refused::Body => "body",
+            Refused::Rate => "rate",
+            Refused::Credentials => "credentials",
+            Refused::Busy => "busy",
+        }
+    }
 }
 
 /// How one poll went, for its log line and its metrics.
@@ -120,12 +161,14 @@ impl Default for Telemetry {
             state_failures: Counter::default(),
             reload_successful: Gauge::default(),
             reload_success_seconds: Gauge::default(),
+            web_reload_successful: Gauge::default(),
         };
         let telemetry = Telemetry {
             registry: RwLock::default(),
             live: RwLock::default(),
             counted,
             version: AtomicU64::new(0),
+            http_refusals: Family::default(),
             http_requests: Family::default(),
         };
         telemetry.register();
@@ -181,6 +224,12 @@ impl Telemetry {
             "When the config was last loaded with success",
             self.counted.reload_success_seconds.clone(),
         );
+        registry.register(
+            "wolkvox_exporter_web_config_last_reload_successful",
+            "1 if the last load of the web config and of its certificates worked; 1 too without a web config",
+            self.counted.web_reload_successful.clone(),
+        );
+        self.counted.web_reload_successful.set(1);
         let version =
             Info::new([("version", env!("CARGO_PKG_VERSION")), ("rustversion", env!("CARGO_PKG_RUST_VERSION"))]);
         registry.register("wolkvox_exporter_build", "Always 1; the labels say what is running", version);
@@ -190,6 +239,14 @@ impl Telemetry {
             "Requests answered by the exporter",
             self.http_requests.clone(),
         );
+        live.register(
+            "wolkvox_exporter_http_refusals",
+            "Clients turned away before anything was answered: connections and handshake are connections, the other reasons requests",
+            self.http_refusals.clone(),
+        );
+        for refused in Refused::ALL {
+            drop(self.http_refusals.get_or_create(&RefusalLabels { reason: refused.as_str() }));
+        }
         if let Ok(process) = process::Collector::new() {
             live.register_collector(Box::new(process));
         }
@@ -311,6 +368,30 @@ impl Telemetry {
     pub fn config_refused(&self, error: &str) {
         self.change().reload_successful.set(0);
         warn!(error, "config refused, the old one stays");
+    }
+
+    /// The web config was loaded again.
+    pub fn web_config_loaded(&self) {
+        self.change().web_reload_successful.set(1);
+        info!("web config loaded");
+    }
+
+    /// The web config or a file that it names has changed and is wrong: the old ones stay.
+    pub fn web_config_refused(&self, error: &str) {
+        self.change().web_reload_successful.set(0);
+        warn!(error, "web config refused, the old one stays");
+    }
+
+    /// A connection was closed before anything was asked on it. A flood of them must not flood the log too.
+    pub fn connection_refused(&self, reason: Refused) {
+        self.http_refusals.get_or_create(&RefusalLabels { reason: reason.as_str() }).inc();
+        debug!(reason = reason.as_str(), "connection refused");
+    }
+
+    /// A request was turned away.
+    pub fn request_refused(&self, reason: Refused) {
+        self.http_refusals.get_or_create(&RefusalLabels { reason: reason.as_str() }).inc();
+        debug!(reason = reason.as_str(), "request refused");
     }
 
     /// A request was answered. `handler` is one of the routes, never what a client wrote.

@@ -1,87 +1,153 @@
-//! How are connections accepted, bounded in number and time, and ended?
+//! How are connections accepted, encrypted, bounded in number and time, and ended?
 
+use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
+use hyper::body::Incoming;
 use hyper::server::conn::http1;
+use hyper::service::{Service, service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::Semaphore;
 use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tracing::warn;
 
-/// A client that has not sent its request head by then is not a scraper.
-const HEADER_TIMEOUT: Duration = Duration::from_secs(10);
+use super::access::Access;
+use super::origin::{Origin, Tally};
+use crate::telemetry::{Refused, Telemetry};
+
 /// Request heads are a few hundred bytes; hyper needs 8 KiB at least.
 const HEADER_BYTES: usize = 16 * 1024;
-/// Enough for dozens of replicas; each costs some kilobytes.
-const CONNECTIONS: usize = 512;
-/// A connection is closed after this, between two responses where possible: only so do clients end that never
-/// read. A scraper connects again without noticing.
-const LIFETIME: Duration = Duration::from_mins(2);
-/// For the response that is under way when a connection's life ends.
-const LAST_RESPONSE: Duration = Duration::from_secs(30);
-/// The same when the exporter stops: it must be gone within two seconds.
-const STOP_RESPONSE: Duration = Duration::from_millis(1500);
 /// Pause after a failed accept, as when file descriptors ran out: trying at once would spin.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(200);
 
-/// Answers on every listener until `stop`, then ends the responses that are under way.
-pub async fn serve(listeners: Vec<TcpListener>, routes: Router, stop: CancellationToken) {
-    let connections = TaskTracker::new();
-    let places = Arc::new(Semaphore::new(CONNECTIONS));
-    let accepting = TaskTracker::new();
-    for listener in listeners {
-        let accept = accept(listener, routes.clone(), connections.clone(), Arc::clone(&places), stop.clone());
-        accepting.spawn(stop.clone().run_until_cancelled_owned(accept));
-    }
-    accepting.close();
-    accepting.wait().await;
-    connections.close();
-    // A client that does not take its answer must not keep the exporter from stopping.
-    let _ = timeout(STOP_RESPONSE, connections.wait()).await;
+/// What clients may take of this machine. The default is what an exporter runs with; tests have less patience.
+#[derive(Clone, Copy, Debug)]
+pub struct ClientLimits {
+    /// Enough for dozens of replicas; each costs some kilobytes. Who comes after that waits to be accepted.
+    pub connections: usize,
+    /// One client alone must not take all places, but many scrapers can share an address. Further connections of that
+    /// client are closed at once.
+    pub connections_per_client: usize,
+    /// A client that has not sent its request head by then is not a scraper.
+    pub header: Duration,
+    /// The same for the TLS handshake, which costs the server more.
+    pub handshake: Duration,
+    /// A connection is closed after this, between two responses where possible: only so do clients end that never
+    /// read. A scraper connects again without noticing.
+    pub lifetime: Duration,
+    /// For the response that is under way when a connection's life ends.
+    pub last_response: Duration,
+    /// The same when the exporter stops: it must be gone within two seconds.
+    pub stop_response: Duration,
 }
 
-async fn accept(
-    listener: TcpListener,
-    routes: Router,
-    connections: TaskTracker,
-    places: Arc<Semaphore>,
-    stop: CancellationToken,
-) {
-    loop {
-        let Ok(place) = Arc::clone(&places).acquire_owned().await else { return };
-        match listener.accept().await {
-            Ok((stream, _)) => {
-                connections.spawn(converse(stream, routes.clone(), place, stop.clone()));
-            }
-            Err(error) => {
-                warn!(%error, "a connection could not be accepted");
-                sleep(ACCEPT_PAUSE).await;
-            }
+impl Default for ClientLimits {
+    fn default() -> ClientLimits {
+        ClientLimits {
+            connections: 512,
+            connections_per_client: 256,
+            header: Duration::from_secs(10),
+            handshake: Duration::from_secs(5),
+            lifetime: Duration::from_mins(2),
+            last_response: Duration::from_secs(30),
+            stop_response: Duration::from_millis(1500),
         }
     }
 }
 
-async fn converse(stream: TcpStream, routes: Router, _place: OwnedSemaphorePermit, stop: CancellationToken) {
-    // Without it the last part of a response can wait for an acknowledgement; failing to set it only costs that.
-    let _ = stream.set_nodelay(true);
-    let connection = http1::Builder::new()
-        .timer(TokioTimer::new())
-        .header_read_timeout(HEADER_TIMEOUT)
-        .max_buf_size(HEADER_BYTES)
-        .serve_connection(TokioIo::new(stream), TowerToHyperService::new(routes));
-    let mut connection = std::pin::pin!(connection);
-    let grace = tokio::select! {
-        // How a client ends its connection is its own affair.
-        _ = connection.as_mut() => return,
-        () = sleep(LIFETIME) => LAST_RESPONSE,
-        () = stop.cancelled() => STOP_RESPONSE,
-    };
-    connection.as_mut().graceful_shutdown();
-    let _ = timeout(grace, connection).await;
+/// What every connection is served with.
+#[derive(Clone)]
+pub struct Server {
+    pub routes: Router,
+    pub access: Arc<Access>,
+    pub telemetry: Arc<Telemetry>,
+    pub limits: ClientLimits,
+    pub stop: CancellationToken,
+}
+
+impl Server {
+    /// Answers on every listener until it is to stop, then ends the responses that are under way.
+    pub async fn serve(self, listeners: Vec<TcpListener>) {
+        let connections = TaskTracker::new();
+        let places = Arc::new(Semaphore::new(self.limits.connections));
+        let clients = Tally::default();
+        let accepting = TaskTracker::new();
+        for listener in listeners {
+            let accept = self.clone().accept(listener, connections.clone(), Arc::clone(&places), clients.clone());
+            accepting.spawn(self.stop.clone().run_until_cancelled_owned(accept));
+        }
+        accepting.close();
+        accepting.wait().await;
+        connections.close();
+        // A client that does not take its answer must not keep the exporter from stopping.
+        let _ = timeout(self.limits.stop_response, connections.wait()).await;
+    }
+
+    async fn accept(self, listener: TcpListener, connections: TaskTracker, places: Arc<Semaphore>, clients: Tally) {
+        loop {
+            let Ok(place) = Arc::clone(&places).acquire_owned().await else { return };
+            let (stream, origin) = match listener.accept().await {
+                Ok((stream, address)) => (stream, Origin::of(address.ip())),
+                Err(error) => {
+                    warn!(%error, "a connection could not be accepted");
+                    sleep(ACCEPT_PAUSE).await;
+                    continue;
+                }
+            };
+            let Some(counted) = clients.count(origin, self.limits.connections_per_client) else {
+                self.telemetry.connection_refused(Refused::Connections);
+                continue;
+            };
+            let server = self.clone();
+            connections.spawn(async move {
+                let _held = (place, counted);
+                server.welcome(stream, origin).await;
+            });
+        }
+    }
+
+    /// Agrees on encryption, where it is asked for, before a single byte of HTTP is read.
+    async fn welcome(self, stream: TcpStream, origin: Origin) {
+        // Without it the last part of a response can wait for an acknowledgement; failing to set it only costs that.
+        let _ = stream.set_nodelay(true);
+        let Some(acceptor) = self.access.tls() else { return self.converse(stream, origin).await };
+        let handshake = async {
+            let agreed = timeout(self.limits.handshake, acceptor.accept(stream)).await;
+            agreed.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()))
+        };
+        match self.stop.run_until_cancelled(handshake).await {
+            Some(Ok(stream)) => self.converse(stream, origin).await,
+            Some(Err(_)) => self.telemetry.connection_refused(Refused::Handshake),
+            None => {}
+        }
+    }
+
+    async fn converse(&self, stream: impl AsyncRead + AsyncWrite + Unpin, origin: Origin) {
+        let routes = TowerToHyperService::new(self.routes.clone());
+        let answer = service_fn(move |mut request: hyper::Request<Incoming>| {
+            request.extensions_mut().insert(origin);
+            routes.call(request)
+        });
+        let connection = http1::Builder::new()
+            .timer(TokioTimer::new())
+            .header_read_timeout(self.limits.header)
+            .max_buf_size(HEADER_BYTES)
+            .serve_connection(TokioIo::new(stream), answer);
+        let mut connection = std::pin::pin!(connection);
+        let grace = tokio::select! {
+            // How a client ends its connection is its own affair.
+            _ = connection.as_mut() => return,
+            () = sleep(self.limits.lifetime) => self.limits.last_response,
+            () = self.stop.cancelled() => self.limits.stop_response,
+        };
+        connection.as_mut().graceful_shutdown();
+        let _ = timeout(grace, connection).await;
+    }
 }

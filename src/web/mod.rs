@@ -1,6 +1,9 @@
 //! What does the exporter answer over HTTP?
 
+mod access;
+mod gate;
 mod listener;
+mod origin;
 mod status;
 
 use std::sync::Arc;
@@ -23,7 +26,8 @@ use crate::exposition::Exposition;
 use crate::store::Store;
 use crate::telemetry::Telemetry;
 
-pub use listener::serve;
+pub use access::{Access, LONGEST_PASSWORD, Renewed};
+pub use listener::{ClientLimits, Server};
 
 const STATUS_JSON_PATH: &str = "/status.json";
 const METRICS_DOC_PATH: &str = "/docs/metrics.md";
@@ -41,6 +45,7 @@ pub struct Site {
     pub telemetry: Arc<Telemetry>,
     pub clock: Clock,
     pub config: watch::Receiver<InForce>,
+    pub access: Arc<Access>,
     /// Where the metrics are: `/metrics`, unless the operator says otherwise.
     pub telemetry_path: String,
     pub reload: mpsc::Sender<ReloadRequest>,
@@ -66,6 +71,7 @@ pub fn routes(site: Arc<Site>) -> Router {
         router = router.route(&site.telemetry_path, get(metrics));
     }
     router
+        .layer(middleware::from_fn_with_state(Arc::clone(&site), gate::gate))
         .layer(middleware::from_fn_with_state(Arc::clone(&site), count))
         .layer(CatchPanicLayer::new())
         .with_state(site)

@@ -4,7 +4,9 @@ use std::io::Read;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use base64::Engine;
+use base64::prelude::BASE64_STANDARD;
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 
@@ -43,7 +45,7 @@ impl Answer {
         }
     }
 
-    fn parse(bytes: &[u8]) -> Answer {
+    pub fn parse(bytes: &[u8]) -> Answer {
         let end = bytes.windows(4).position(|part| part == b"\r\n\r\n").expect("a response head");
         let head = std::str::from_utf8(&bytes[..end]).expect("a head is ASCII");
         let mut lines = head.split("\r\n");
@@ -56,6 +58,28 @@ impl Answer {
 /// `GET path`.
 pub async fn get(address: SocketAddr, path: &str) -> Answer {
     send(address, "GET", path, "").await
+}
+
+/// The header line of basic authentication.
+pub fn basic(user: &str, password: &str) -> String {
+    format!("Authorization: Basic {}\r\n", BASE64_STANDARD.encode(format!("{user}:{password}")))
+}
+
+/// Sends bytes as they are, and reads whatever comes back until the other side ends it.
+pub async fn talk(mut stream: impl AsyncRead + AsyncWrite + Unpin, request: &[u8]) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    let exchange = async {
+        // The other side may have heard enough before everything is sent, and may end without a farewell.
+        let _ = stream.write_all(request).await;
+        let _ = stream.read_to_end(&mut bytes).await;
+    };
+    timeout(PATIENCE, exchange).await.expect("an end in time");
+    bytes
+}
+
+/// A `GET` that asks for the connection to be closed after it.
+pub fn request(path: &str, headers: &str) -> String {
+    format!("GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n{headers}\r\n")
 }
 
 /// One request on a connection of its own. `headers` are whole lines, each ended by CRLF.

@@ -10,7 +10,7 @@ use crate::scraped::report_metrics;
 use crate::stage::{Plot, Stage, until};
 
 /// The values of an instant query, or nothing while Prometheus is not ready to answer.
-async fn query(address: SocketAddr, promql: &str) -> Vec<Value> {
+pub async fn query(address: SocketAddr, promql: &str) -> Vec<Value> {
     let url = format!("http://{address}/api/v1/query");
     let answer = run("curl", &["-sSG", &url, "--data-urlencode", &format!("query={promql}")], b"").await;
     let body: Value = serde_json::from_str(&answer.stdout).unwrap_or_default();
@@ -48,10 +48,15 @@ impl Scraping {
     }
 
     fn in_folder(folder: TempDir, exporter: SocketAddr, more: &str) -> Scraping {
+        Scraping::with_job(folder, exporter, "", more)
+    }
+
+    /// `access` is further YAML of its job.
+    pub fn with_job(folder: TempDir, exporter: SocketAddr, access: &str, more: &str) -> Scraping {
         let config = folder.path().join("prometheus.yml");
         let text = format!(
             "global: {{scrape_interval: 1s, scrape_timeout: 1s}}\n\
-             scrape_configs: [{{job_name: wolkvox, static_configs: [{{targets: [\"{exporter}\"]}}]}}]\n{more}"
+             scrape_configs: [{{job_name: wolkvox, {access} static_configs: [{{targets: [\"{exporter}\"]}}]}}]\n{more}"
         );
         std::fs::write(&config, text).expect("a writable folder");
         let address = free_port();

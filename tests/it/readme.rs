@@ -18,19 +18,19 @@ fn sources(folder: &Path) -> Vec<String> {
         .collect()
 }
 
-#[test]
-fn every_test_that_the_readme_names_exists() {
+/// Every row of the table in a section has `cells` cells, and names tests that exist in the last one.
+fn names_tests_that_exist(file: &str, heading: &str, cells: usize, at_least: usize) {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let sources: String = ["src", "tests"].iter().flat_map(|folder| sources(&root.join(folder))).collect();
-    let readme = fs::read_to_string(root.join("README.md")).expect("a README");
-    let (_, section) = readme.split_once("\n## What a fault looks like\n").expect("the table of faults");
+    let text = fs::read_to_string(root.join(file)).expect("a text of this repository");
+    let (_, section) = text.split_once(&format!("\n## {heading}\n")).expect("the section with the table");
     let section = section.split("\n## ").next().unwrap_or_default();
     let rows: Vec<&str> = section.lines().filter(|line| line.starts_with("| ")).skip(1).collect();
-    assert!(rows.len() >= 25, "{} rows", rows.len());
+    assert!(rows.len() >= at_least, "{} rows", rows.len());
     for row in rows {
-        let cells: Vec<&str> = row.trim_matches('|').split('|').map(str::trim).collect();
-        assert_eq!(cells.len(), 4, "{row}");
-        let tests: Vec<&str> = cells[3].split('`').skip(1).step_by(2).collect();
+        let found: Vec<&str> = row.trim_matches('|').split('|').map(str::trim).collect();
+        assert_eq!(found.len(), cells, "{row}");
+        let tests: Vec<&str> = found[cells - 1].split('`').skip(1).step_by(2).collect();
         assert!(!tests.is_empty(), "no test: {row}");
         for test in tests {
             let declared = sources.contains(&format!("fn {test}("));
@@ -49,6 +49,16 @@ async fn the_readmes_count_of_crates_is_what_its_command_counts() {
     let counted: usize = counted.stdout.trim().parse().unwrap_or_else(|_| panic!("{counted:?}"));
     let said: usize = said.trim().split(',').next().and_then(|count| count.parse().ok()).expect("a number");
     assert_eq!(said, counted, "hint: write the new count into README.md and README.es.md");
+}
+
+#[test]
+fn every_test_that_the_readme_names_exists() {
+    names_tests_that_exist("README.md", "What a fault looks like", 4, 25);
+}
+
+#[test]
+fn every_attack_has_an_answer_and_a_test_that_exists() {
+    names_tests_that_exist("docs/security.md", "Attacks and answers", 3, 18);
 }
 
 /// One part of a text that does not depend on its language, and the line where it begins.

@@ -11,6 +11,7 @@ use wolkvox_exporter::exporter::{self, Setup};
 use wolkvox_exporter::shard::Shard;
 use wolkvox_exporter::simulator::{self, Simulator};
 use wolkvox_exporter::state::State;
+use wolkvox_exporter::web::{Access, ClientLimits};
 
 use crate::http;
 use crate::scraped::Scraped;
@@ -56,6 +57,8 @@ async fn served_by(count: usize, folder: &TempDir) -> Vec<BTreeSet<String>> {
             state: State::in_memory(),
             listeners: vec![listener],
             telemetry_path: "/metrics".to_owned(),
+            access: Arc::new(Access::open(None).expect("nothing to be wrong")),
+            limits: ClientLimits::default(),
             hangup: Arc::default(),
         };
         tokio::spawn(exporter::run(setup, stop.clone()));

@@ -14,6 +14,7 @@ use wolkvox_exporter::config::Config;
 use wolkvox_exporter::exporter::{self, ExporterError, Setup};
 use wolkvox_exporter::simulator::{self, Fault, Scope, Simulator};
 use wolkvox_exporter::state::State;
+use wolkvox_exporter::web::{Access, ClientLimits};
 use wolkvox_exporter::window::midnight_before;
 
 use crate::http::{self, Answer};
@@ -28,6 +29,8 @@ pub const PERSONAL: [&str; 3] = ["57301555", "57310777", "CUST-"];
 
 /// The config file's name in its folder.
 pub const CONFIG_FILE: &str = "wolkvox-exporter.yml";
+/// The web config's, in the same folder.
+pub const WEB_CONFIG_FILE: &str = "web.yml";
 
 /// What a stage is set up with.
 pub struct Plot {
@@ -47,6 +50,9 @@ pub struct Plot {
     pub licenses: u32,
     /// Age at which series go.
     pub stale_after: Duration,
+    /// Who may read; everybody where there is none.
+    pub web_config: Option<String>,
+    pub client_limits: ClientLimits,
     /// In force before the first poll.
     pub faults: Vec<(Fault, Scope)>,
 }
@@ -63,6 +69,8 @@ impl Default for Plot {
             windows: "[today]",
             licenses: 40,
             stale_after: Duration::from_hours(12),
+            web_config: None,
+            client_limits: ClientLimits::default(),
             faults: Vec::new(),
         }
     }
@@ -170,7 +178,7 @@ pub struct Stage {
 impl Stage {
     /// Starts both and waits until every report was tried.
     pub async fn start(plot: Plot) -> Stage {
-        let stage = Stage::curtain(plot).await;
+        let stage = Box::pin(Stage::curtain(plot)).await;
         stage.ready().await;
         stage
     }
@@ -187,12 +195,19 @@ impl Stage {
         let listener = exporter::bind("127.0.0.1:0").await.expect("a free port");
         let address = listener.local_addr().expect("a bound listener");
         let known = Arc::clone(&catalog);
+        let web_config = folder.path().join(WEB_CONFIG_FILE);
+        if let Some(text) = &plot.web_config {
+            std::fs::write(&web_config, text).expect("a writable folder");
+        }
+        let access = Access::open(plot.web_config.as_ref().map(|_| &*web_config)).expect("a right web config");
         let setup = Setup {
             catalog,
             load: Box::new(move || Config::load(&config_file, &known)),
             state: State::in_memory(),
             listeners: vec![listener],
             telemetry_path: "/metrics".to_owned(),
+            access: Arc::new(access),
+            limits: plot.client_limits,
             hangup: Arc::default(),
         };
         let stop = CancellationToken::new();

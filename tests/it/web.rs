@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use wolkvox_exporter::simulator::{Fault, Scope};
+use wolkvox_exporter::web::ClientLimits;
 
 use crate::http;
 use crate::stage::{PATIENCE, Plot, Stage, settings, until};
@@ -83,15 +84,15 @@ async fn a_request_head_without_end_is_refused() {
 }
 
 /// A scrape too large for any socket's buffers, so that it is under way for as long as its client reads slowly.
-async fn large() -> Stage {
+pub async fn large(client_limits: ClientLimits) -> Stage {
     let mut simulator = settings();
     simulator.operations[0].agents = 300;
     let faults = vec![(Fault::HugeNames, Scope::default())];
-    Stage::start(Plot { simulator, faults, ..Plot::frozen() }).await
+    Stage::start(Plot { simulator, client_limits, faults, ..Plot::frozen() }).await
 }
 
 /// Asks for `/metrics` uncompressed and reads only the beginning of the answer: that, and the length still to come.
-async fn half_read(stage: &Stage) -> (TcpStream, usize) {
+pub async fn half_read(stage: &Stage) -> (TcpStream, usize) {
     let mut stream = TcpStream::connect(stage.address).await.unwrap();
     stream.write_all(b"GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n").await.unwrap();
     let mut start = Vec::new();
@@ -109,7 +110,7 @@ async fn half_read(stage: &Stage) -> (TcpStream, usize) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn stopping_answers_the_scrape_that_is_under_way() {
-    let stage = large().await;
+    let stage = large(ClientLimits::default()).await;
     let (mut stream, left) = half_read(&stage).await;
     let started = Instant::now();
     stage.ask_to_stop();
@@ -122,7 +123,7 @@ async fn stopping_answers_the_scrape_that_is_under_way() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn stopping_does_not_wait_for_a_client_that_does_not_read_nor_for_the_vendor() {
-    let stage = large().await;
+    let stage = large(ClientLimits::default()).await;
     let (_stream, _) = half_read(&stage).await;
     stage.inject(Fault::Drop, "agent_3");
     let address = stage.address;

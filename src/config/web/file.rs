@@ -1,0 +1,85 @@
+//! Which keys can a web config have, and of what type is each?
+//!
+//! Those of Prometheus' exporter-toolkit, so that one file serves every exporter of a machine.
+
+use std::collections::BTreeMap;
+
+use serde_saphyr::Spanned;
+
+use crate::config::file::Span;
+
+#[derive(Default, serde::Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct File {
+    pub tls_server_config: Option<Spanned<Tls>>,
+    pub http_server_config: Option<Http>,
+    pub basic_auth_users: Option<BTreeMap<String, Spanned<String>>>,
+    pub rate_limit: Option<RateLimit>,
+}
+
+#[derive(serde::Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Tls {
+    pub cert_file: Option<Spanned<String>>,
+    pub cert: Option<Spanned<String>>,
+    pub key_file: Option<Spanned<String>>,
+    pub key: Option<Spanned<String>>,
+    pub client_ca_file: Option<Spanned<String>>,
+    pub client_ca: Option<Spanned<String>>,
+    pub client_auth_type: Option<Spanned<ClientAuth>>,
+    pub client_allowed_sans: Option<Spanned<Vec<Spanned<String>>>>,
+    pub min_version: Option<Spanned<Version>>,
+    pub max_version: Option<Spanned<Version>>,
+    pub cipher_suites: Option<Spanned<Vec<Spanned<String>>>>,
+    pub prefer_server_cipher_suites: Option<bool>,
+    pub curve_preferences: Option<Spanned<Vec<Spanned<String>>>>,
+}
+
+/// Go's names, which the field knows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Deserialize)]
+pub(super) enum ClientAuth {
+    NoClientCert,
+    RequestClientCert,
+    RequireAnyClientCert,
+    VerifyClientCertIfGiven,
+    RequireAndVerifyClientCert,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, serde::Deserialize)]
+#[serde(rename_all = "UPPERCASE")]
+pub(super) enum Version {
+    Tls10,
+    Tls11,
+    Tls12,
+    Tls13,
+}
+
+#[derive(serde::Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Http {
+    pub http2: Option<Spanned<bool>>,
+    pub headers: Option<Headers>,
+}
+
+/// The only ones that exporter-toolkit lets an operator set.
+#[derive(serde::Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Headers {
+    #[serde(rename = "Content-Security-Policy")]
+    pub content_security_policy: Option<Spanned<String>>,
+    #[serde(rename = "X-Frame-Options")]
+    pub x_frame_options: Option<Spanned<String>>,
+    #[serde(rename = "X-Content-Type-Options")]
+    pub x_content_type_options: Option<Spanned<String>>,
+    #[serde(rename = "X-XSS-Protection")]
+    pub x_xss_protection: Option<Spanned<String>>,
+    #[serde(rename = "Strict-Transport-Security")]
+    pub strict_transport_security: Option<Spanned<String>>,
+}
+
+#[derive(serde::Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RateLimit {
+    pub interval: Spanned<Span>,
+    pub burst: Spanned<u32>,
+}

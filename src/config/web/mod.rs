@@ -1,0 +1,186 @@
+//! Who may read what the exporter serves, as a web config file says it?
+//!
+//! The file is that of Prometheus' exporter-toolkit. What this exporter cannot do as the file asks is refused, never
+//! left out: whoever reads the file must be able to believe it.
+
+mod client;
+mod file;
+mod sources;
+mod tls;
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::http::header::{
+    CONTENT_SECURITY_POLICY, STRICT_TRANSPORT_SECURITY, X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS, X_XSS_PROTECTION,
+};
+use axum::http::{HeaderMap, HeaderName, HeaderValue};
+use bcrypt::HashParts;
+use rustls::ServerConfig;
+use secrecy::{ExposeSecret, SecretString};
+use serde_saphyr::{Location, Spanned};
+
+use super::error::{ConfigError, shown};
+use file::File;
+
+pub use sources::Sources;
+
+/// Under this, a hash that gets lost is broken in no time.
+const LEAST_COST: u32 = 8;
+/// A check of this cost takes a machine of today some fifteen seconds, longer than a scrape may.
+const HIGHEST_COST: u32 = 17;
+/// `$2b$10$`, 22 characters of salt and 31 of hash.
+const HASH_LENGTH: usize = 60;
+
+/// A checked web config. The default lets everybody read, over plain HTTP.
+#[derive(Debug, Default)]
+pub struct WebConfig {
+    pub tls: Option<Arc<ServerConfig>>,
+    /// Set on every answer.
+    pub headers: HeaderMap,
+    /// Empty: nobody is asked who they are.
+    pub users: BTreeMap<String, PasswordHash>,
+    pub rate: Option<Rate>,
+}
+
+/// A bcrypt hash. Its `Debug` shows nothing.
+#[derive(Clone)]
+pub struct PasswordHash {
+    text: SecretString,
+    pub cost: u32,
+}
+
+/// How often one client may ask.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Rate {
+    /// Time between two requests, in the long run.
+    pub interval: Duration,
+    /// Requests that may come at once.
+    pub burst: u32,
+}
+
+impl WebConfig {
+    /// Reads and checks a file and those that it names; also says which they were, so that a change can be seen, even
+    /// where they were wrong.
+    pub fn load(path: &Path) -> (Result<WebConfig, ConfigError>, Sources) {
+        let reader = Reader { path, sources: Sources::default() };
+        (reader.web_config(), reader.sources)
+    }
+}
+
+impl PasswordHash {
+    /// Reads a hash as `wolkvox-exporter bcrypt` or `htpasswd` writes it.
+    fn parse(text: &str) -> Option<PasswordHash> {
+        let known = ["$2a$", "$2b$", "$2y$"].iter().any(|version| text.starts_with(version));
+        let parts: HashParts = text.parse().ok().filter(|_| known && text.len() == HASH_LENGTH)?;
+        Some(PasswordHash { cost: parts.get_cost(), text: text.into() })
+    }
+
+    /// One of this cost that no password has.
+    pub fn nobodys(cost: u32) -> PasswordHash {
+        PasswordHash { text: format!("$2b${cost:02}${}", ".".repeat(53)).into(), cost }
+    }
+
+    /// The text itself.
+    pub fn expose(&self) -> &str {
+        self.text.expose_secret()
+    }
+}
+
+impl fmt::Debug for PasswordHash {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("PasswordHash")
+    }
+}
+
+/// Reads one web config.
+struct Reader<'a> {
+    path: &'a Path,
+    sources: Sources,
+}
+
+impl Reader<'_> {
+    fn wrong(&self, location: Location, what: impl Into<String>) -> ConfigError {
+        ConfigError::at(self.path, location, what)
+    }
+
+    fn web_config(&self) -> Result<WebConfig, ConfigError> {
+        let unreadable = |why: String| ConfigError::of_file(self.path, format!("the web config cannot be read: {why}"));
+        let bytes = self.sources.read(self.path).map_err(|error| unreadable(error.to_string()))?;
+        let text = str::from_utf8(&bytes).map_err(|_| unreadable("it is not UTF-8".to_owned()))?;
+        let file: Option<File> = super::file::parse(text, self.path)?;
+        let File { tls_server_config, http_server_config, basic_auth_users, rate_limit } = file.unwrap_or_default();
+        Ok(WebConfig {
+            tls: tls_server_config.map(|tls| self.server_config(&tls)).transpose()?.map(Arc::new),
+            headers: http_server_config.map(|http| self.headers(http)).transpose()?.unwrap_or_default(),
+            users: basic_auth_users.map(|users| self.users(users)).transpose()?.unwrap_or_default(),
+            rate: rate_limit.map(|rate| self.rate(&rate)).transpose()?.flatten(),
+        })
+    }
+
+    fn headers(&self, http: file::Http) -> Result<HeaderMap, ConfigError> {
+        if let Some(http2) = http.http2.filter(|http2| http2.value) {
+            return Err(self
+                .wrong(http2.referenced, "http2 cannot be true: this exporter speaks HTTP/1.1")
+                .hint("leave http2 out, or set it to false; Prometheus scrapes over HTTP/1.1 then"));
+        }
+        let Some(headers) = http.headers else { return Ok(HeaderMap::new()) };
+        let mut map = HeaderMap::new();
+        let mut set = |name: HeaderName, value: Option<Spanned<String>>, allowed: &[&str]| {
+            // A blank value leaves the header out, as in exporter-toolkit.
+            let Some(value) = value.filter(|value| !value.value.is_empty()) else { return Ok(()) };
+            if !allowed.is_empty() && !allowed.contains(&value.value.to_ascii_lowercase().as_str()) {
+                let what = format!("the header {name} can only be {}", allowed.join(" or "));
+                return Err(self.wrong(value.referenced, what));
+            }
+            let text = HeaderValue::from_str(&value.value).map_err(|_| {
+                self.wrong(value.referenced, format!("the header {name} has a character that no header can carry"))
+            })?;
+            map.insert(name, text);
+            Ok(())
+        };
+        set(CONTENT_SECURITY_POLICY, headers.content_security_policy, &[])?;
+        set(X_FRAME_OPTIONS, headers.x_frame_options, &["deny", "sameorigin"])?;
+        set(X_CONTENT_TYPE_OPTIONS, headers.x_content_type_options, &["nosniff"])?;
+        set(X_XSS_PROTECTION, headers.x_xss_protection, &[])?;
+        set(STRICT_TRANSPORT_SECURITY, headers.strict_transport_security, &[])?;
+        Ok(map)
+    }
+
+    fn users(&self, users: BTreeMap<String, Spanned<String>>) -> Result<BTreeMap<String, PasswordHash>, ConfigError> {
+        let hint = "make one with: wolkvox-exporter bcrypt";
+        let checked = users.into_iter().map(|(name, hash)| {
+            if name.is_empty() || name.chars().any(|c| c == ':' || c.is_control()) {
+                let what = "a user's name is blank or has a colon, and could never be sent";
+                return Err(self.wrong(hash.referenced, what));
+            }
+            let who = format!("the password of user {}", shown(&name));
+            let Some(parsed) = PasswordHash::parse(&hash.value) else {
+                return Err(self.wrong(hash.referenced, format!("{who} is not a bcrypt hash")).hint(hint));
+            };
+            if !(LEAST_COST..=HIGHEST_COST).contains(&parsed.cost) {
+                let what = format!("{who} is hashed with a cost that is not from {LEAST_COST} to {HIGHEST_COST}");
+                return Err(self.wrong(hash.referenced, what).hint(hint));
+            }
+            Ok((name, parsed))
+        });
+        checked.collect()
+    }
+
+    /// An interval of 0 is no limit.
+    fn rate(&self, rate: &file::RateLimit) -> Result<Option<Rate>, ConfigError> {
+        let file::RateLimit { interval, burst } = rate;
+        if interval.value.0.is_zero() {
+            return Ok(None);
+        }
+        if burst.value == 0 {
+            return Err(self
+                .wrong(burst.referenced, "rate_limit.burst is 0: nobody could ever ask")
+                .hint("20 is a good start; to have no limit, set interval to 0s"));
+        }
+        Ok(Some(Rate { interval: interval.value.0, burst: burst.value }))
+    }
+}

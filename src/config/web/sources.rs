@@ -1,0 +1,36 @@
+//! Which files was a web config read from, and do they still say the same?
+
+use std::cell::RefCell;
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::io;
+use std::path::{Path, PathBuf};
+
+/// The files that were read, and what each held then. Contents are compared, not times: a certificate that is put in
+/// place with its old time, or by turning a symbolic link, is a new one too.
+#[derive(Debug, Default)]
+pub struct Sources {
+    read: RefCell<Vec<(PathBuf, Content)>>,
+}
+
+/// A digest, because some of the files hold a key; `None` where the file could not be read.
+type Content = Option<u64>;
+
+impl Sources {
+    /// Reads a file and remembers what it held.
+    pub(super) fn read(&self, path: &Path) -> io::Result<Vec<u8>> {
+        let bytes = std::fs::read(path);
+        self.read.borrow_mut().push((path.to_owned(), digest(&bytes)));
+        bytes
+    }
+
+    /// Whether any of the files holds something else by now.
+    pub fn have_changed(&self) -> bool {
+        self.read.borrow().iter().any(|(path, content)| digest(&std::fs::read(path)) != *content)
+    }
+}
+
+fn digest(bytes: &io::Result<Vec<u8>>) -> Content {
+    let mut hasher = DefaultHasher::new();
+    bytes.as_ref().ok()?.hash(&mut hasher);
+    Some(hasher.finish())
+}

@@ -1,0 +1,128 @@
+//! Who may ask at this moment?
+
+mod pace;
+mod password;
+
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::time::{Duration, Instant};
+
+use axum::http::HeaderMap;
+use tokio_rustls::TlsAcceptor;
+
+use super::origin::Origin;
+use crate::config::{ConfigError, Sources, WebConfig};
+use pace::Pace;
+use password::{Login, Passwords, Verdict};
+
+pub use password::LONGEST_PASSWORD;
+
+/// How soon a changed file counts: a certificate is put in place long before the old one ends.
+const LOOK_INTERVAL: Duration = Duration::from_secs(2);
+
+/// The web config in force, and what is known of those who ask.
+pub struct Access {
+    /// `None`: everybody may read.
+    path: Option<PathBuf>,
+    in_force: RwLock<Arc<WebConfig>>,
+    /// Of the last try to read it, also where that failed.
+    sources: Mutex<Sources>,
+    passwords: Passwords,
+    pace: Pace,
+}
+
+/// A web config that is right and not yet in force.
+pub struct Renewed(WebConfig, Sources);
+
+/// Why a request is not answered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Denial {
+    Credentials,
+    /// Others of this client's have to be decided first.
+    Busy,
+    /// The client asks too often, and may ask again after this.
+    Pace(Duration),
+}
+
+impl Access {
+    /// Reads the web config, if there is one.
+    pub fn open(path: Option<&Path>) -> Result<Access, ConfigError> {
+        let (config, sources) = path.map_or_else(|| (Ok(WebConfig::default()), Sources::default()), WebConfig::load);
+        Ok(Access {
+            path: path.map(Path::to_owned),
+            in_force: RwLock::new(Arc::new(config?)),
+            sources: Mutex::new(sources),
+            passwords: Passwords::default(),
+            pace: Pace::default(),
+        })
+    }
+
+    /// Reads the web config again. It is not in force before [`Access::take`].
+    pub fn read_again(&self) -> Result<Option<Renewed>, ConfigError> {
+        let Some(path) = &self.path else { return Ok(None) };
+        match WebConfig::load(path) {
+            (Ok(config), sources) => Ok(Some(Renewed(config, sources))),
+            (Err(error), sources) => {
+                *self.sources.lock().unwrap_or_else(PoisonError::into_inner) = sources;
+                Err(error)
+            }
+        }
+    }
+
+    /// Puts a web config in force: for connections and requests that begin from now on.
+    pub fn take(&self, Renewed(config, sources): Renewed) {
+        *self.in_force.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(config);
+        *self.sources.lock().unwrap_or_else(PoisonError::into_inner) = sources;
+    }
+
+    /// Ends when one of the files has changed since it was read.
+    pub async fn changed(self: &Arc<Access>) {
+        loop {
+            tokio::time::sleep(LOOK_INTERVAL).await;
+            let access = Arc::clone(self);
+            // A folder of secrets may lie on a network.
+            let looking = tokio::task::spawn_blocking(move || {
+                access.sources.lock().unwrap_or_else(PoisonError::into_inner).have_changed()
+            });
+            if looking.await.unwrap_or(false) {
+                return;
+            }
+        }
+    }
+
+    /// Whether connections are encrypted.
+    pub fn is_encrypted(&self) -> bool {
+        self.in_force().tls.is_some()
+    }
+
+    /// What connections are to be encrypted with, if they are.
+    pub(super) fn tls(&self) -> Option<TlsAcceptor> {
+        self.in_force().tls.clone().map(TlsAcceptor::from)
+    }
+
+    /// Headers for every answer.
+    pub(super) fn headers(&self) -> HeaderMap {
+        self.in_force().headers.clone()
+    }
+
+    /// Whether a request with these headers may be answered.
+    pub(super) async fn admit(&self, headers: &HeaderMap, origin: Origin) -> Result<(), Denial> {
+        let config = self.in_force();
+        if let Some(rate) = config.rate {
+            self.pace.admit(rate, origin, Instant::now()).map_err(Denial::Pace)?;
+        }
+        if config.users.is_empty() {
+            return Ok(());
+        }
+        let login = Login::of(headers).ok_or(Denial::Credentials)?;
+        match self.passwords.check(&config.users, login, origin).await {
+            Verdict::Right => Ok(()),
+            Verdict::Wrong => Err(Denial::Credentials),
+            Verdict::Busy => Err(Denial::Busy),
+        }
+    }
+
+    fn in_force(&self) -> Arc<WebConfig> {
+        Arc::clone(&self.in_force.read().unwrap_or_else(PoisonError::into_inner))
+    }
+}

@@ -1,0 +1,74 @@
+//! Does a client ask too often?
+//!
+//! Each client has a bucket of its own: with one for all of them, whoever asks without end would shut out everybody.
+
+use std::collections::HashMap;
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use crate::config::Rate;
+use crate::web::origin::Origin;
+
+/// Clients that are told apart; each costs some dozen bytes.
+const ORIGINS: usize = 4096;
+
+/// When each client's bucket will be full again. Full ones are not kept.
+#[derive(Debug, Default)]
+pub struct Pace(Mutex<HashMap<Origin, Instant>>);
+
+impl Pace {
+    /// Takes a request in, or says in what time the next one may come.
+    pub fn admit(&self, rate: Rate, origin: Origin, now: Instant) -> Result<(), Duration> {
+        let mut full_at = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if full_at.len() >= ORIGINS {
+            full_at.retain(|_, at| *at > now);
+        }
+        let known = full_at.len() < ORIGINS || full_at.contains_key(&origin);
+        let at = full_at.entry(if known { origin } else { Origin::ANYBODY }).or_insert(now);
+        let debt = at.saturating_duration_since(now);
+        // One request of the burst is the one at hand.
+        let most = rate.interval.saturating_mul(rate.burst - 1);
+        if let Some(wait) = debt.checked_sub(most).filter(|wait| !wait.is_zero()) {
+            return Err(wait);
+        }
+        *at = now + debt + rate.interval;
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const RATE: Rate = Rate { interval: Duration::from_secs(1), burst: 3 };
+
+    fn origin(last: u32) -> Origin {
+        Origin::of(std::net::Ipv4Addr::from_bits(0x0A00_0000 + last).into())
+    }
+
+    #[test]
+    fn a_burst_is_taken_in_then_one_per_interval_and_other_clients_do_not_wait() {
+        let (pace, start) = (Pace::default(), Instant::now());
+        let admit = |client, ms| pace.admit(RATE, origin(client), start + Duration::from_millis(ms));
+        for _ in 0..3 {
+            assert_eq!(admit(1, 0), Ok(()));
+        }
+        assert_eq!(admit(1, 0), Err(Duration::from_secs(1)));
+        assert_eq!(admit(1, 900), Err(Duration::from_millis(100)));
+        assert_eq!(admit(2, 900), Ok(()));
+        assert_eq!(admit(1, 1000), Ok(()));
+        assert_eq!(admit(1, 1000), Err(Duration::from_secs(1)));
+        assert_eq!(admit(1, 60_000), Ok(()));
+    }
+
+    #[test]
+    fn clients_without_number_take_no_memory_without_end() {
+        let (pace, start) = (Pace::default(), Instant::now());
+        for client in 0..20_000 {
+            let _ = pace.admit(RATE, origin(client), start);
+        }
+        assert!(pace.0.lock().unwrap().len() <= ORIGINS + 1);
+        // A client that was there before is still told apart from them.
+        assert_eq!(pace.admit(RATE, origin(1), start), Ok(()));
+    }
+}

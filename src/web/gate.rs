@@ -1,0 +1,86 @@
+//! Which requests are turned away before anything is looked up for them?
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::body::{Body, HttpBody};
+use axum::extract::{Extension, Request, State};
+use axum::http::header::{CONNECTION, RETRY_AFTER, TRANSFER_ENCODING, WWW_AUTHENTICATE};
+use axum::http::{HeaderMap, HeaderValue, Response, StatusCode};
+use axum::middleware::Next;
+use axum::response::IntoResponse;
+
+use super::access::Denial;
+use super::origin::Origin;
+use super::{HEALTHY_PATH, READY_PATH, Site};
+use crate::telemetry::Refused;
+
+/// No endpoint reads a body. A small one is let pass, because some clients send one by habit.
+const BODY_BYTES: u64 = 4096;
+/// One check of a password is over by then.
+const BUSY: Duration = Duration::from_secs(1);
+
+/// Lets a request through to the routes, or answers it here.
+pub(super) async fn gate(
+    State(site): State<Arc<Site>>,
+    Extension(origin): Extension<Origin>,
+    request: Request,
+    next: Next,
+) -> Response<Body> {
+    let refusal = match body_refusal(&request) {
+        Some(status) => Some(refused(&site, Refused::Body, status)),
+        None => denial(&site, request.uri().path(), request.headers(), origin).await,
+    };
+    let mut response = match refusal {
+        Some(refusal) => refusal,
+        None => next.run(request).await,
+    };
+    for (name, value) in &site.access.headers() {
+        response.headers_mut().insert(name, value.clone());
+    }
+    response
+}
+
+/// A body of unknown length is where two programs can disagree on the beginning of the next request.
+fn body_refusal(request: &Request) -> Option<StatusCode> {
+    if request.headers().contains_key(TRANSFER_ENCODING) {
+        return Some(StatusCode::LENGTH_REQUIRED);
+    }
+    let fits = request.body().size_hint().upper().is_some_and(|length| length <= BODY_BYTES);
+    (!fits).then_some(StatusCode::PAYLOAD_TOO_LARGE)
+}
+
+async fn denial(site: &Site, path: &str, headers: &HeaderMap, origin: Origin) -> Option<Response<Body>> {
+    // Whoever runs this, a service manager or Kubernetes, has no password, and learns one word.
+    if [HEALTHY_PATH, READY_PATH].contains(&path) {
+        return None;
+    }
+    let denial = site.access.admit(headers, origin).await.err()?;
+    let (reason, status, name, value) = match denial {
+        Denial::Credentials => {
+            let realm = HeaderValue::from_static("Basic realm=\"wolkvox-exporter\", charset=\"UTF-8\"");
+            (Refused::Credentials, StatusCode::UNAUTHORIZED, WWW_AUTHENTICATE, realm)
+        }
+        Denial::Busy => (Refused::Busy, StatusCode::TOO_MANY_REQUESTS, RETRY_AFTER, seconds(BUSY)),
+        Denial::Pace(wait) => (Refused::Rate, StatusCode::TOO_MANY_REQUESTS, RETRY_AFTER, seconds(wait)),
+    };
+    let mut response = refused(site, reason, status);
+    response.headers_mut().insert(name, value);
+    Some(response)
+}
+
+/// Says no more than the status does.
+fn refused(site: &Site, reason: Refused, status: StatusCode) -> Response<Body> {
+    site.telemetry.request_refused(reason);
+    let text = status.canonical_reason().unwrap_or_default().to_ascii_lowercase();
+    let mut response = (status, format!("{text}\n")).into_response();
+    if reason == Refused::Body {
+        response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+    }
+    response
+}
+
+/// Whole seconds, rounded up: who comes back then comes late enough.
+fn seconds(wait: Duration) -> HeaderValue {
+    (wait.as_secs() + u64::from(wait.subsec_nanos() > 0)).into()
+}
