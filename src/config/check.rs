@@ -11,8 +11,9 @@ use url::Url;
 
 use super::error::{ConfigError, shown};
 use super::file::{self, AgentDni, AgentName, File, ReportEntry};
-use super::{Config, Limits, Operation, Privacy, ReportPlan, VENDOR_INTERVAL};
+use super::{Config, Limits, Operation, ReportPlan, VENDOR_INTERVAL};
 use crate::catalog::Catalog;
+use crate::privacy::{Agents, NameKey, Privacy};
 use crate::window::WindowName;
 use crate::wolkvox::{Token, is_loopback};
 
@@ -89,12 +90,36 @@ impl Checker<'_> {
     }
 
     fn privacy(&self, privacy: &file::Privacy) -> Result<Privacy, ConfigError> {
-        match &privacy.agent_name {
-            Some(name) if name.value != AgentName::Plain => {
-                Err(self.wrong(name.referenced, "privacy.agent_name can only be plain in this version"))
+        let document = privacy.agent_dni.as_ref().filter(|document| document.value == AgentDni::Plain);
+        let agents = match (privacy.agent_name, &privacy.key_file) {
+            (AgentName::Hashed, None) => Agents::Hashed(NameKey::passing()),
+            (AgentName::Hashed, Some(file)) => Agents::Hashed(self.key_file(file)?),
+            (AgentName::Plain | AgentName::Omitted, Some(file)) => {
+                return Err(self
+                    .wrong(file.referenced, "privacy.key_file is there, and no name is hashed")
+                    .hint("set privacy.agent_name: hashed, or leave key_file out"));
             }
-            _ => Ok(Privacy { agent_dni: privacy.agent_dni == AgentDni::Plain }),
+            (AgentName::Plain, None) => Agents::Plain,
+            (AgentName::Omitted, None) => Agents::Omitted,
+        };
+        match document {
+            Some(document) if privacy.agent_name != AgentName::Plain => Err(self
+                .wrong(document.referenced, "agent_dni: plain would tell whose names are hidden")
+                .hint("set privacy.agent_name: plain, or leave agent_dni out")),
+            _ => Ok(Privacy { agents, agent_dni: document.is_some() }),
         }
+    }
+
+    fn key_file(&self, file: &Spanned<String>) -> Result<NameKey, ConfigError> {
+        let path = self.beside_config(&file.value);
+        let hint = "make one with: openssl rand -hex 32 > names.key; it must be readable by the exporter's user";
+        let name = path.to_string_lossy();
+        let text = std::fs::read_to_string(&path).map_err(|error| {
+            let what = format!("the key file {} cannot be read: {error}", shown(&name));
+            self.wrong(file.referenced, what).hint(hint)
+        })?;
+        NameKey::parse(&text)
+            .map_err(|error| self.wrong(file.referenced, format!("{}: {error}", shown(&name))).hint(hint))
     }
 
     fn operation(&self, operation: file::Operation) -> Result<Operation, ConfigError> {
@@ -414,7 +439,13 @@ mod tests {
             (with("", "limits: {response_bytes: much}\n"), "not a number of bytes", ":5:26"),
             (with("", "limits: {series_per_report: 0}\n"), "nothing could be served", ":5:29"),
             (with("", "limits: {rows_per_answer: 0}\n"), "count as cut off", ":5:27"),
-            (with("", "privacy: {agent_name: hashed}\n"), "only be plain", ":5:23"),
+            (with("", "privacy: {agent_name: hidden}\n"), "unknown variant", ":5:23"),
+            (with("", "privacy: {key_file: token}\n"), "no name is hashed", ":5:21"),
+            (with("", "privacy: {agent_name: omitted, key_file: token}\n"), "no name is hashed", ":5:42"),
+            (with("", "privacy: {agent_name: hashed, key_file: token}\n"), "at least 32 characters", ":5:41"),
+            (with("", "privacy: {agent_name: hashed, key_file: missing}\n"), "cannot be read", ":5:41"),
+            (with("", "privacy: {agent_name: hashed, agent_dni: plain}\n"), "whose names are hidden", ":5:42"),
+            (with("", "privacy: {agent_name: omitted, agent_dni: plain}\n"), "whose names are hidden", ":5:43"),
             (with("", "").replace("\"0003\"", "\"3\""), "not a wolkvox server number", ":3:13"),
             (with("", "").replace("    server: \"0003\"\n", ""), "has no server", ":2:11"),
             (with("", "").replace("    token_file: token\n", ""), "has no token", ":2:11"),

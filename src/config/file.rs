@@ -73,24 +73,25 @@ pub(super) struct Limits {
 #[derive(Default, serde::Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Privacy {
-    pub agent_name: Option<Spanned<AgentName>>,
     #[serde(default)]
-    pub agent_dni: AgentDni,
+    pub agent_name: AgentName,
+    pub agent_dni: Option<Spanned<AgentDni>>,
+    pub key_file: Option<Spanned<String>>,
 }
 
-#[derive(Clone, Copy, PartialEq, serde::Deserialize)]
+#[derive(Clone, Copy, Default, PartialEq, serde::Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(super) enum AgentName {
+    #[default]
     Plain,
     Hashed,
     Omitted,
 }
 
-#[derive(Clone, Copy, Default, PartialEq, serde::Deserialize)]
+#[derive(Clone, Copy, PartialEq, serde::Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(super) enum AgentDni {
     Plain,
-    #[default]
     Omitted,
 }
 

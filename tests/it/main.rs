@@ -18,6 +18,7 @@ mod browser;
 mod status;
 mod pictures;
 mod leak;
+mod privacy;
 mod config;
 mod commands;
 mod additive;
