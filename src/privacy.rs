@@ -173,7 +173,7 @@ mod tests {
         privacy.pseudonyms(&label(field)).map_or_else(|| value.to_owned(), |pseudonyms| pseudonyms.of(value))
     }
 
-    /// Worked out apart: `printf 'name\\0Ana' | openssl dgst -sha256 -hmac KEY`. They are in people's Prometheus.
+    /// Worked out apart: `printf 'name\\0Ana Núñez' | openssl dgst -sha256 -hmac KEY`. They are in people's Prometheus.
     #[test]
     fn pseudonyms_never_change_with_the_version() {
         let privacy = hashed(&format!(" {TEXT}\n"));
