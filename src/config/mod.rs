@@ -6,6 +6,8 @@
 mod check;
 mod error;
 mod file;
+#[cfg(test)]
+mod schema;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;

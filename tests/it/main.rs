@@ -20,6 +20,7 @@ mod pictures;
 mod leak;
 mod privacy;
 mod config;
+mod schema;
 mod commands;
 mod additive;
 mod prometheus;
