@@ -12,7 +12,7 @@ use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess,
 
 use crate::catalog::{Combine, FamilyId, Form, Format, Info, Label, Report, parse_day};
 use crate::privacy::{Privacy, Pseudonyms};
-use crate::series::{Keys, LabelName, UNKNOWN, clean_into};
+use crate::series::{Groups, Keys, LabelName, Labels, UNKNOWN, clean_into, is_equal};
 use crate::window::Window;
 use crate::wolkvox::{Failure, Reading, Reason, Rows, Scalar, read};
 
@@ -120,6 +120,11 @@ impl Plan {
         plan
     }
 
+    /// How many labels stand before the last.
+    fn stem(&self) -> usize {
+        self.labels.len().saturating_sub(1)
+    }
+
     fn combine(&mut self, report: &Report, combine: &Combine) -> CellCombine {
         let mut input = |input: &crate::catalog::Input| {
             let field = self.fields.place(report, &input.field, report.nested.is_some());
@@ -196,7 +201,7 @@ pub struct Fold {
     window: Window,
     rows: u64,
     nested_rows: u64,
-    groups: Keys,
+    groups: Groups,
     /// One per group and metric, group by group.
     cells: Vec<Cell>,
     infos: Vec<Keys>,
@@ -219,10 +224,10 @@ struct Cell {
 /// Buffers that every row uses again.
 #[derive(Debug, Default)]
 struct Scratch {
-    /// The last row's key, its group, and where each of its labels ends; no ends where it is not to be used again.
-    key: String,
+    /// Whether the next row may use what the last one's labels led to.
+    follows: bool,
     group: usize,
-    ends: Vec<usize>,
+    labels: String,
     entry: String,
     value: String,
     inputs: Vec<Option<f64>>,
@@ -237,7 +242,7 @@ pub struct Folded {
     pub rejected: Vec<(String, u64)>,
     /// Series and info entries over the cap.
     pub dropped: u64,
-    groups: Keys,
+    groups: Groups,
     order: Vec<usize>,
     families: Vec<FamilyId>,
     values: Vec<Option<f64>>,
@@ -257,7 +262,7 @@ impl Fold {
             window,
             rows: 0,
             nested_rows: 0,
-            groups: Keys::default(),
+            groups: Groups::default(),
             cells: Vec::new(),
             infos: plan.infos.iter().map(|_| Keys::default()).collect(),
             carried: vec![false; fields],
@@ -274,8 +279,7 @@ impl Fold {
         let fields = plan.fields.0.len();
         let (row, before) = (vec![None; fields], vec![None; fields]);
         // What is kept of the last row is kept of a row of this answer.
-        self.scratch.ends.clear();
-        self.groups.expect(body.len());
+        self.scratch.follows = false;
         let mut decoder = Decoder {
             plan: &plan,
             fold: &mut self,
@@ -292,9 +296,9 @@ impl Fold {
     /// Adds what another fold of the same plan and window has, as if its rows had come here.
     pub fn merge(&mut self, other: Fold) {
         let metrics = self.plan.cells.len();
-        for place in 0..other.groups.len() {
-            let group = self.groups.place(other.groups.get(place));
-            self.cells.resize(self.groups.len() * metrics, Cell::default());
+        let groups = self.groups.join(&other.groups);
+        self.cells.resize(self.groups.len() * metrics, Cell::default());
+        for (place, group) in groups.into_iter().enumerate() {
             let theirs = &other.cells[place * metrics..][..metrics];
             for ((cell, theirs), plan) in self.cells[group * metrics..].iter_mut().zip(theirs).zip(&self.plan.cells) {
                 cell.merge(plan.combine, *theirs);
@@ -328,11 +332,11 @@ impl Fold {
         let values: Vec<Option<f64>> = self.cells.iter().zip(self.plan.cells.iter().cycle()).map(value).collect();
         let all = values.iter().flatten().count();
         let series_of = |group: usize| values[group * metrics..][..metrics].iter().flatten().count();
-        let order = kept.choose(&self.groups, all, cap, series_of);
+        let order = kept.choose(self.groups.sorted(), |group| self.groups.get(group), all, cap, series_of);
         let mut dropped = all - order.iter().map(|group| series_of(*group)).sum::<usize>();
         let mut infos = Vec::new();
         for (info, entries) in self.plan.infos.iter().zip(self.infos) {
-            let order = Kept::default().choose(&entries, entries.len(), cap, |_| 1);
+            let order = Kept::default().choose(entries.sorted(), |entry| entries.get(entry), entries.len(), cap, |_| 1);
             dropped += entries.len() - order.len();
             infos.push((info.family, entries, order));
         }
@@ -377,7 +381,7 @@ impl Fold {
             self.nested_rows += 1;
             if self.is_in_window(list, row) {
                 // The row before may have had no nested row that was taken.
-                self.scratch.ends.clear();
+                self.scratch.follows = false;
                 self.group(plan, parent, before, row);
             }
         }
@@ -393,35 +397,43 @@ impl Fold {
 
     fn group(&mut self, plan: &Plan, parent: &[Slot<'_>], before: &[Slot<'_>], row: &[Slot<'_>]) {
         // An agent's rows come one after the other: what is equal to the row before was cleaned and escaped there.
-        let known = self.scratch.ends.len();
-        let same = plan.labels[..known].iter().take_while(|label| is_same(label.field, parent, before)).count();
-        if known == 0 || same < plan.labels.len() {
-            self.find_group(plan, parent, same);
+        let follows = std::mem::replace(&mut self.scratch.follows, true);
+        let same = plan.labels.iter().take_while(|label| follows && is_same(label.field, parent, before)).count();
+        if !follows || same < plan.labels.len() {
+            self.find_group(plan, parent, follows && same >= plan.stem());
         }
         self.add_values(plan, self.scratch.group, row);
         for (index, info) in plan.infos.iter().enumerate() {
             // What the row before brought is there already.
-            if known == 0 || info.said_by.is_none_or(|labels| labels > same) {
+            if !follows || info.said_by.is_none_or(|labels| labels > same) {
                 self.add_info(index, info, parent);
             }
         }
     }
 
-    /// The group of a row whose first labels are the `same` as the last one's.
-    fn find_group(&mut self, plan: &Plan, parent: &[Slot<'_>], same: usize) {
-        let mut key = std::mem::take(&mut self.scratch.key);
-        self.scratch.ends.truncate(same);
-        key.truncate(self.scratch.ends.last().copied().unwrap_or_default());
-        for label in &plan.labels[same..] {
+    /// The group of a row, which may have the last one's stem.
+    fn find_group(&mut self, plan: &Plan, parent: &[Slot<'_>], same_stem: bool) {
+        let (stem, leaf) = plan.labels.split_at(plan.stem());
+        if !same_stem {
+            self.write_labels(stem, parent);
+            self.groups.turn_to(&self.scratch.labels);
+        }
+        self.write_labels(leaf, parent);
+        self.scratch.group = self.groups.place(&self.scratch.labels);
+    }
+
+    /// Writes labels into the scratch ones.
+    fn write_labels(&mut self, labels: &[LabelPlan], parent: &[Slot<'_>]) {
+        let mut text = std::mem::take(&mut self.scratch.labels);
+        text.clear();
+        for label in labels {
             match &parent[label.field] {
-                Some(Scalar::Text(text)) if label.is_as_sent() && label.label.write_plain(&mut key, text) => {}
-                _ if self.read_label(label, parent) => label.label.write(&mut key, &self.scratch.value),
+                Some(Scalar::Text(value)) if label.is_as_sent() && label.label.write_plain(&mut text, value) => {}
+                _ if self.read_label(label, parent) => label.label.write(&mut text, &self.scratch.value),
                 _ => {}
             }
-            self.scratch.ends.push(key.len());
         }
-        self.scratch.group = self.groups.place(&key);
-        self.scratch.key = key;
+        self.scratch.labels = text;
     }
 
     /// Reads a label into the scratch value; false where it is to be left out.
@@ -482,7 +494,10 @@ impl Fold {
 
 /// Whether a field says what it said in the row before. What is no text is counted in each row, so it is never the same.
 fn is_same(field: usize, row: &[Slot<'_>], before: &[Slot<'_>]) -> bool {
-    row[field] == before[field] && row[field] != Some(Scalar::Other)
+    match (&row[field], &before[field]) {
+        (Some(Scalar::Text(value)), Some(Scalar::Text(before))) => is_equal(value, before),
+        (value, before) => value.is_none() && before.is_none(),
+    }
 }
 
 /// A declared field's value in one row; `None` where the row does not have it.
@@ -560,7 +575,7 @@ impl Folded {
     }
 
     /// Families in the report's order, each with its series sorted: written labels and value.
-    pub fn families(&self) -> impl Iterator<Item = (FamilyId, impl Iterator<Item = (&str, f64)>)> {
+    pub fn families(&self) -> impl Iterator<Item = (FamilyId, impl Iterator<Item = (Labels<'_>, f64)>)> {
         let metrics = self.families.len();
         self.families.iter().enumerate().map(move |(metric, family)| {
             let series = self
@@ -580,17 +595,23 @@ impl Folded {
 // === impl Kept ===
 
 impl Kept {
-    /// The groups to show, sorted. Over the cap, those shown before come first and others in the order of a hash
-    /// of their labels: who stays does not depend on what the vendor happens to send first.
-    fn choose(&mut self, groups: &Keys, all: usize, cap: usize, series_of: impl Fn(usize) -> usize) -> Vec<usize> {
-        let mut order = groups.sorted();
+    /// The groups to show, in their order. Over the cap, those shown before come first and others in the order of a
+    /// hash of their key: who stays does not depend on what the vendor happens to send first.
+    fn choose<K: Hash>(
+        &mut self,
+        mut order: Vec<usize>,
+        key: impl Fn(usize) -> K,
+        all: usize,
+        cap: usize,
+        series_of: impl Fn(usize) -> usize,
+    ) -> Vec<usize> {
         if all <= cap {
             self.0.clear();
             return order;
         }
         let hash = |group: usize| {
             let mut hasher = DefaultHasher::new();
-            groups.get(group).hash(&mut hasher);
+            key(group).hash(&mut hasher);
             hasher.finish()
         };
         let mut ranked: Vec<(bool, u64, usize)> = order
@@ -638,7 +659,8 @@ const ORDERED_FIELDS: usize = 32;
 impl<'de> Rows<'de> for Decoder<'_, 'de> {
     fn row<D: Deserializer<'de>>(&mut self, row: D) -> Result<(), D::Error> {
         std::mem::swap(&mut self.row, &mut self.before);
-        self.row.fill(None);
+        // `fill` would clone for each.
+        self.row.iter_mut().for_each(|slot| *slot = None);
         self.nested.clear();
         let [order, nested_order] = &mut self.orders;
         let visitor = RowVisitor {
@@ -720,7 +742,7 @@ impl<'de> Visitor<'de> for FieldSeed<'_, 'de> {
     fn visit_borrowed_str<E>(self, name: &'de str) -> Result<Option<usize>, E> {
         let Some(expected) = self.expected else { return Ok(self.fields.find(name, self.nested)) };
         match *expected {
-            Some((known, field)) if known == name => Ok(field),
+            Some((known, field)) if is_equal(known, name) => Ok(field),
             _ => {
                 let field = self.fields.find(name, self.nested);
                 *expected = Some((name, field));

@@ -133,9 +133,9 @@ pub fn render_families(folded: &Folded, catalog: &Catalog, operation: &str, wind
             any = true;
             renderer.push(|text| {
                 text.extend_from_slice(start.as_bytes());
-                if !labels.is_empty() {
+                for part in labels.parts() {
                     text.push(b',');
-                    text.extend_from_slice(labels.as_bytes());
+                    text.extend_from_slice(part.as_bytes());
                 }
                 text.extend_from_slice(b"} ");
                 write_value(text, value);

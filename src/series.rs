@@ -3,16 +3,15 @@
 //! Labels are written once, in the form the exposition needs them, and that text is the series' identity:
 //! escaping keeps different labels different.
 
+use std::fmt;
 use std::hash::BuildHasher;
 use std::io::Write;
 
+use hashbrown::hash_table::Entry;
 use hashbrown::{DefaultHashBuilder, HashTable};
 
 /// The value of a label that the vendor left blank.
 pub const UNKNOWN: &str = "unknown";
-
-/// Bytes of a row of the vendor's with the fewest and shortest fields, roughly.
-const LEAST_ROW: usize = 64;
 
 /// Texts in the order they were first seen, each once.
 #[derive(Debug, Default)]
@@ -21,34 +20,36 @@ pub struct Keys {
     /// Where each key ends in `text`.
     ends: Vec<usize>,
     places: HashTable<u32>,
+    /// The place asked for last.
+    last: usize,
     /// Of each key: a table that grows need not read all keys again.
     hashes: Vec<u64>,
     hasher: DefaultHashBuilder,
 }
 
 impl Keys {
-    /// Makes room for the keys of an answer of so many bytes: growing bit by bit would copy them again and again. Room
-    /// that is not used is never touched, and so costs nothing.
-    pub fn expect(&mut self, bytes: usize) {
-        self.text.reserve(bytes / 2);
-        self.ends.reserve(bytes / LEAST_ROW);
-        self.hashes.reserve(bytes / LEAST_ROW);
-    }
-
     /// The key's place, the next free one if it is new.
     pub fn place(&mut self, key: &str) -> usize {
-        let Keys { text, ends, places, hashes, hasher } = self;
+        // Keys that come again mostly come in the order they came in before: to compare with one is quicker than to
+        // hash.
+        let next = self.last + 1;
+        self.last = if next < self.len() && is_equal(self.get(next), key) { next } else { self.look_up(key) };
+        self.last
+    }
+
+    fn look_up(&mut self, key: &str) -> usize {
+        let Keys { text, ends, places, hashes, hasher, .. } = self;
         let hash = hasher.hash_one(key);
         let known = places.entry(
             hash,
-            |&place| hashes[place as usize] == hash && slice(text, ends, place as usize) == key,
+            |&place| hashes[place as usize] == hash && is_equal(slice(text, ends, place as usize), key),
             |&place| hashes[place as usize],
         );
         match known {
-            hashbrown::hash_table::Entry::Occupied(place) => *place.get() as usize,
-            hashbrown::hash_table::Entry::Vacant(vacant) => {
+            Entry::Occupied(place) => *place.get() as usize,
+            Entry::Vacant(vacant) => {
                 let place = ends.len();
-                vacant.insert(u32::try_from(place).expect("an answer of 256 MB has fewer rows than 2^32"));
+                vacant.insert(narrow(place));
                 text.push_str(key);
                 ends.push(text.len());
                 hashes.push(hash);
@@ -80,6 +81,15 @@ impl Keys {
         places.into_iter().map(|(_, place)| place).collect()
     }
 
+    /// Each place's position among the sorted ones.
+    fn ranks(&self) -> Vec<u32> {
+        let mut ranks = vec![0; self.len()];
+        for (rank, place) in self.sorted().into_iter().enumerate() {
+            ranks[place] = narrow(rank);
+        }
+        ranks
+    }
+
     /// Bytes that all keys begin with.
     fn shared_prefix(&self) -> usize {
         let first = if self.is_empty() { "" } else { self.get(0) };
@@ -102,6 +112,150 @@ fn head(key: &str, start: usize) -> u64 {
 fn slice<'t>(text: &'t str, ends: &[usize], place: usize) -> &'t str {
     let start = if place == 0 { 0 } else { ends[place - 1] };
     &text[start..ends[place]]
+}
+
+/// Eight bytes at a time: to call what compares long texts takes longer than to compare two names.
+#[inline]
+pub fn is_equal(a: &str, b: &str) -> bool {
+    let (a, b) = (a.as_bytes(), b.as_bytes());
+    if a.len() != b.len() {
+        return false;
+    }
+    match (a.last_chunk::<8>(), b.last_chunk::<8>()) {
+        (Some(a_end), Some(b_end)) => {
+            a_end == b_end && a.as_chunks::<8>().0.iter().zip(b.as_chunks().0).all(|(a, b)| a == b)
+        }
+        _ => a.iter().zip(b).all(|(a, b)| a == b),
+    }
+}
+
+fn narrow(place: usize) -> u32 {
+    u32::try_from(place).expect("an answer of 256 MB has fewer rows than 2^32")
+}
+
+/// Labels of series in the order they were first seen, each set once.
+///
+/// Most sets share what stands before their last label with many others, and the last label with still more: an
+/// agent's rows differ in the state only, and the states are few. So each text is kept, compared and sorted once, and a
+/// set is a pair of numbers.
+#[derive(Debug, Default)]
+pub struct Groups {
+    stems: Keys,
+    leaves: Keys,
+    /// Of the group at hand.
+    stem: u32,
+    /// Whether the stem came up just now: until another follows, every group it has is the latest of its leaf.
+    fresh: bool,
+    pairs: Vec<Pair>,
+    /// Of each leaf: its latest group.
+    latest: Vec<u32>,
+    /// For stems that come back. Rows mostly stand agent by agent, and then nothing is ever looked up here.
+    places: HashTable<u32>,
+    hasher: DefaultHashBuilder,
+}
+
+/// Places of a stem and of a leaf.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+struct Pair {
+    stem: u32,
+    leaf: u32,
+}
+
+/// Written labels: the last one, and those before it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Labels<'k> {
+    stem: &'k str,
+    leaf: &'k str,
+}
+
+impl<'k> Labels<'k> {
+    /// The parts that there are; a comma belongs between them.
+    pub fn parts(self) -> impl Iterator<Item = &'k str> {
+        [self.stem, self.leaf].into_iter().filter(|part| !part.is_empty())
+    }
+}
+
+impl fmt::Display for Labels<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.parts().collect::<Vec<_>>().join(","))
+    }
+}
+
+impl Groups {
+    /// Turns to the groups that begin with these labels.
+    pub fn turn_to(&mut self, stem: &str) {
+        let known = self.stems.len();
+        let place = self.stems.place(stem);
+        if place == known || place != self.stem as usize {
+            self.fresh = place == known;
+            self.stem = narrow(place);
+        }
+    }
+
+    /// The place of the group that ends with this label, the next free one if it is new.
+    pub fn place(&mut self, leaf: &str) -> usize {
+        let pair = Pair { stem: self.stem, leaf: narrow(self.leaves.place(leaf)) };
+        let place = self.find(pair).unwrap_or_else(|| {
+            self.pairs.push(pair);
+            narrow(self.pairs.len() - 1)
+        });
+        match self.latest.get_mut(pair.leaf as usize) {
+            Some(latest) => *latest = place,
+            None => self.latest.push(place),
+        }
+        place as usize
+    }
+
+    fn find(&mut self, pair: Pair) -> Option<u32> {
+        let latest = *self.latest.get(pair.leaf as usize)?;
+        match self.pairs[latest as usize] == pair {
+            true => Some(latest),
+            false if self.fresh => None,
+            false => self.look_up(pair),
+        }
+    }
+
+    fn look_up(&mut self, pair: Pair) -> Option<u32> {
+        let Groups { pairs, places, hasher, .. } = self;
+        let hash = |place: &u32| hasher.hash_one(pairs[*place as usize]);
+        for place in places.len()..pairs.len() {
+            let place = narrow(place);
+            places.insert_unique(hash(&place), place, hash);
+        }
+        places.find(hasher.hash_one(pair), |&place| pairs[place as usize] == pair).copied()
+    }
+
+    pub fn get(&self, place: usize) -> Labels<'_> {
+        let Pair { stem, leaf } = self.pairs[place];
+        Labels { stem: self.stems.get(stem as usize), leaf: self.leaves.get(leaf as usize) }
+    }
+
+    pub fn len(&self) -> usize {
+        self.pairs.len()
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.pairs.is_empty()
+    }
+
+    /// Every place, in the order of the stems' and then of the leaves' text.
+    pub fn sorted(&self) -> Vec<usize> {
+        let (stems, leaves) = (self.stems.ranks(), self.leaves.ranks());
+        let rank = |pair: &Pair| u64::from(stems[pair.stem as usize]) << 32 | u64::from(leaves[pair.leaf as usize]);
+        let mut places: Vec<(u64, usize)> = self.pairs.iter().map(rank).zip(0..).collect();
+        places.sort_unstable_by_key(|(rank, _)| *rank);
+        places.into_iter().map(|(_, place)| place).collect()
+    }
+
+    /// The place here of each of the other's groups.
+    pub fn join(&mut self, other: &Groups) -> Vec<usize> {
+        let theirs = (0..other.len()).map(|place| other.get(place));
+        let join = |labels: Labels| {
+            self.turn_to(labels.stem);
+            self.place(labels.leaf)
+        };
+        theirs.map(join).collect()
+    }
 }
 
 /// A label's name, as it stands before its values.
@@ -274,6 +428,30 @@ mod tests {
             let sorted: Vec<&str> = places.sorted().into_iter().map(|place| places.get(place)).collect();
             model.sort();
             prop_assert_eq!(sorted, model);
+        }
+
+        #[test]
+        fn texts_are_equal_when_every_byte_is(a in "[ab]{0,3}[a]{0,17}[ab]{0,2}", b in "[ab]{0,3}[a]{0,17}[ab]{0,2}") {
+            prop_assert!(is_equal(&a, &a.clone()));
+            prop_assert_eq!(is_equal(&a, &b), a == b);
+        }
+
+        #[test]
+        fn a_group_is_its_stem_and_its_leaf_in_whatever_order_they_come(rows in prop::collection::vec((0..4, 0..4), 0..60)) {
+            let (mut groups, mut model) = (Groups::default(), Vec::new());
+            for (stem, leaf) in rows {
+                let row = (format!("s{stem}"), format!("l{leaf}"));
+                let expected = model.iter().position(|known| *known == row).unwrap_or_else(|| {
+                    model.push(row.clone());
+                    model.len() - 1
+                });
+                groups.turn_to(&row.0);
+                prop_assert_eq!(groups.place(&row.1), expected);
+            }
+            prop_assert_eq!(groups.len(), model.len());
+            let sorted: Vec<String> = groups.sorted().into_iter().map(|place| groups.get(place).to_string()).collect();
+            model.sort();
+            prop_assert_eq!(sorted, model.iter().map(|(stem, leaf)| format!("{stem},{leaf}")).collect::<Vec<_>>());
         }
 
         #[test]

@@ -111,6 +111,8 @@ pub struct Snapshot {
 /// The store at one moment.
 #[derive(Clone, Debug)]
 pub struct View {
+    /// Grows with every change: between two views of one version only time has passed.
+    pub version: u64,
     pub snapshot: Arc<Snapshot>,
     pub statuses: Vec<Status>,
     pub budgets: Vec<(Arc<str>, Budget)>,
@@ -147,6 +149,7 @@ struct State {
     entries: BTreeMap<Target, Entry>,
     rosters: HashMap<InfoKey, Roster>,
     polls: u64,
+    version: u64,
     budgets: BTreeMap<Arc<str>, Budget>,
     plans: BTreeMap<Arc<str>, String>,
     snapshot: Option<Arc<Snapshot>>,
@@ -168,7 +171,7 @@ impl Store {
 
     /// Makes a target known before its first poll, so that its health is there to be seen.
     pub fn expect(&self, target: &Target, interval: Duration) {
-        self.state().entries.entry(target.clone()).or_default().health.interval = interval;
+        self.change().entries.entry(target.clone()).or_default().health.interval = interval;
     }
 
     /// Notes when a target is polled next, and the pace in force.
@@ -201,7 +204,7 @@ impl Store {
                 (key, Roster { polls: parts.polls, joined })
             })
             .collect();
-        let mut state = self.state();
+        let mut state = self.change();
         let entry = state.entries.entry(target.clone()).or_default();
         entry.health = Health {
             last_attempt: Some(served.polled_at.wall),
@@ -220,7 +223,7 @@ impl Store {
 
     /// Forgets every target that is not among these.
     pub fn retain(&self, targets: &HashSet<Target>) {
-        let mut state = self.state();
+        let mut state = self.change();
         state.entries.retain(|target, _| targets.contains(target));
         let operations: HashSet<&Arc<str>> = targets.iter().map(|target| &target.operation).collect();
         state.budgets.retain(|operation, _| operations.contains(operation));
@@ -229,19 +232,19 @@ impl Store {
 
     /// Forgets a target's data: they were bound to what is no longer so.
     pub fn forget(&self, target: &Target) {
-        if let Some(entry) = self.state().entries.get_mut(target) {
+        if let Some(entry) = self.change().entries.get_mut(target) {
             *entry = Entry::default();
         }
     }
 
     /// Notes what an operation's polls would cost, compared with what there is.
     pub fn set_plan(&self, operation: &Arc<str>, plan: String) {
-        self.state().plans.insert(Arc::clone(operation), plan);
+        self.change().plans.insert(Arc::clone(operation), plan);
     }
 
     /// Notes what an operation may still spend.
     pub fn set_budget(&self, operation: &Arc<str>, budget: Budget) {
-        self.state().budgets.insert(Arc::clone(operation), budget);
+        self.change().budgets.insert(Arc::clone(operation), budget);
     }
 
     /// Notes a failed poll; the last good data stay until they are stale.
@@ -268,6 +271,7 @@ impl Store {
     pub fn view(&self, now: Moment) -> View {
         let mut state = self.state();
         View {
+            version: state.version,
             snapshot: state.snapshot(&self.catalog, now),
             statuses: state.statuses(now),
             budgets: state.budgets(now),
@@ -276,7 +280,14 @@ impl Store {
     }
 
     fn health_mut(&self, target: &Target, change: impl FnOnce(&mut Health)) {
-        change(&mut self.state().entries.entry(target.clone()).or_default().health);
+        change(&mut self.change().entries.entry(target.clone()).or_default().health);
+    }
+
+    /// For those that change something.
+    fn change(&self) -> MutexGuard<'_, State> {
+        let mut state = self.state();
+        state.version += 1;
+        state
     }
 
     fn state(&self) -> MutexGuard<'_, State> {

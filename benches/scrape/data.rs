@@ -2,8 +2,8 @@
 
 use std::fmt::Write;
 
-/// Most rows of one poll: the series of a larger size are those of several operations.
-pub const ROWS_PER_POLL: usize = 50_000;
+/// Most rows of one answer of the vendor's: the series of a larger size are those of several operations.
+const ROWS_PER_POLL: usize = 60_000;
 
 const STATES: [&str; 20] = [
     "Almuerzo",

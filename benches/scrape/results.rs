@@ -67,12 +67,13 @@ const HEADER: &str = "\
 # What a scrape costs
 
 Written by `benches/run`. The series are those of `agent_aux_time`: five labels (operation, window, agent_id, agent_name,
-state), Spanish names, 50,000 to an operation, agent by agent. Every server is a process of its own with the same allocator, the scraper
-is another, on the loopback of one machine. All take turns, so the ratios mean more than the milliseconds: ×N is the
-median as a multiple of ours.
+state), Spanish names, up to 60,000 to an operation (what the vendor puts into one answer), agent by agent. Every server is a process of its own with the allocator of the packages (feature
+`jemalloc`), the scraper is another, on the loopback of one machine. All take turns, so the ratios mean more than the
+milliseconds: ×N is the median as a multiple of ours.
 
 - **p50, p99**: from the request to the last byte of the answer. **n**: scrapes measured; below 100 the p99 is the slowest.
-- **CPU**: processor time of the server per scrape, kernel included. **bytes**: of the body on the wire.
+- **CPU**: processor time of the server per scrape, kernel included; not that of threads that ended, so little of Python's,
+  which starts one per request. **bytes**: of the body on the wire.
 - **RSS loaded, idle, after**: resident memory after the series were loaded, 12 s later, and after all scrapes.
 - **ours**: store, exposition and listener of the exporter, filled by polls through fold and render; it also serves its own
   metrics and `wolkvox_agent_info`, which the peers do not.
@@ -177,7 +178,8 @@ impl Results {
     }
 
     fn growth(&self) -> String {
-        let mut out = "## Growth\n\nPer series, or per row: linear growth keeps it as it is.\n\n\
+        let mut out = "## Growth\n\nPer series, or per row: linear growth keeps it as it is. Above 60,000 \
+            the polls are those of several operations, one after the other.\n\n\
             | series, or rows | gzip p50 | plain p50 | CPU gzip | idle RSS | poll |\n|---|--:|--:|--:|--:|--:|\n"
             .to_owned();
         for size in self.sizes.iter().filter(|size| size.series >= 10_000) {

@@ -7,15 +7,40 @@
 use std::collections::HashMap;
 
 use crate::segment::{Renderer, Segment};
+use crate::store::View;
 
 /// Families from this size on have a segment of their own: below, it costs more bytes than it saves time.
 const LARGE: usize = 4 * 1024;
+
+/// Everything that the text which only polls change depends on.
+#[derive(Debug, PartialEq)]
+pub struct Shown {
+    telemetry: u64,
+    store: u64,
+    /// What time alone changes of each target: whether it is stale, whether it is served.
+    targets: Vec<(bool, bool)>,
+    /// And of each operation: the calls of its day.
+    used: Vec<u64>,
+}
+
+impl Shown {
+    /// `telemetry` is the version of the exporter's own counters.
+    pub fn of(view: &View, telemetry: u64) -> Shown {
+        Shown {
+            telemetry,
+            store: view.version,
+            targets: view.statuses.iter().map(|status| (status.stale, status.window.is_some())).collect(),
+            used: view.budgets.iter().map(|(_, budget)| budget.used).collect(),
+        }
+    }
+}
 
 /// What is kept from one scrape for the next.
 pub struct Live {
     /// With its working memory of some hundred kilobytes, which takes longer to set up than to use.
     quick: Renderer,
-    /// What only polls change, and its segments.
+    /// What only polls change, what it depends on, and its segments.
+    shown: Option<Shown>,
     steady: String,
     segments: Vec<Segment>,
     /// Of each large family in `steady`, by the line it begins with.
@@ -24,17 +49,28 @@ pub struct Live {
 
 impl Default for Live {
     fn default() -> Live {
-        Live { quick: Renderer::quick(), steady: String::new(), segments: Vec::new(), large: HashMap::new() }
+        Live {
+            quick: Renderer::quick(),
+            shown: None,
+            steady: String::new(),
+            segments: Vec::new(),
+            large: HashMap::new(),
+        }
     }
 }
 
 impl Live {
-    /// The text that polls change and the one that every scrape changes, as segments of which the last ends the
-    /// deflate stream. The large families stand before the small ones: between families any order is right.
-    pub fn segments(&mut self, steady: String, live: &str) -> Vec<Segment> {
-        if steady != self.steady {
-            self.take(steady);
+    /// Takes the text that polls change, unless it is the one at hand.
+    pub fn show(&mut self, shown: Shown, render: impl FnOnce(usize) -> String) {
+        if self.shown.as_ref() != Some(&shown) {
+            self.take(render(self.steady.len()));
+            self.shown = Some(shown);
         }
+    }
+
+    /// That text and the one that every scrape changes, as segments of which the last ends the deflate stream. The large
+    /// families stand before the small ones: between families any order is right.
+    pub fn segments(&mut self, live: &str) -> Vec<Segment> {
         let mut segments = self.segments.clone();
         self.quick.push(|out| out.extend_from_slice(live.as_bytes()));
         segments.push(self.quick.finish_stream());
@@ -96,14 +132,25 @@ mod tests {
     }
 
     #[test]
-    fn what_no_poll_changed_is_not_deflated_again() {
+    fn what_no_poll_changed_is_neither_rendered_nor_deflated_again() {
+        let shown = |telemetry| Shown { telemetry, store: 1, targets: vec![(false, true)], used: vec![7] };
         let mut live = Live::default();
-        let first = live.segments("# HELP a A.\na 1\n".to_owned(), "b 1\n");
-        let second = live.segments("# HELP a A.\na 1\n".to_owned(), "b 2\n");
+        live.show(shown(1), |_| "# HELP a A.\na 1\n".to_owned());
+        let first = live.segments("b 1\n");
+        live.show(shown(1), |_| panic!("nothing has changed"));
+        let second = live.segments("b 2\n");
         assert_eq!(texts(&first), ["# HELP a A.\na 1\n", "b 1\n"]);
         assert_eq!(texts(&second), ["# HELP a A.\na 1\n", "b 2\n"]);
         assert_eq!(second[0].deflated.as_ptr(), first[0].deflated.as_ptr());
-        assert_eq!(texts(&live.segments("# HELP a A.\na 2\n".to_owned(), "")), ["# HELP a A.\na 2\n", ""]);
+        live.show(shown(2), |_| "# HELP a A.\na 2\n".to_owned());
+        assert_eq!(texts(&live.segments("")), ["# HELP a A.\na 2\n", ""]);
+        for changed in [
+            Shown { store: 2, ..shown(2) },
+            Shown { targets: vec![(true, false)], ..shown(2) },
+            Shown { used: vec![0], ..shown(2) },
+        ] {
+            assert_ne!(changed, shown(2));
+        }
     }
 
     #[test]
@@ -111,13 +158,16 @@ mod tests {
         let small = |value: &str| format!("# HELP a A.\na {value}\n");
         let large = |value: &str| format!("# HELP b B.\n{}", format!("b{{c=\"d\"}} {value}\n").repeat(1_000));
         let mut live = Live::default();
-        let first = live.segments(small("1") + &large("1") + &small("1"), "# EOF\n");
+        let mut segments = |text: String| {
+            live.take(text);
+            live.segments("# EOF\n")
+        };
+        let first = segments(small("1") + &large("1") + &small("1"));
         assert_eq!(texts(&first), [large("1"), small("1") + &small("1"), "# EOF\n".to_owned()]);
-        let same = live.segments(small("2") + &large("1"), "");
+        let same = segments(small("2") + &large("1"));
         assert_eq!(same[0].deflated.as_ptr(), first[0].deflated.as_ptr(), "not deflated again");
-        assert_eq!(texts(&same), [large("1"), small("2"), String::new()]);
-        let changed = live.segments(large("2"), "");
-        assert_eq!(texts(&changed), [large("2"), String::new(), String::new()]);
+        assert_eq!(texts(&same), [large("1"), small("2"), "# EOF\n".to_owned()]);
+        assert_eq!(texts(&segments(large("2"))), [large("2"), String::new(), "# EOF\n".to_owned()]);
     }
 
     #[test]

@@ -26,7 +26,7 @@ use crate::telemetry::Telemetry;
 pub use accept::{Format, accepts_gzip};
 pub use body::Body;
 use body::Sequence;
-use live::Live;
+use live::{Live, Shown};
 
 /// Text of about this many bytes is rendered and deflated in a millisecond.
 const LIGHT_LENGTH: usize = 256 * 1024;
@@ -86,7 +86,7 @@ impl Exposition {
 
     /// The exporter's own metrics at `now`, without an end marker.
     pub fn own_metrics(&self, format: Format, now: Moment) -> String {
-        self.own_texts(format, self.store.view(now), 0).concat()
+        self.steady_text(format, self.store.view(now), 0) + &self.live_text(format)
     }
 
     fn ordered(&self, format: Format, snapshot: &Arc<Snapshot>) -> Arc<Sequence> {
@@ -104,23 +104,31 @@ impl Exposition {
         sequence
     }
 
-    /// What polls and reloads change, and what this scrape does.
-    fn own_texts(&self, format: Format, view: View, length: usize) -> [String; 2] {
+    /// What polls and reloads change, as text of about `length` bytes.
+    fn steady_text(&self, format: Format, view: View, length: usize) -> String {
         let mut health = Registry::default();
         health.register_collector(Box::new(health::Collector(view)));
-        let mut steady = self.telemetry.with_registry(|registry| own::render(registry, format, length));
-        steady += &own::render(&health, format, length);
-        [steady, self.telemetry.with_live(|registry| own::render(registry, format, LIVE_LENGTH))]
+        let mut text = self.telemetry.with_registry(|registry| own::render(registry, format, length));
+        text += &own::render(&health, format, length);
+        text
+    }
+
+    /// What every scrape changes.
+    fn live_text(&self, format: Format) -> String {
+        self.telemetry.with_live(|registry| own::render(registry, format, LIVE_LENGTH))
     }
 
     /// The part made for this scrape, and the end of the stream.
     fn own_part(&self, format: Format, view: View) -> Sequence {
         let mut live = self.live[format as usize].lock().unwrap_or_else(PoisonError::into_inner);
-        let [steady, mut rest] = self.own_texts(format, view, live.steady_length());
+        // Asked for before anything is read: what changes meanwhile is read again at the next scrape.
+        let shown = Shown::of(&view, self.telemetry.version());
+        live.show(shown, |length| self.steady_text(format, view, length));
+        let mut text = self.live_text(format);
         if format == Format::OpenMetrics {
-            rest.push_str("# EOF\n");
+            text.push_str("# EOF\n");
         }
-        Sequence::new(live.segments(steady, &rest))
+        Sequence::new(live.segments(&text))
     }
 }
 

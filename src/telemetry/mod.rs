@@ -4,7 +4,8 @@
 
 mod process;
 
-use std::sync::atomic::AtomicU64;
+use std::ops::Deref;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
@@ -32,6 +33,15 @@ pub struct Telemetry {
     registry: RwLock<Registry>,
     /// What every scrape changes.
     live: RwLock<Registry>,
+    counted: Counted,
+    /// Grows with every change of what is counted.
+    version: AtomicU64,
+    http_requests: Family<HttpLabels, Counter>,
+}
+
+/// What polls and reloads change.
+#[derive(Debug)]
+struct Counted {
     requests: Family<ReportLabels, Counter>,
     failures: Family<FailureLabels, Counter>,
     durations: Family<ReportLabels, Histogram, fn() -> Histogram>,
@@ -41,7 +51,13 @@ pub struct Telemetry {
     state_failures: Counter,
     reload_successful: Gauge,
     reload_success_seconds: Gauge<f64, AtomicU64>,
-    http_requests: Family<HttpLabels, Counter>,
+}
+
+/// A change under way. Only through it is anything counted, so that none can be missed by the version: that grows when
+/// the change is made, and a scrape that saw half of it looks again.
+struct Change<'t> {
+    counted: &'t Counted,
+    version: &'t AtomicU64,
 }
 
 #[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
@@ -94,9 +110,7 @@ pub struct Gained<'e> {
 
 impl Default for Telemetry {
     fn default() -> Telemetry {
-        let telemetry = Telemetry {
-            registry: RwLock::default(),
-            live: RwLock::default(),
+        let counted = Counted {
             requests: Family::default(),
             failures: Family::default(),
             durations: Family::new_with_constructor(|| Histogram::new(CALL_SECONDS)),
@@ -106,6 +120,12 @@ impl Default for Telemetry {
             state_failures: Counter::default(),
             reload_successful: Gauge::default(),
             reload_success_seconds: Gauge::default(),
+        };
+        let telemetry = Telemetry {
+            registry: RwLock::default(),
+            live: RwLock::default(),
+            counted,
+            version: AtomicU64::new(0),
             http_requests: Family::default(),
         };
         telemetry.register();
@@ -116,46 +136,50 @@ impl Default for Telemetry {
 impl Telemetry {
     fn register(&self) {
         let mut registry = self.registry.write().unwrap_or_else(PoisonError::into_inner);
-        registry.register("wolkvox_api_requests", "Calls sent to the vendor, failed ones too", self.requests.clone());
+        registry.register(
+            "wolkvox_api_requests",
+            "Calls sent to the vendor, failed ones too",
+            self.counted.requests.clone(),
+        );
         registry.register(
             "wolkvox_api_request_failures",
             "Polls that brought no data, by reason; the log has the details",
-            self.failures.clone(),
+            self.counted.failures.clone(),
         );
         registry.register(
             "wolkvox_api_request_duration_seconds",
             "Time that a poll took: its calls, their answers, and what was made of them",
-            self.durations.clone(),
+            self.counted.durations.clone(),
         );
         registry.register(
             "wolkvox_api_response_bytes",
             "Bytes of the vendor's answers after decompression",
-            self.response_bytes.clone(),
+            self.counted.response_bytes.clone(),
         );
         registry.register(
             "wolkvox_report_rejected_values",
             "Values of the vendor that could not be read and were left out",
-            self.rejected_values.clone(),
+            self.counted.rejected_values.clone(),
         );
         registry.register(
             "wolkvox_report_dropped_series",
             "Series over limits.series_per_report that were left out, added up over the polls",
-            self.dropped_series.clone(),
+            self.counted.dropped_series.clone(),
         );
         registry.register(
             "wolkvox_exporter_state_write_failures",
             "Times the state folder could not be written; no call is made that cannot be counted there",
-            self.state_failures.clone(),
+            self.counted.state_failures.clone(),
         );
         registry.register(
             "wolkvox_exporter_config_last_reload_successful",
             "1 if the last load of the config worked",
-            self.reload_successful.clone(),
+            self.counted.reload_successful.clone(),
         );
         registry.register(
             "wolkvox_exporter_config_last_reload_success_timestamp_seconds",
             "When the config was last loaded with success",
-            self.reload_success_seconds.clone(),
+            self.counted.reload_success_seconds.clone(),
         );
         let version =
             Info::new([("version", env!("CARGO_PKG_VERSION")), ("rustversion", env!("CARGO_PKG_RUST_VERSION"))]);
@@ -171,6 +195,15 @@ impl Telemetry {
         }
     }
 
+    /// Grows whenever what [`Telemetry::with_registry`] shows may have changed; to be asked before that.
+    pub fn version(&self) -> u64 {
+        self.version.load(Ordering::Acquire)
+    }
+
+    fn change(&self) -> Change<'_> {
+        Change { counted: &self.counted, version: &self.version }
+    }
+
     /// The metrics that polls and reloads change.
     pub fn with_registry<T>(&self, read: impl FnOnce(&Registry) -> T) -> T {
         read(&self.registry.read().unwrap_or_else(PoisonError::into_inner))
@@ -183,32 +216,33 @@ impl Telemetry {
 
     /// A target will be polled: its counters start at zero, so that the first increase is seen as one.
     pub fn target_expected(&self, target: &Target) {
-        drop(self.requests.get_or_create(&report(target)));
-        drop(self.response_bytes.get_or_create(&report(target)));
-        drop(self.durations.get_or_create(&report(target)));
-        drop(self.dropped_series.get_or_create(&report(target)));
+        let change = self.change();
+        drop(change.requests.get_or_create(&report(target)));
+        drop(change.response_bytes.get_or_create(&report(target)));
+        drop(change.durations.get_or_create(&report(target)));
+        drop(change.dropped_series.get_or_create(&report(target)));
     }
 
     /// A call is about to be sent.
     pub fn call_sent(&self, target: &Target) {
-        self.requests.get_or_create(&report(target)).inc();
+        self.change().requests.get_or_create(&report(target)).inc();
         debug!(operation = %target.operation, report = %target.report, window = %target.window, "call");
     }
 
     /// A poll is over.
     pub fn poll_ended(&self, end: &PollEnd<'_>) {
         let PollEnd { target, window, elapsed, calls, bytes, budget_left, outcome } = end;
-        let labels = report(target);
+        let (labels, change) = (report(target), self.change());
         if *calls > 0 {
-            self.durations.get_or_create(&labels).observe(elapsed.as_secs_f64());
+            change.durations.get_or_create(&labels).observe(elapsed.as_secs_f64());
         }
-        self.response_bytes.get_or_create(&labels).inc_by(*bytes as u64);
+        change.response_bytes.get_or_create(&labels).inc_by(*bytes as u64);
         let ms = elapsed.as_millis();
         match outcome {
             Ok(Gained { rows, series, dropped, rejected }) => {
-                self.dropped_series.get_or_create(&labels).inc_by(*dropped);
+                change.dropped_series.get_or_create(&labels).inc_by(*dropped);
                 for (field, count) in *rejected {
-                    self.rejected_values.get_or_create(&field_labels(target, field)).inc_by(*count);
+                    change.rejected_values.get_or_create(&field_labels(target, field)).inc_by(*count);
                 }
                 let rejected: u64 = rejected.iter().map(|(_, count)| count).sum();
                 info!(
@@ -217,7 +251,7 @@ impl Telemetry {
                 );
             }
             Err(failure) => {
-                self.failures.get_or_create(&failure_labels(target, failure)).inc();
+                change.failures.get_or_create(&failure_labels(target, failure)).inc();
                 warn!(
                     operation = %target.operation, report = %target.report, window = %target.window, span = %window,
                     status = %failure.reason, rows = 0, series = 0, calls, bytes, ms, budget_left,
@@ -245,7 +279,7 @@ impl Telemetry {
         match told {
             Ok((limit, used)) => info!(operation = %target.operation, limit, used, "budget"),
             Err(failure) => {
-                self.failures.get_or_create(&failure_labels(target, failure)).inc();
+                self.change().failures.get_or_create(&failure_labels(target, failure)).inc();
                 warn!(
                     operation = %target.operation, status = %failure.reason, detail = %failure.detail,
                     hint = failure.reason.hint(), "budget"
@@ -261,26 +295,27 @@ impl Telemetry {
 
     /// The state folder could not be written.
     pub fn state_not_written(&self, error: &std::io::Error) {
-        self.state_failures.inc();
+        self.change().state_failures.inc();
         warn!(%error, hint = "see --state.dir: no call is made that cannot be counted there", "state not written");
     }
 
     /// Data that nobody is to see any more could not be removed from the state folder.
     pub fn state_not_removed(&self, error: &std::io::Error) {
-        self.state_failures.inc();
+        self.change().state_failures.inc();
         warn!(%error, hint = "remove the *.served and *.corrupt files of --state.dir by hand", "old data not removed");
     }
 
     /// The config was loaded, at the start or again.
     pub fn config_loaded(&self, operations: usize, at: Timestamp) {
-        self.reload_successful.set(1);
-        self.reload_success_seconds.set(at.as_millisecond() as f64 / 1000.0);
+        let change = self.change();
+        change.reload_successful.set(1);
+        change.reload_success_seconds.set(at.as_millisecond() as f64 / 1000.0);
         info!(operations, "config loaded");
     }
 
     /// The config was to be loaded again and is wrong: the old one stays.
     pub fn config_refused(&self, error: &str) {
-        self.reload_successful.set(0);
+        self.change().reload_successful.set(0);
         warn!(error, "config refused, the old one stays");
     }
 
@@ -288,6 +323,20 @@ impl Telemetry {
     pub fn request_answered(&self, handler: &'static str, code: u16) {
         self.http_requests.get_or_create(&HttpLabels { handler, code }).inc();
         debug!(handler, code, "request");
+    }
+}
+
+impl Deref for Change<'_> {
+    type Target = Counted;
+
+    fn deref(&self) -> &Counted {
+        self.counted
+    }
+}
+
+impl Drop for Change<'_> {
+    fn drop(&mut self) {
+        self.version.fetch_add(1, Ordering::Release);
     }
 }
 

@@ -87,8 +87,12 @@ async fn never_overspend_what_befalls_the_token_stops_every_report_of_it_after_o
         assert_eq!(failures.into_keys().collect::<Vec<_>>(), [reason], "{case}");
         assert!(!scraped.is_up(DISTURBED.0) && !scraped.is_up(UNDISTURBED), "{case}");
         assert_eq!(scraped.find(SERIES, &[]), [], "{case}");
-        let page = stage.get("/").await.text();
-        assert_eq!(page.matches(&format!("{reason} (")).count(), 2, "{case}: each report says why: {page}");
+        let status = stage.get("/status.json").await.text();
+        assert_eq!(
+            status.matches(&format!("\"reason\":\"{reason}\"")).count(),
+            2,
+            "{case}: each report says why: {status}"
+        );
         assert_eq!(stage.simulator.ledger().total, 1, "{case}");
     });
     together(pauses).await;

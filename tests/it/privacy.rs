@@ -302,7 +302,9 @@ fn by_rest(folded: &Folded) -> Vec<Vec<(String, String, f64)>> {
     };
     folded
         .families()
-        .map(|(_, series)| series.map(|(labels, value)| (rest(labels), labels.to_owned(), value)).collect())
+        .map(|(_, series)| {
+            series.map(|(labels, value)| (rest(&labels.to_string()), labels.to_string(), value)).collect()
+        })
         .collect()
 }
 
