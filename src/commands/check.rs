@@ -1,5 +1,6 @@
 //! Is the config right, and does the vendor let us in?
 
+use std::fmt::Write;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -73,14 +74,14 @@ fn forecast(budgets: &[Forecast]) -> String {
                 share(report.calls),
             ]
         }));
-        told.push_str(&format!("{}: {sentence}\n", operations.join(", ")));
+        // Writing to a String cannot fail.
+        let _ = writeln!(told, "{}: {sentence}", operations.join(", "));
         if licensed.is_none() {
             let calls = asking.to_string();
             let row = [&operations[0], "token_info", "", "", "", &calls, &share(*asking as f64)];
             rows.push(row.map(str::to_owned).to_vec());
-            told.push_str(&format!(
-                "  {limit} calls a day are assumed until the vendor has said more; set licenses if you know\n"
-            ));
+            let hint = "until the vendor has said more; set licenses if you know";
+            let _ = writeln!(told, "  {limit} calls a day are assumed {hint}");
         }
     }
     format!("{}{told}", table(&rows))

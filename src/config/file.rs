@@ -43,21 +43,21 @@ pub(super) struct Operation {
     /// The `operation` label of every series. Required, and unique.
     #[cfg_attr(test, schemars(extend("examples" = ["acme"])))]
     pub name: At<String>,
-    /// The number of the wolkvox server, in quotes. "0003" and "wv0003" mean https://wv0003.wolkvox.com. Required, or
-    /// else base_url.
+    /// The number of the wolkvox server, in quotes. "0003" and "wv0003" mean `https://wv0003.wolkvox.com`. Required, or
+    /// else `base_url`.
     #[cfg_attr(test, schemars(extend("examples" = ["0003"], "pattern" = "^(wv)?[0-9]{4}$")))]
     pub server: Option<At<String>>,
-    /// An address in place of server, as of a proxy: what comes before /api/v2/. Never both.
+    /// An address in place of `server`, as of a proxy: what comes before /api/v2/. Never both.
     #[cfg_attr(test, schemars(extend("examples" = ["https://proxy.example/wolkvox"], "pattern" = "^https?://")))]
     pub base_url: Option<At<String>>,
-    /// Lets base_url be plain http beyond this machine; the token then travels readable.
+    /// Lets `base_url` be plain http beyond this machine; the token then travels readable.
     #[serde(default)]
     pub allow_plain_http: bool,
-    /// A file that holds the token alone. A relative path starts at this file's folder. Required, or else token_env.
+    /// A file that holds the token alone. A relative path starts at this file's folder. Required, or else `token_env`.
     /// `token:` is refused: a token does not belong into a config file.
     #[cfg_attr(test, schemars(extend("examples" = ["acme.token"])))]
     pub token_file: Option<At<String>>,
-    /// The name of an environment variable in place of token_file. Never both.
+    /// The name of an environment variable in place of `token_file`. Never both.
     #[cfg_attr(test, schemars(extend("examples" = ["ACME_TOKEN"])))]
     pub token_env: Option<At<String>>,
     // Known only to be refused with a better word than "unknown field".
@@ -85,10 +85,10 @@ pub(super) struct Operation {
 pub(super) struct Report {
     /// As `wolkvox-exporter reports` prints it.
     pub name: String,
-    /// This report's own pace. Default: polling.interval.
+    /// This report's own pace. Default: `polling.interval`.
     #[cfg_attr(test, schemars(extend("examples" = ["10m"])))]
     pub interval: Option<At<Span>>,
-    /// This report's own windows. Default: polling.windows.
+    /// This report's own windows. Default: `polling.windows`.
     #[cfg_attr(test, schemars(extend("examples" = [["today", "yesterday"]], "minItems" = 1)))]
     pub windows: Option<At<Vec<WindowName>>>,
 }
@@ -140,7 +140,7 @@ pub(super) struct Privacy {
     #[serde(default)]
     #[cfg_attr(test, schemars(extend("default" = "plain")))]
     pub agent_name: AgentName,
-    /// Whether agents' identity documents become a label of wolkvox_agent_info: omitted, or plain. Only with plain names.
+    /// Whether agents' identity documents become a label of `wolkvox_agent_info`: omitted, or plain. Only with plain names.
     #[cfg_attr(test, schemars(extend("default" = "omitted")))]
     pub agent_dni: Option<At<AgentDni>>,
     /// With hashed names: a file with the secret that makes the hashes, at least 32 characters. Exporters with the same
@@ -195,7 +195,7 @@ pub(super) fn parse(text: &str, path: &Path) -> Result<File, ConfigError> {
             rendered.split('`').enumerate().map(|(place, part)| if place % 2 == 1 { repeated(part) } else { part });
         let mut what = parts.collect::<Vec<_>>().join("`");
         if let Some((_, better)) = KINDS.iter().find(|(parsers, _)| what.starts_with(parsers)) {
-            what = (*better).to_owned();
+            (*better).clone_into(&mut what);
         }
         if let Some(location) = place {
             let suffix = format!(" at line {}, column {}", location.line(), location.column());

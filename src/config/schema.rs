@@ -113,7 +113,7 @@ fn tidy(schema: &mut Value) {
                 let mut choices: Vec<Value> = choices.into_iter().filter(|choice| choice["type"] != "null").collect();
                 match (choices.pop(), choices.is_empty()) {
                     (Some(Value::Object(one)), true) => {
-                        object.extend(one.into_iter().filter(|(key, _)| key != "description"))
+                        object.extend(one.into_iter().filter(|(key, _)| key != "description"));
                     }
                     (last, _) => {
                         choices.extend(last);
@@ -201,12 +201,12 @@ fn block(key: &str, property: &Value, parent: &Value, indent: usize) -> String {
     if let Some(mapping) = property["items"]["anyOf"].get(1) {
         let names = property["default"].as_array().expect("a list has its default");
         let (last, first) = names.split_last().expect("there are reports");
-        let first: String = first.iter().map(|name| format!("{start}  - {}\n", scalar(name))).collect();
+        let first: Vec<String> = first.iter().map(|name| format!("{start}  - {}\n", scalar(name))).collect();
         let mut mapping = mapping.clone();
         mapping["properties"]["name"]["examples"] = json!([last]);
         // An example of settings: nothing of it is a default.
         mapping["required"] = json!(keys(key));
-        return format!("{comment}{start}{key}:\n{first}{}", item_of(key, &mapping, indent + 2));
+        return format!("{comment}{start}{key}:\n{}{}", first.concat(), item_of(key, &mapping, indent + 2));
     }
     let value =
         property.get("default").or_else(|| property["examples"].get(0)).unwrap_or_else(|| panic!("{key}: no value"));

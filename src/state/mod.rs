@@ -46,7 +46,7 @@ enum Place {
     /// Nothing survives a restart; a reload still finds what it needs.
     Memory {
         calls: Mutex<HashMap<String, CallRecord>>,
-        key: OnceLock<NameKey>,
+        key: OnceLock<Box<NameKey>>,
     },
     Folder {
         path: PathBuf,
@@ -177,8 +177,9 @@ impl State {
                         hint = "set privacy.key_file or --state.dir",
                         "after a restart, names will have other hashes"
                     );
-                    NameKey::passing()
+                    Box::new(NameKey::passing())
                 })
+                .as_ref()
                 .clone()),
             Place::Folder { path, .. } => {
                 let file = path.join(KEY_FILE);

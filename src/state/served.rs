@@ -139,9 +139,13 @@ pub fn load_served(state: &State, target: &Target, origin: &Origin, catalog: &Ca
 /// Removes the kept data of every target but these, and of these where they are of another origin: names that are no
 /// longer to be shown are not to stay on the disk either. What was set aside may hold any name, and goes where they are
 /// hidden.
-pub fn retain_served(state: &State, wanted: &HashMap<Target, Origin>, names_are_plain: bool) -> io::Result<()> {
+pub fn retain_served<'o>(
+    state: &State,
+    wanted: impl IntoIterator<Item = (&'o Target, &'o Origin)>,
+    names_are_plain: bool,
+) -> io::Result<()> {
     let origins: HashMap<PathBuf, &Origin> = wanted
-        .iter()
+        .into_iter()
         .filter_map(|(target, origin)| Some((state.folder(&target.operation)?.join(file_of(target)), origin)))
         .collect();
     for file in state.files()? {

@@ -2,6 +2,7 @@
 //!
 //! Random contact centres, faults, restarts, clock jumps and reloads, in paused time. Every run is the same.
 
+use std::collections::HashMap;
 use std::sync::Mutex;
 use std::time::Duration;
 
@@ -350,7 +351,7 @@ fn change(life: &mut Life, site: usize, interval: Duration, report: usize) {
         reports.push((report, interval));
     }
     let jobs = wolkvox_exporter::poll::jobs(&life.config());
-    let origins = jobs.iter().map(|job| (job.target().clone(), job.origin().clone())).collect();
+    let origins: HashMap<_, _> = jobs.iter().map(|job| (job.target().clone(), job.origin().clone())).collect();
     retain_served(&life.context.state, &origins, true).expect("a folder that can be written");
     life.context.store.retain(&origins.into_keys().collect());
 }

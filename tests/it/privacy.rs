@@ -93,7 +93,7 @@ fn values(scraped: &Scraped, metric: &str, label: &str) -> BTreeSet<String> {
     scraped.find(metric, &[]).iter().filter_map(value).collect()
 }
 
-async fn choose(home: &Home, privacy: &str) {
+fn choose(home: &Home, privacy: &str) {
     fs::write(home.config_file(), of_today(privacy).config(&home.simulator.base_url())).unwrap();
 }
 
@@ -192,7 +192,7 @@ async fn never_leak_after_a_change_of_the_choice_the_old_names_are_gone_by_the_a
     let exporter = home.start(&[]).await;
     let mut seen = names_shown(&full(&exporter).await);
     for privacy in ["{agent_name: hashed, key_file: names.key}", HASHED, OMITTED, "{}", "{agent_dni: plain}", OMITTED] {
-        choose(&home, privacy).await;
+        choose(&home, privacy);
         let answer = http::send(exporter.address, "POST", "/-/reload", "").await;
         assert_eq!(answer.status, 200, "{}", answer.text());
         let at_once = [pages(exporter.address).await, kept(&home)].concat();
@@ -208,7 +208,7 @@ async fn never_leak_after_a_change_of_the_choice_no_start_shows_or_keeps_the_old
     let home = home(of_today("{}")).await;
     let mut seen: BTreeSet<String> = BTreeSet::new();
     for privacy in ["{}", HASHED, "{agent_name: hashed, key_file: names.key}", "{}", OMITTED] {
-        choose(&home, privacy).await;
+        choose(&home, privacy);
         let exporter = home.start(&[]).await;
         // Where names are plain, a file that was set aside stays: a hash in it is no name.
         let kept = if privacy == "{}" { String::new() } else { kept(&home) };
@@ -292,75 +292,82 @@ fn folded(vendor: &Vendor, report: &Report, privacy: &Privacy, now: Timestamp) -
     fold.expect("the simulator answers as documented").finish(usize::MAX, &mut Kept::default()).expect("every field")
 }
 
-type Series = BTreeMap<String, f64>;
+/// A series without what names an agent, its labels, and its value.
+type Line = (String, String, f64);
 
-/// The series of each metric of a report, in its order, by labels without those that name an agent.
-fn by_rest(folded: &Folded) -> Vec<Vec<(String, String, f64)>> {
+/// The series of each metric of a report, in its order.
+fn lines(folded: &Folded) -> Vec<Vec<Line>> {
     let rest = |labels: &str| {
         let kept = labels.split(',').filter(|label| !label.starts_with("agent_"));
         kept.collect::<Vec<_>>().join(",")
     };
+    let line = |labels: String, value| (rest(&labels), labels, value);
     folded
         .families()
-        .map(|(_, series)| {
-            series.map(|(labels, value)| (rest(&labels.to_string()), labels.to_string(), value)).collect()
-        })
+        .map(|(_, series)| series.map(|(labels, value)| line(labels.to_string(), value)).collect())
         .collect()
 }
 
+/// What a metric's series add up to, by what is left of their labels. The weight of a mean is a metric of the same
+/// report: calls, or login time.
+fn added_up(report: &Report, metric: usize, plain: &[Vec<Line>]) -> BTreeMap<String, f64> {
+    let combine = &report.metrics[metric].combine;
+    let is_sum_of =
+        |other: &Combine, field: &str| matches!(other, Combine::Sum { value, times: None } if value.field == field);
+    let weights: BTreeMap<&str, f64> = match combine {
+        Combine::Mean { weight, .. } => {
+            let place = report.metrics.iter().position(|other| is_sum_of(&other.combine, &weight.field));
+            let series = &plain[place.expect("a weight that is shown")];
+            series.iter().map(|(_, labels, value)| (labels.as_str(), *value)).collect()
+        }
+        _ => BTreeMap::new(),
+    };
+    let (mut sums, mut weighed) = (BTreeMap::<String, f64>::new(), BTreeMap::<String, f64>::new());
+    for (rest, labels, value) in &plain[metric] {
+        let weight = weights.get(labels.as_str()).copied().unwrap_or(1.0);
+        *weighed.entry(rest.clone()).or_default() += weight;
+        let sum = sums.entry(rest.clone()).or_default();
+        *sum = if matches!(combine, Combine::Max { .. }) { sum.max(*value) } else { *sum + value * weight };
+    }
+    if matches!(combine, Combine::Mean { .. }) {
+        for (rest, sum) in &mut sums {
+            *sum /= weighed[rest];
+        }
+    }
+    sums
+}
+
+/// What is the same of hashed and plain series: everything but who it is.
+fn anonymous(series: &[Line]) -> Vec<(&str, u64)> {
+    let mut lines: Vec<_> = series.iter().map(|(rest, _, value)| (rest.as_str(), value.to_bits())).collect();
+    lines.sort_unstable();
+    lines
+}
+
 proptest! {
-    // Each case computes a day of every report twice.
+    // Each case computes a day of every report three times.
     #![proptest_config(ProptestConfig::with_cases(16))]
 
     #[test]
     fn omitted_is_plain_added_up_by_each_metrics_own_rule(seed in any::<u64>(), agents in 1_usize..40) {
         let now = Timestamp::now();
-        let operation = Operation { zone: zone(), agents, ..Operation::new("token") };
-        let vendor = Vendor::new(Settings { seed, operations: vec![operation], clock: Arc::new(move || now), ..Settings::default() });
-        let omitted = Privacy { agents: Agents::Omitted, agent_dni: false };
-        let hashed = Privacy { agents: Agents::Hashed(NameKey::passing()), agent_dni: false };
+        let operations = vec![Operation { zone: zone(), agents, ..Operation::new("token") }];
+        let vendor = Vendor::new(Settings { seed, operations, clock: Arc::new(move || now), ..Settings::default() });
+        let choice = |agents| Privacy { agents, agent_dni: false };
+        let [omitted, hashed] = [choice(Agents::Omitted), choice(Agents::Hashed(NameKey::passing()))];
         for report in Catalog::builtin().unwrap().reports() {
-            let plain = by_rest(&folded(&vendor, report, &Privacy::default(), now));
-            let total = by_rest(&folded(&vendor, report, &omitted, now));
-            // The weight of a mean is itself a metric of the same report: calls, or login time.
-            let weights = |field: &str| {
-                let place = report.metrics.iter().position(|metric| matches!(&metric.combine, Combine::Sum { value, times: None } if value.field == field));
-                plain[place.expect("a weight that is shown")].iter().map(|(_, labels, value)| (labels.as_str(), *value)).collect::<BTreeMap<_, _>>()
-            };
-            for ((metric, plain), total) in report.metrics.iter().zip(&plain).zip(&total) {
-                let mut expected = Series::new();
-                match &metric.combine {
-                    Combine::Sum { .. } | Combine::Count => for (rest, _, value) in plain {
-                        *expected.entry(rest.clone()).or_default() += value;
-                    },
-                    Combine::Max { .. } => for (rest, _, value) in plain {
-                        let most = expected.entry(rest.clone()).or_insert(*value);
-                        *most = most.max(*value);
-                    },
-                    Combine::Mean { weight, .. } => {
-                        let weights = weights(&weight.field);
-                        let mut all = Series::new();
-                        for (rest, labels, value) in plain {
-                            *expected.entry(rest.clone()).or_default() += value * weights[labels.as_str()];
-                            *all.entry(rest.clone()).or_default() += weights[labels.as_str()];
-                        }
-                        for (rest, sum) in &mut expected {
-                            *sum /= all[rest];
-                        }
-                    }
-                }
-                prop_assert_eq!(total.len(), expected.len(), "{}", &metric.name);
-                for (rest, labels, value) in total {
+            let shown = |privacy| lines(&folded(&vendor, report, privacy, now));
+            let (plain, omitted, hashed) = (shown(&Privacy::default()), shown(&omitted), shown(&hashed));
+            for (place, metric) in report.metrics.iter().enumerate() {
+                let expected = added_up(report, place, &plain);
+                prop_assert_eq!(omitted[place].len(), expected.len(), "{}", &metric.name);
+                for (rest, labels, value) in &omitted[place] {
                     prop_assert_eq!(rest, labels, "an agent's label stayed");
                     let expected = expected[rest];
-                    prop_assert!((value - expected).abs() <= 1e-9 * expected.abs().max(1.0), "{}: {} and not {}", &metric.name, value, expected);
+                    let close = (value - expected).abs() <= 1e-9 * expected.abs().max(1.0);
+                    prop_assert!(close, "{}: {} and not {}", &metric.name, value, expected);
                 }
-            }
-            let renamed = by_rest(&folded(&vendor, report, &hashed, now));
-            for (plain, hashed) in plain.iter().zip(&renamed) {
-                let mut values = [plain, hashed].map(|series| series.iter().map(|(rest, _, value)| (rest.clone(), value.to_bits())).collect::<Vec<_>>());
-                values.iter_mut().for_each(|values| values.sort_unstable());
-                prop_assert_eq!(&values[0], &values[1], "hashed has other series than plain");
+                prop_assert_eq!(anonymous(&plain[place]), anonymous(&hashed[place]), "{}", &metric.name);
             }
         }
     }
