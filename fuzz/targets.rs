@@ -19,10 +19,11 @@ use tempfile::TempDir;
 use tokio::runtime::{Builder, Runtime};
 use wolkvox_exporter::catalog::{Catalog, Form, Format, FormatKind, Label, Report, parse_day};
 use wolkvox_exporter::clock::Moment;
-use wolkvox_exporter::config::{Config, Privacy};
+use wolkvox_exporter::config::Config;
 use wolkvox_exporter::exposition::{self, accepts_gzip};
 use wolkvox_exporter::fold::{Fold, Folded, Kept, Plan};
 use wolkvox_exporter::poll::Ledger;
+use wolkvox_exporter::privacy::{Agents, NameKey, PLAIN, Privacy};
 use wolkvox_exporter::roster;
 use wolkvox_exporter::segment::{FamilySegment, Renderer, Segment, render_entries, render_families};
 use wolkvox_exporter::series::{UNKNOWN, clean_into};
@@ -62,11 +63,18 @@ fn folder() -> TempDir {
 /// Series that a report may have here: few, so that inputs reach the cap.
 const CAP: usize = 40;
 
+/// Every choice of what is shown of agents.
+static CHOICES: LazyLock<[Privacy; 4]> = LazyLock::new(|| {
+    let choice = |agents, agent_dni| Privacy { agents, agent_dni };
+    let hashed = Agents::Hashed(NameKey::passing());
+    [choice(Agents::Plain, false), choice(Agents::Plain, true), choice(hashed, false), choice(Agents::Omitted, false)]
+});
+
 /// An answer's body through every report: what is accepted is rendered as valid series of declared fields only.
 pub fn body(data: &[u8]) {
     for report in CATALOG.reports() {
-        for agent_dni in [false, true] {
-            let plan = Arc::new(Plan::new(report, Privacy { agent_dni }));
+        for privacy in &*CHOICES {
+            let plan = Arc::new(Plan::new(report, privacy));
             let window = Window::at(WindowName::Today, now().wall, &zone());
             let fold = || Fold::new(Arc::clone(&plan), window.clone()).add(data);
             let (Ok(one), Ok(mut two), Ok(other)) = (fold(), fold(), fold()) else { continue };
@@ -79,28 +87,28 @@ pub fn body(data: &[u8]) {
             };
             assert!(one.series() <= CAP, "{} series over a cap of {CAP}", one.series());
             assert_eq!((one.series(), one.dropped), (two.series(), two.dropped), "a part twice has other series");
-            check_rendering(report, agent_dni, &one, &texts(data));
+            check_rendering(report, privacy, &one, &texts(data));
         }
     }
 }
 
-fn check_rendering(report: &Report, agent_dni: bool, folded: &Folded, texts: &Texts) {
+fn check_rendering(report: &Report, privacy: &Privacy, folded: &Folded, texts: &Texts) {
     let window = WindowName::Today;
-    let mut labels: Vec<&Label> = report.labels.iter().collect();
+    let mut labels: Vec<&Label> = report.labels.iter().filter(|label| privacy.shows(label)).collect();
     let mut seen = HashSet::new();
     let mut count = 0;
     for part in render_families(folded, &CATALOG, OPERATION, window) {
-        count += check_text(&part, &part.segment, &labels, texts, &mut seen);
+        count += check_text(&part, &part.segment, &labels, privacy, texts, &mut seen);
     }
     assert_eq!(count, folded.series(), "the number of series");
     for part in render_entries(folded) {
         assert!(part.segment.is_sound(), "entries that do not inflate");
         let infos = report.info.iter().filter(|info| info.family == part.family);
         labels = infos.flat_map(|info| info.labels.iter().flatten()).collect();
-        labels.retain(|label| agent_dni || label.name != "agent_dni");
+        labels.retain(|label| privacy.shows(label));
         let family = &CATALOG.families()[part.family.0];
         if let Some(joined) = roster::join(family, OPERATION, &[part.segment.clone(), part.segment.clone()]) {
-            check_text(&part, &joined, &labels, texts, &mut seen);
+            check_text(&part, &joined, &labels, privacy, texts, &mut seen);
         }
     }
 }
@@ -110,6 +118,7 @@ fn check_text(
     part: &FamilySegment,
     segment: &Segment,
     declared: &[&Label],
+    privacy: &Privacy,
     texts: &Texts,
     seen: &mut HashSet<String>,
 ) -> usize {
@@ -128,7 +137,10 @@ fn check_text(
                 _ => {
                     let declared = declared.iter().find(|declared| declared.name == label);
                     let declared = declared.unwrap_or_else(|| panic!("{label} is not declared: {line:?}"));
-                    assert!(may_say(declared, &value, texts), "{label} does not come from its field: {line:?}");
+                    assert!(
+                        may_say(declared, &value, privacy, texts),
+                        "{label} does not come from its field: {line:?}"
+                    );
                 }
             }
         }
@@ -176,14 +188,15 @@ fn unescape(text: &str) -> Option<(String, &str)> {
 }
 
 /// Whether a label's field had such a value in the body.
-fn may_say(label: &Label, value: &str, texts: &Texts) -> bool {
+fn may_say(label: &Label, value: &str, privacy: &Privacy, texts: &Texts) -> bool {
     let as_label = |text: &String| {
         let mut clean = String::new();
         clean_into(&mut clean, text);
-        match label.form {
+        let formed = match label.form {
             Form::AsSent => clean,
             Form::LowerSnake => clean.to_lowercase().replace(' ', "_"),
-        }
+        };
+        privacy.pseudonyms(label).map_or_else(|| formed.clone(), |pseudonyms| pseudonyms.of(&formed))
     };
     value == UNKNOWN || texts.get(&label.field).is_some_and(|texts| texts.iter().any(|text| as_label(text) == value))
 }
@@ -450,7 +463,12 @@ async fn spend(state: Arc<State>, record: &CallRecord) {
 fn served(folder: &Path, data: &[u8]) -> Option<Served> {
     let name = format!("{}.served", target().key());
     let state = state_with(folder, &name, data);
-    let origin = Origin { base_url: "https://wv0003.wolkvox.com/".to_owned(), zone: ZONE.to_owned(), agent_dni: false };
+    let origin = Origin {
+        base_url: "https://wv0003.wolkvox.com/".to_owned(),
+        zone: ZONE.to_owned(),
+        agent_dni: false,
+        agents: PLAIN.to_owned(),
+    };
     let load = || load_served(&state, &target(), &origin, &CATALOG, now());
     let served = load()?;
     for part in served.families.iter().chain(&served.entries) {

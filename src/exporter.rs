@@ -14,7 +14,8 @@ use crate::clock::Clock;
 use crate::config::{Config, ConfigError, InForce, Refusal};
 use crate::exposition::Exposition;
 use crate::poll::{self, Context};
-use crate::state::{Origin, State, remove_served};
+use crate::privacy::Agents;
+use crate::state::{Origin, State, StateError, retain_served};
 use crate::store::Store;
 use crate::target::Target;
 use crate::telemetry::Telemetry;
@@ -45,6 +46,8 @@ pub struct Setup {
 pub enum ExporterError {
     #[error(transparent)]
     Config(#[from] ConfigError),
+    #[error(transparent)]
+    State(#[from] StateError),
     #[error("{0}\nhint: {hint}", hint = .0.reason.hint())]
     Client(Failure),
 }
@@ -52,7 +55,11 @@ pub enum ExporterError {
 /// Polls and serves until `stop`.
 pub async fn run(setup: Setup, stop: CancellationToken) -> Result<(), ExporterError> {
     let Setup { catalog, load, state, listeners, telemetry_path, access, limits, hangup } = setup;
-    let config = Arc::new(load()?);
+    let config = Arc::new(load()?.keyed(|| state.names_key())?);
+    retain_shown(&state, &config).or_else(|error| match config.privacy.agents {
+        Agents::Plain => Ok(()),
+        Agents::Hashed(_) | Agents::Omitted => Err(StateError::Retained(error)),
+    })?;
     let clock = Clock::system();
     let store = Arc::new(Store::new(Arc::clone(&catalog)));
     let telemetry = Arc::new(Telemetry::default());
@@ -131,11 +138,12 @@ impl Polling {
     /// operation: so the unchanged ones keep their schedule, their budget and their data.
     async fn run(mut self) {
         loop {
-            let (config, vendor) = self.poll_until_changed().await;
+            let Loaded { config, vendor, answer_to } = self.poll_until_changed().await;
             forget_changed(&self.context, &self.config, &config);
             lift_pauses(&self.context, &self.config, &config);
             self.config = config;
             self.context.vendor = vendor;
+            answer(answer_to, Ok(()));
         }
     }
 
@@ -155,65 +163,88 @@ impl Polling {
                 Some(request) = self.reloads.recv() => Some(request),
                 () = self.hangup.notified() => None,
             };
-            if let Some(loaded) = self.load_again(answer_to) {
-                break loaded;
-            }
+            match self.load_again() {
+                Ok((config, vendor)) => {
+                    // A call in flight may take its time. Only names that are to be hidden are worth waiting for it:
+                    // whoever asked may rely on their being gone.
+                    let waits = config.privacy.mark() != self.config.privacy.mark();
+                    let answer_to = if waits { answer_to } else { answer(answer_to, Ok(())) };
+                    break Loaded { config, vendor, answer_to };
+                }
+                Err(reason) => answer(answer_to, Err(reason)),
+            };
         };
         drain.cancel();
         polling.await;
         changed
     }
 
-    /// Reads both configs again and answers whoever asked for it. `None`: one is wrong, and the old ones stay.
-    fn load_again(&self, answer_to: Option<ReloadRequest>) -> Option<Loaded> {
+    /// Reads both configs again. Where one is wrong, the old ones stay.
+    fn load_again(&self) -> Result<(Arc<Config>, Arc<dyn Vendor>), String> {
         let now = self.context.clock.now().wall;
         let telemetry = &self.context.telemetry;
-        let (loaded, answer) = match self.load() {
-            Ok(((config, vendor), access)) => {
+        match self.load() {
+            Ok((config, vendor, access)) => {
                 take(&self.access, access, telemetry);
                 telemetry.config_loaded(config.operations.len(), now);
                 self.in_force.send_replace(InForce { config: Arc::clone(&config), loaded_at: now, refusal: None });
-                (Some((config, vendor)), Ok(()))
+                Ok((config, vendor))
             }
             Err(error) => {
                 let reason = error.to_string();
                 telemetry.config_refused(&reason);
                 self.in_force.send_modify(|shown| shown.refusal = Some(Refusal { at: now, reason: reason.clone() }));
-                (None, Err(reason))
+                Err(reason)
             }
-        };
-        if let Some(answer_to) = answer_to {
-            // Whoever asked may be gone by now.
-            let _ = answer_to.send(answer);
         }
-        loaded
     }
 
-    fn load(&self) -> Result<(Loaded, Option<Renewed>), ExporterError> {
+    fn load(&self) -> Result<(Arc<Config>, Arc<dyn Vendor>, Option<Renewed>), ExporterError> {
         let access = self.access.read_again().inspect_err(|error| {
             self.context.telemetry.web_config_refused(&error.to_string());
         })?;
-        let config = (self.load)()?;
+        let config = (self.load)()?.keyed(|| self.context.state.names_key())?;
         let client = poll::client(&config).map_err(ExporterError::Client)?;
-        Ok(((Arc::new(config), Arc::new(client)), access))
+        Ok((Arc::new(config), Arc::new(client), access))
     }
 }
 
-type Loaded = (Arc<Config>, Arc<dyn Vendor>);
+/// A config to go on with.
+struct Loaded {
+    config: Arc<Config>,
+    vendor: Arc<dyn Vendor>,
+    /// Whoever is still to be told that it is in force.
+    answer_to: Option<ReloadRequest>,
+}
 
-/// Drops the data of targets that are gone, or that now come from elsewhere.
+/// Tells whoever asked for a reload how it went; nobody is left to be told then.
+fn answer(answer_to: Option<ReloadRequest>, outcome: Result<(), String>) -> Option<ReloadRequest> {
+    // Whoever asked may be gone by now.
+    let _ = answer_to?.send(outcome);
+    None
+}
+
+/// Drops the data of targets that are gone, that now come from elsewhere, or that are to be shown otherwise.
 fn forget_changed(context: &Context, old: &Config, new: &Config) {
-    let origins = |config: &Config| -> HashMap<Target, Origin> {
-        poll::jobs(config).iter().map(|job| (job.target().clone(), job.origin().clone())).collect()
-    };
-    let (old, new) = (origins(old), origins(new));
-    for (target, origin) in &old {
-        if new.get(target) != Some(origin) {
+    let (before, after) = (origins(old), origins(new));
+    for (target, origin) in &before {
+        if after.get(target) != Some(origin) {
             context.store.forget(target);
-            remove_served(&context.state, target);
         }
     }
-    context.store.retain(&new.into_keys().collect::<HashSet<_>>());
+    context.store.retain(&after.into_keys().collect::<HashSet<_>>());
+    if let Err(error) = retain_shown(&context.state, new) {
+        context.telemetry.state_not_removed(&error);
+    }
+}
+
+/// Keeps of the state folder's data only what this config would show.
+fn retain_shown(state: &State, config: &Config) -> io::Result<()> {
+    retain_served(state, &origins(config), matches!(config.privacy.agents, Agents::Plain))
+}
+
+fn origins(config: &Config) -> HashMap<Target, Origin> {
+    poll::jobs(config).iter().map(|job| (job.target().clone(), job.origin().clone())).collect()
 }
 
 /// A pause was for the old token; a new one is tried at once.

@@ -11,7 +11,7 @@ use std::sync::Arc;
 use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
 use crate::catalog::{Combine, FamilyId, Form, Format, Info, Label, Report, parse_day};
-use crate::config::Privacy;
+use crate::privacy::{Privacy, Pseudonyms};
 use crate::series::{Groups, Keys, LabelName, Labels, UNKNOWN, clean_into, is_equal};
 use crate::window::Window;
 use crate::wolkvox::{Failure, Reading, Reason, Rows, Scalar, read};
@@ -57,6 +57,8 @@ struct LabelPlan {
     form: Form,
     /// A blank optional label is left out; any other blank one is `unknown`.
     optional: bool,
+    /// What stands in place of the value, where that is not to be seen.
+    pseudonyms: Option<Pseudonyms>,
 }
 
 #[derive(Debug)]
@@ -93,8 +95,8 @@ struct InfoPlan {
 // === impl Plan ===
 
 impl Plan {
-    pub fn new(report: &Report, privacy: Privacy) -> Plan {
-        let shown = |label: &&Label| privacy.agent_dni || label.name != "agent_dni";
+    pub fn new(report: &Report, privacy: &Privacy) -> Plan {
+        let shown = |label: &&Label| privacy.shows(label);
         let mut plan = Plan {
             fields: Fields::default(),
             nested: None,
@@ -103,13 +105,14 @@ impl Plan {
             cells: vec![],
             infos: vec![],
         };
-        plan.labels = report.labels.iter().filter(shown).map(|label| plan.fields.label(report, label)).collect();
+        plan.labels =
+            report.labels.iter().filter(shown).map(|label| plan.fields.label(report, label, privacy)).collect();
         plan.cells = report
             .metrics
             .iter()
             .map(|metric| CellPlan { family: metric.family, combine: plan.combine(report, &metric.combine) })
             .collect();
-        plan.infos = report.info.iter().map(|info| plan.info(report, info, shown)).collect();
+        plan.infos = report.info.iter().filter_map(|info| plan.info(report, info, privacy)).collect();
         plan.nested = report.nested.as_ref().map(|nested| NestedPlan {
             list: plan.fields.place(report, &nested.field, false),
             day: plan.fields.place(report, &nested.day, true),
@@ -142,16 +145,25 @@ impl Plan {
         }
     }
 
-    fn info(&mut self, report: &Report, info: &Info, shown: impl Fn(&&Label) -> bool) -> InfoPlan {
+    /// `None` where no label is left to say anything.
+    fn info(&mut self, report: &Report, info: &Info, privacy: &Privacy) -> Option<InfoPlan> {
         let labels = info.labels.iter().map(|label| {
-            let label = label.as_ref().filter(&shown)?;
-            Some(self.fields.label(report, label))
+            let label = label.as_ref().filter(|label| privacy.shows(label))?;
+            Some(self.fields.label(report, label, privacy))
         });
         let labels: Vec<Option<LabelPlan>> = labels.collect();
+        labels.iter().flatten().next()?;
         let behind =
             |label: &LabelPlan| self.labels.iter().position(|known| known.field == label.field).map(|at| at + 1);
         let said_by = labels.iter().flatten().map(behind).try_fold(0, |most, behind| Some(most.max(behind?)));
-        InfoPlan { family: info.family, labels, only_with: info.only_with, said_by }
+        Some(InfoPlan { family: info.family, labels, only_with: info.only_with, said_by })
+    }
+}
+
+impl LabelPlan {
+    /// Whether a clean value is shown as it came.
+    fn is_as_sent(&self) -> bool {
+        self.form == Form::AsSent && self.pseudonyms.is_none()
     }
 }
 
@@ -167,12 +179,13 @@ impl Fields {
         })
     }
 
-    fn label(&mut self, report: &Report, label: &Label) -> LabelPlan {
+    fn label(&mut self, report: &Report, label: &Label, privacy: &Privacy) -> LabelPlan {
         LabelPlan {
             label: LabelName::new(&label.name),
             field: self.place(report, &label.field, false),
             form: label.form,
             optional: report.is_optional(&label.field),
+            pseudonyms: privacy.pseudonyms(label),
         }
     }
 
@@ -423,8 +436,7 @@ impl Fold {
         text.clear();
         for label in labels {
             match &parent[label.field] {
-                Some(Scalar::Text(value))
-                    if label.form == Form::AsSent && label.label.write_plain(&mut text, value) => {}
+                Some(Scalar::Text(value)) if label.is_as_sent() && label.label.write_plain(&mut text, value) => {}
                 _ if self.read_label(label, parent) => label.label.write(&mut text, &self.scratch.value),
                 _ => {}
             }
@@ -447,6 +459,9 @@ impl Fold {
         }
         if label.form == Form::LowerSnake {
             *value = value.to_lowercase().replace(' ', "_");
+        }
+        if let Some(pseudonyms) = &label.pseudonyms {
+            *value = pseudonyms.of(value);
         }
         true
     }
@@ -810,8 +825,6 @@ mod tests {
     use crate::window::WindowName;
     use jiff::tz::TimeZone;
 
-    const PRIVACY: Privacy = Privacy { agent_dni: false };
-
     fn window() -> Window {
         Window::at(
             WindowName::Today,
@@ -822,7 +835,7 @@ mod tests {
 
     fn fold_in(report: &str, window: &Window, bodies: &[&str]) -> Result<Folded, Failure> {
         let catalog = Catalog::builtin().unwrap();
-        let plan = Arc::new(Plan::new(catalog.report(report).unwrap(), PRIVACY));
+        let plan = Arc::new(Plan::new(catalog.report(report).unwrap(), &Privacy::default()));
         let mut fold = Fold::new(Arc::clone(&plan), window.clone());
         for body in bodies {
             fold.merge(Fold::new(Arc::clone(&plan), window.clone()).add(body.as_bytes())?);
@@ -1003,7 +1016,7 @@ mod tests {
     #[test]
     fn over_the_cap_the_same_series_stay_from_poll_to_poll() {
         let catalog = Catalog::builtin().unwrap();
-        let plan = Arc::new(Plan::new(catalog.report("agent_aux_time").unwrap(), PRIVACY));
+        let plan = Arc::new(Plan::new(catalog.report("agent_aux_time").unwrap(), &Privacy::default()));
         let mut kept = Kept::default();
         let mut poll = |agents: std::ops::Range<usize>| {
             let rows: Vec<String> = agents.map(|agent| aux(&agent.to_string(), "x", "a", "00:00:01")).collect();

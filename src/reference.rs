@@ -120,7 +120,8 @@ fn push_infos(out: &mut String, catalog: &Catalog) {
     out.push_str(
         "\n## Who and what\n\nAlways 1: the labels are the message. An entry that says less than another one of its \
          operation is left out.\nA gauge in text 0.0.4, an info in OpenMetrics. `agent_dni` is a label only with \
-         `privacy.agent_dni: plain`.\n",
+         `privacy.agent_dni: plain`.\nWith `privacy.agent_name: omitted`, no label here or above says who an agent is, \
+         and `wolkvox_agent_info` is not there; see [privacy.md](privacy.md).\n",
     );
     let infos = catalog.families().iter().enumerate().filter(|(_, family)| family.kind == Kind::Info);
     let rows = infos.flat_map(|(place, family)| {

@@ -10,8 +10,8 @@ use jiff::tz::TimeZone;
 use serde::Deserialize;
 use wolkvox_exporter::catalog::Catalog;
 use wolkvox_exporter::clock::Moment;
-use wolkvox_exporter::config::Privacy;
 use wolkvox_exporter::fold::{Fold, Kept, Plan};
+use wolkvox_exporter::privacy::Privacy;
 use wolkvox_exporter::segment::{render_entries, render_families};
 use wolkvox_exporter::store::Served;
 use wolkvox_exporter::window::{Window, WindowName};
@@ -30,7 +30,7 @@ impl Poll {
     pub fn new(catalog: &Arc<Catalog>, operation: &str) -> Poll {
         let report = catalog.report("agent_aux_time").expect("a shipped report");
         Poll {
-            plan: Arc::new(Plan::new(report, Privacy { agent_dni: false })),
+            plan: Arc::new(Plan::new(report, &Privacy::default())),
             catalog: Arc::clone(catalog),
             operation: operation.to_owned(),
         }

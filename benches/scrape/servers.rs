@@ -30,9 +30,10 @@ use tokio_util::sync::CancellationToken;
 use tower_http::compression::CompressionLayer;
 use wolkvox_exporter::catalog::Catalog;
 use wolkvox_exporter::clock::Clock;
-use wolkvox_exporter::config::{Config, InForce, Limits, Privacy};
+use wolkvox_exporter::config::{Config, InForce, Limits};
 use wolkvox_exporter::exposition::Exposition;
 use wolkvox_exporter::fold::Kept;
+use wolkvox_exporter::privacy::Privacy;
 use wolkvox_exporter::store::Store;
 use wolkvox_exporter::target::Target;
 use wolkvox_exporter::telemetry::Telemetry;
@@ -121,7 +122,7 @@ fn ours(series: usize, folding: &Arc<AtomicBool>) -> Server {
         file: None,
         operations: Vec::new(),
         limits: Limits { series_per_report: 200_000, response_bytes: 256_000_000, rows_per_answer: 60_000 },
-        privacy: Privacy { agent_dni: false },
+        privacy: Privacy::default(),
     });
     let (_, config) = tokio::sync::watch::channel(InForce { config, loaded_at: clock.now().wall, refusal: None });
     let telemetry_path = "/metrics".to_owned();

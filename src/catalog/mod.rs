@@ -99,6 +99,27 @@ pub struct Label {
     pub form: Form,
 }
 
+/// What a label tells of a person.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Personal {
+    Id,
+    Name,
+    /// An identity document.
+    Document,
+}
+
+impl Label {
+    /// What it tells of an agent: by the vendor's field, whatever the label is called.
+    pub fn personal(&self) -> Option<Personal> {
+        match self.field.as_str() {
+            "agent_id" => Some(Personal::Id),
+            "agent_name" => Some(Personal::Name),
+            "agent_dni" => Some(Personal::Document),
+            _ => None,
+        }
+    }
+}
+
 /// How a label value is written, beyond trimming.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "snake_case")]

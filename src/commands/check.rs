@@ -1,17 +1,22 @@
 //! Is the config right, and does the vendor let us in?
 
+use std::fmt::Write;
 use std::path::Path;
 use std::sync::Arc;
+
+use humantime::format_duration;
 
 use super::{CommandError, open_state, table};
 use crate::catalog::Catalog;
 use crate::cli::Flags;
 use crate::clock::Clock;
 use crate::config::Config;
-use crate::poll::{self, Context, Job, Polled};
+use crate::poll::{self, Context, Forecast, Job, Polled, Spending};
+use crate::privacy::Agents;
 use crate::store::Store;
 use crate::target::Target;
 use crate::web::Access;
+use crate::window::WindowName;
 
 /// Checks a config; with `probe`, makes one call per operation and report and prints what came back.
 ///
@@ -27,6 +32,8 @@ pub async fn check(config_file: &Path, flags: &Flags, probe: bool) -> Result<(),
         Access::open(Some(file))?;
         println!("{}: fine", file.display());
     }
+    println!("agents: {}", agents(&config));
+    print!("{}", forecast(&poll::forecast(&config)));
     if !probe {
         return Ok(());
     }
@@ -39,6 +46,58 @@ pub async fn check(config_file: &Path, flags: &Flags, probe: bool) -> Result<(),
         catalog,
     };
     print_probe(&poll::probe(&config, &context, one_window_each(jobs)).await)
+}
+
+/// How agents would be shown.
+fn agents(config: &Config) -> &'static str {
+    match &config.privacy.agents {
+        Agents::Plain if config.privacy.agent_dni => "plain names, ids and identity documents",
+        Agents::Plain => "plain names and ids",
+        Agents::Hashed(key) if key.is_given() => "hashed names and ids, with privacy.key_file",
+        Agents::Hashed(_) => "hashed names and ids, with the state folder's own key",
+        Agents::Omitted => "omitted, their reports are totals",
+    }
+}
+
+/// What would run, at what pace, and what that costs.
+fn forecast(budgets: &[Forecast]) -> String {
+    let mut told = String::new();
+    let mut rows = vec![
+        ["OPERATION", "REPORT", "WINDOWS", "INTERVAL", "PACE", "CALLS A DAY", "OF BUDGET"].map(str::to_owned).to_vec(),
+    ];
+    for Forecast { operations, licensed, limit, asking, reports, told: sentence } in budgets {
+        let share = |calls: f64| format!("{:.1} %", calls / *limit as f64 * 100.0);
+        rows.extend(reports.iter().map(|report| {
+            let windows: Vec<String> = report.windows.iter().map(ToString::to_string).collect();
+            vec![
+                report.operation.to_string(),
+                report.report.to_string(),
+                windows.join(", "),
+                format_duration(report.interval).to_string(),
+                pace(report),
+                format!("{:.0}", report.calls),
+                share(report.calls),
+            ]
+        }));
+        // Writing to a String cannot fail.
+        let _ = writeln!(told, "{}: {sentence}", operations.join(", "));
+        if licensed.is_none() {
+            let calls = asking.to_string();
+            let row = [&operations[0], "token_info", "", "", "", &calls, &share(*asking as f64)];
+            rows.push(row.map(str::to_owned).to_vec());
+            let hint = "until the vendor has said more; set licenses if you know";
+            let _ = writeln!(told, "  {limit} calls a day are assumed {hint}");
+        }
+    }
+    format!("{}{told}", table(&rows))
+}
+
+fn pace(report: &Spending) -> String {
+    match report.pace {
+        _ if report.windows == [WindowName::Yesterday] => "fixed times".to_owned(),
+        Some(pace) => format_duration(pace).to_string(),
+        None => "none".to_owned(),
+    }
 }
 
 /// The first window of each report: one call tells whether it can be had.

@@ -9,8 +9,9 @@ use url::Url;
 use super::{CommandError, Signals, bind_all, run};
 use crate::catalog::Catalog;
 use crate::cli::Flags;
-use crate::config::{Config, Limits, Operation, Privacy, ReportPlan};
+use crate::config::{Config, Limits, Operation, ReportPlan};
 use crate::exporter::Setup;
+use crate::privacy::Privacy;
 use crate::simulator::{self, Simulator};
 use crate::state::State;
 use crate::web::{Access, ClientLimits};
@@ -82,7 +83,7 @@ fn config(base_url: &Url, catalog: &Catalog) -> Config {
         file: None,
         operations: OPERATIONS.map(operation).into_iter().collect(),
         limits: Limits { series_per_report: 200_000, response_bytes: 256_000_000, rows_per_answer: 60_000 },
-        privacy: Privacy { agent_dni: false },
+        privacy: Privacy::default(),
     }
 }
 

@@ -6,13 +6,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::tz::TimeZone;
-use serde_saphyr::{Location, Spanned};
+use serde_saphyr::Location;
 use url::Url;
 
 use super::error::{ConfigError, shown};
-use super::file::{self, AgentDni, AgentName, File, ReportEntry};
-use super::{Config, Limits, Operation, Privacy, ReportPlan, VENDOR_INTERVAL};
+use super::file::{self, AgentDni, AgentName, At, File, Report, ReportEntry};
+use super::{Config, Limits, Operation, ReportPlan, VENDOR_INTERVAL};
 use crate::catalog::Catalog;
+use crate::privacy::{Agents, NameKey, Privacy};
 use crate::window::WindowName;
 use crate::wolkvox::{Token, is_loopback};
 
@@ -49,7 +50,7 @@ pub(super) fn check(file: File, path: &Path, catalog: &Catalog) -> Result<Config
         let name = &operation.name;
         if let Some(line) = names.insert(name.value.clone(), name.referenced.line()) {
             return Err(checker
-                .wrong(name.referenced, format!("operation {} is there twice", shown(&name.value)))
+                .wrong(name.referenced, "an operation of this name is there already")
                 .hint(format!("the first is at line {line}; each operation needs a name of its own")));
         }
         operations.push(checker.operation(operation)?);
@@ -89,12 +90,32 @@ impl Checker<'_> {
     }
 
     fn privacy(&self, privacy: &file::Privacy) -> Result<Privacy, ConfigError> {
-        match &privacy.agent_name {
-            Some(name) if name.value != AgentName::Plain => {
-                Err(self.wrong(name.referenced, "privacy.agent_name can only be plain in this version"))
+        let document = privacy.agent_dni.as_ref().filter(|document| document.value == AgentDni::Plain);
+        let agents = match (privacy.agent_name, &privacy.key_file) {
+            (AgentName::Hashed, None) => Agents::Hashed(NameKey::passing()),
+            (AgentName::Hashed, Some(file)) => Agents::Hashed(self.key_file(file)?),
+            (AgentName::Plain | AgentName::Omitted, Some(file)) => {
+                return Err(self
+                    .wrong(file.referenced, "privacy.key_file is there, and no name is hashed")
+                    .hint("set privacy.agent_name: hashed, or leave key_file out"));
             }
-            _ => Ok(Privacy { agent_dni: privacy.agent_dni == AgentDni::Plain }),
+            (AgentName::Plain, None) => Agents::Plain,
+            (AgentName::Omitted, None) => Agents::Omitted,
+        };
+        match document {
+            Some(document) if privacy.agent_name != AgentName::Plain => Err(self
+                .wrong(document.referenced, "agent_dni: plain would tell whose names are hidden")
+                .hint("set privacy.agent_name: plain, or leave agent_dni out")),
+            _ => Ok(Privacy { agents, agent_dni: document.is_some() }),
         }
+    }
+
+    fn key_file(&self, file: &At<String>) -> Result<NameKey, ConfigError> {
+        let path = self.beside_config(&file.value);
+        let hint = "make one with: openssl rand -hex 32 > names.key; it must be readable by the exporter's user";
+        let text = std::fs::read_to_string(&path)
+            .map_err(|error| self.wrong(file.referenced, format!("the key file cannot be read: {error}")).hint(hint))?;
+        NameKey::parse(&text).map_err(|error| self.wrong(file.referenced, error.to_string()).hint(hint))
     }
 
     fn operation(&self, operation: file::Operation) -> Result<Operation, ConfigError> {
@@ -127,12 +148,12 @@ impl Checker<'_> {
                 .wrong(both.referenced, "server and base_url exclude each other")
                 .hint("server is enough, unless a proxy stands between")),
             (None, None) => Err(self
-                .wrong(operation.name.referenced, format!("operation {} has no server", shown(&operation.name.value)))
+                .wrong(operation.name.referenced, "the operation has no server")
                 .hint("add server: \"0003\", the number in the address https://wv0003.wolkvox.com")),
         }
     }
 
-    fn server(&self, server: &Spanned<String>) -> Result<Url, ConfigError> {
+    fn server(&self, server: &At<String>) -> Result<Url, ConfigError> {
         let digits = server.value.strip_prefix("wv").unwrap_or(&server.value);
         let valid = digits.len() == 4 && digits.bytes().all(|byte| byte.is_ascii_digit());
         let url = Url::parse(&format!("https://wv{digits}.wolkvox.com"));
@@ -142,7 +163,7 @@ impl Checker<'_> {
         })
     }
 
-    fn given_url(&self, base_url: &Spanned<String>, allow_plain_http: bool) -> Result<Url, ConfigError> {
+    fn given_url(&self, base_url: &At<String>, allow_plain_http: bool) -> Result<Url, ConfigError> {
         let wrong = |what: &str| self.wrong(base_url.referenced, format!("base_url {what}"));
         let url = Url::parse(&base_url.value).map_err(|error| wrong(&format!("is not a URL: {error}")))?;
         if !url.username().is_empty() || url.password().is_some() {
@@ -172,40 +193,34 @@ impl Checker<'_> {
                 return Err(self.wrong(both.referenced, "token_file and token_env exclude each other").hint(hint));
             }
             (None, None) => {
-                let what = format!("operation {} has no token", shown(&operation.name.value));
-                return Err(self.wrong(operation.name.referenced, what).hint(hint));
+                return Err(self.wrong(operation.name.referenced, "the operation has no token").hint(hint));
             }
         };
-        Token::parse(&text).map_err(|error| self.wrong(source.referenced, format!("{}: {error}", shown(&source.value))))
+        Token::parse(&text).map_err(|error| self.wrong(source.referenced, error.to_string()))
     }
 
-    fn token_file(&self, file: &Spanned<String>) -> Result<String, ConfigError> {
+    fn token_file(&self, file: &At<String>) -> Result<String, ConfigError> {
         let path = self.beside_config(&file.value);
         std::fs::read_to_string(&path).map_err(|error| {
-            self.wrong(
-                file.referenced,
-                format!("the token file {} cannot be read: {error}", shown(&path.to_string_lossy())),
-            )
-            .hint("the file must hold the token alone and be readable by the exporter's user")
+            self.wrong(file.referenced, format!("the token file cannot be read: {error}"))
+                .hint("the file must hold the token alone and be readable by the exporter's user")
         })
     }
 
-    fn token_variable(&self, variable: &Spanned<String>) -> Result<String, ConfigError> {
-        std::env::var(&variable.value).map_err(|_| {
-            self.wrong(variable.referenced, format!("the environment variable {} is not set", shown(&variable.value)))
-        })
+    fn token_variable(&self, variable: &At<String>) -> Result<String, ConfigError> {
+        std::env::var(&variable.value)
+            .map_err(|_| self.wrong(variable.referenced, "the environment variable of token_env is not set"))
     }
 
     fn beside_config(&self, file: &str) -> PathBuf {
         self.path.parent().map_or_else(|| PathBuf::from(file), |folder| folder.join(file))
     }
 
-    fn zone(&self, zone: Option<&Spanned<String>>) -> Result<TimeZone, ConfigError> {
+    fn zone(&self, zone: Option<&At<String>>) -> Result<TimeZone, ConfigError> {
         let name = zone.map_or(DEFAULT_ZONE, |zone| &zone.value);
         TimeZone::get(name).map_err(|_| {
             let location = zone.map_or(Location::UNKNOWN, |zone| zone.referenced);
-            self.wrong(location, format!("timezone {} is not known", shown(name)))
-                .hint("an IANA name such as America/Bogota")
+            self.wrong(location, "timezone is not known").hint("an IANA name such as America/Bogota")
         })
     }
 
@@ -218,10 +233,10 @@ impl Checker<'_> {
         Ok(value)
     }
 
-    fn reports(&self, entries: Option<Spanned<Vec<Spanned<ReportEntry>>>>) -> Result<Vec<ReportPlan>, ConfigError> {
+    fn reports(&self, entries: Option<At<Vec<At<ReportEntry>>>>) -> Result<Vec<ReportPlan>, ConfigError> {
         let Some(entries) = entries else {
             let all = self.catalog.reports().iter();
-            return all.map(|report| self.report(&ReportEntry::named(&report.name), Location::UNKNOWN)).collect();
+            return all.map(|report| self.report(&Report::named(&report.name), Location::UNKNOWN)).collect();
         };
         if entries.value.is_empty() {
             return Err(self
@@ -230,7 +245,7 @@ impl Checker<'_> {
         }
         let mut plans: Vec<ReportPlan> = Vec::new();
         for entry in entries.value {
-            let plan = self.report(&entry.value, entry.referenced)?;
+            let plan = self.report(&entry.value.0, entry.referenced)?;
             if plans.iter().any(|known| known.report.name == plan.report.name) {
                 return Err(self.wrong(entry.referenced, format!("report {} is there twice", plan.report.name)));
             }
@@ -239,7 +254,7 @@ impl Checker<'_> {
         Ok(plans)
     }
 
-    fn report(&self, entry: &ReportEntry, location: Location) -> Result<ReportPlan, ConfigError> {
+    fn report(&self, entry: &Report, location: Location) -> Result<ReportPlan, ConfigError> {
         let report = self.catalog.report(&entry.name).ok_or_else(|| {
             let known: Vec<&str> = self.catalog.reports().iter().map(|report| &*report.name).collect();
             self.wrong(location, format!("report {} is not known", shown(&entry.name)))
@@ -254,7 +269,7 @@ impl Checker<'_> {
         })
     }
 
-    fn interval(&self, entry: &ReportEntry) -> Result<Duration, ConfigError> {
+    fn interval(&self, entry: &Report) -> Result<Duration, ConfigError> {
         let Some(interval) = entry.interval.as_ref().or(self.polling.interval.as_ref()) else {
             return Ok(VENDOR_INTERVAL);
         };
@@ -272,7 +287,7 @@ impl Checker<'_> {
         Ok(interval.value.0)
     }
 
-    fn windows(&self, entry: &ReportEntry) -> Result<Vec<WindowName>, ConfigError> {
+    fn windows(&self, entry: &Report) -> Result<Vec<WindowName>, ConfigError> {
         let Some(windows) = entry.windows.as_ref().or(self.polling.windows.as_ref()) else {
             return Ok(vec![WindowName::Today]);
         };
@@ -296,9 +311,9 @@ impl Checker<'_> {
     }
 }
 
-impl ReportEntry {
-    fn named(name: &str) -> ReportEntry {
-        ReportEntry { name: name.to_owned(), ..ReportEntry::default() }
+impl Report {
+    fn named(name: &str) -> Report {
+        Report { name: name.to_owned(), ..Report::default() }
     }
 }
 
@@ -358,7 +373,9 @@ mod tests {
         assert_eq!(example.reports[0].windows, default.reports[0].windows);
         assert_eq!(shown.limits.series_per_report, plain.limits.series_per_report);
         assert_eq!(shown.limits.response_bytes, plain.limits.response_bytes);
-        assert_eq!(shown.privacy.agent_dni, plain.privacy.agent_dni);
+        assert_eq!(shown.limits.rows_per_answer, plain.limits.rows_per_answer);
+        assert_eq!((shown.privacy.mark(), shown.privacy.agent_dni), (plain.privacy.mark(), plain.privacy.agent_dni));
+        assert_eq!(example.reports[0].stale_after, default.reports[0].stale_after);
     }
 
     #[test]
@@ -367,11 +384,11 @@ mod tests {
         let elsewhere = example
             .replace("    server: \"0003\"\n", "")
             .replace("    # base_url: https", "    base_url: http")
-            .replace("    # allow_plain_http", "    allow_plain_http");
+            .replace("allow_plain_http: false", "allow_plain_http: true");
         assert_eq!(parse(&elsewhere).unwrap().operations[0].base_url.as_str(), "http://proxy.example/wolkvox");
         let variable = example.replace("    token_file: token\n", "").replace("    # token_env", "    token_env");
         let error = parse(&variable).unwrap_err().to_string();
-        assert!(error.contains("the environment variable ACME_TOKEN is not set"), "{error}");
+        assert!(error.contains("the environment variable of token_env is not set"), "{error}");
     }
 
     #[test]
@@ -397,9 +414,14 @@ mod tests {
             (String::new(), "unexpected end", ":1:1"),
             (with("    tokn: x\n", ""), "unknown field `tokn`", ":5:5"),
             (with("    token: s3cr3t-t0ken\n", ""), "a token written into the config is refused", ":5:12"),
-            (with("    licenses: many\n", ""), "invalid u32", ":5:15"),
+            (with("    licenses: many\n", ""), "not a whole number", ":5:15"),
+            (with("    licenses: [1]\n", ""), "neither a list nor a mapping", ":5:15"),
+            (with("    allow_plain_http: maybe\n", ""), "neither true nor false", ":5:23"),
+            (with("    reports: all\n", ""), "a list is expected", ":5:14"),
+            (with("    reports: [[x]]\n", ""), "a report is a name", ":5:15"),
+            (with("", "polling: 5m\n"), "keys with values are expected", ":5:10"),
             (with("    licenses: 0\n", ""), "licenses is 0", ":5:15"),
-            (with("    timezone: America/Bogata\n", ""), "timezone America/Bogata is not known", ":5:15"),
+            (with("    timezone: America/Bogata\n", ""), "timezone is not known", ":5:15"),
             (with("    reports: [agent_3]\n", ""), "report agent_3 is not known", ":5:15"),
             (with("    reports: []\n", ""), "reports is empty", ":5:14"),
             (with("    reports: [agent_kpi, agent_kpi]\n", ""), "agent_kpi is there twice", ":5:26"),
@@ -414,15 +436,25 @@ mod tests {
             (with("", "limits: {response_bytes: much}\n"), "not a number of bytes", ":5:26"),
             (with("", "limits: {series_per_report: 0}\n"), "nothing could be served", ":5:29"),
             (with("", "limits: {rows_per_answer: 0}\n"), "count as cut off", ":5:27"),
-            (with("", "privacy: {agent_name: hashed}\n"), "only be plain", ":5:23"),
+            (with("", "privacy: {agent_name: hidden}\n"), "unknown variant", ":5:23"),
+            (with("", "privacy: {key_file: token}\n"), "no name is hashed", ":5:21"),
+            (with("", "privacy: {agent_name: omitted, key_file: token}\n"), "no name is hashed", ":5:42"),
+            (with("", "privacy: {agent_name: hashed, key_file: token}\n"), "at least 32 characters", ":5:41"),
+            (with("", "privacy: {agent_name: hashed, key_file: missing}\n"), "cannot be read", ":5:41"),
+            (with("", "privacy: {agent_name: hashed, agent_dni: plain}\n"), "whose names are hidden", ":5:42"),
+            (with("", "privacy: {agent_name: omitted, agent_dni: plain}\n"), "whose names are hidden", ":5:43"),
             (with("", "").replace("\"0003\"", "\"3\""), "not a wolkvox server number", ":3:13"),
-            (with("", "").replace("    server: \"0003\"\n", ""), "has no server", ":2:11"),
+            (with("", "").replace("    server: \"0003\"\n", ""), "the operation has no server", ":2:11"),
             (with("", "").replace("    token_file: token\n", ""), "has no token", ":2:11"),
             (with("", "").replace("token_file: token", "token_file: missing"), "cannot be read", ":4:17"),
             (with("", "").replace("token_file: token", "token_file: empty"), "the token is empty", ":4:17"),
             (with("", "").replace("token_file: token", "token_env: WOLKVOX_NO_SUCH"), "is not set", ":4:16"),
             (with("", "").replace("name: acme", "name: ' '"), "cannot be blank", ":2:11"),
-            (with("  - {name: acme, server: \"0004\", token_file: token}\n", ""), "acme is there twice", ":5:12"),
+            (
+                with("  - {name: acme, server: \"0004\", token_file: token}\n", ""),
+                "of this name is there already",
+                ":5:12",
+            ),
             (with("    base_url: https://a.example\n", ""), "exclude each other", ":5:15"),
         ] {
             let error = parse(&text).expect_err(&text).to_string();
@@ -437,6 +469,14 @@ mod tests {
             with("    token: s3cr3t-t0ken\n", ""),
             with("    token: s3cr3t-t0ken\n    licenses: [\n", ""),
             with("    licenses: s3cr3t-t0ken\n", ""),
+            with("    timezone: s3cr3t-t0ken\n", ""),
+            with("", "privacy: {agent_name: s3cr3t-t0ken}\n"),
+            with("", "privacy: {agent_name: hashed, key_file: s3cr3t-t0ken}\n"),
+            with("", "").replace("token_file: token", "token_file: s3cr3t-t0ken"),
+            with("", "").replace("token_file: token", "token_env: s3cr3t-t0ken"),
+            with("", "").replace("token_file: token", "pool: x").replace("acme", "s3cr3t-t0ken"),
+            with("", "").replace("server: \"0003\"", "pool: x").replace("acme", "s3cr3t-t0ken"),
+            with("  - {name: s3cr3t-t0ken}\n", "").replace("acme", "s3cr3t-t0ken"),
             with("    reports: s3cr3t-t0ken\n", ""),
             with("    licenses: -1\n    token: s3cr3t-t0ken\n", ""),
             with("    \"tokn\n    token: s3cr3t-t0ken\n    pool\": x\n", ""),

@@ -8,90 +8,169 @@ use std::time::Duration;
 
 use serde::de::value::MapAccessDeserializer;
 use serde::de::{Deserialize, DeserializeOwned, Deserializer, Error as _, IgnoredAny, MapAccess, Visitor};
-use serde_saphyr::Spanned;
+use serde_saphyr::{Location, Spanned};
 
 use super::error::{ConfigError, shown};
 use crate::window::WindowName;
 
+/// The config of wolkvox-exporter.
 #[derive(serde::Deserialize)]
 #[serde(deny_unknown_fields)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub(super) struct File {
-    pub operations: Spanned<Vec<Operation>>,
+    /// The contact centres to watch. At least one.
+    #[cfg_attr(test, schemars(extend("minItems" = 1)))]
+    pub operations: At<Vec<Operation>>,
+    /// For all reports that do not say otherwise.
     #[serde(default)]
     pub polling: Polling,
+    /// What one report may cost this machine.
     #[serde(default)]
     pub limits: Limits,
+    /// What is shown of agents. docs/privacy.md says what each choice means.
     #[serde(default)]
     pub privacy: Privacy,
 }
 
 #[derive(serde::Deserialize)]
 #[serde(deny_unknown_fields)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[cfg_attr(test, schemars(extend("allOf" = serde_json::json!([
+    { "oneOf": [{ "required": ["server"] }, { "required": ["base_url"] }] },
+    { "oneOf": [{ "required": ["token_file"] }, { "required": ["token_env"] }] },
+]))))]
 pub(super) struct Operation {
-    pub name: Spanned<String>,
-    pub server: Option<Spanned<String>>,
-    pub base_url: Option<Spanned<String>>,
+    /// The `operation` label of every series. Required, and unique.
+    #[cfg_attr(test, schemars(extend("examples" = ["acme"])))]
+    pub name: At<String>,
+    /// The number of the wolkvox server, in quotes. "0003" and "wv0003" mean `https://wv0003.wolkvox.com`. Required, or
+    /// else `base_url`.
+    #[cfg_attr(test, schemars(extend("examples" = ["0003"], "pattern" = "^(wv)?[0-9]{4}$")))]
+    pub server: Option<At<String>>,
+    /// An address in place of `server`, as of a proxy: what comes before /api/v2/. Never both.
+    #[cfg_attr(test, schemars(extend("examples" = ["https://proxy.example/wolkvox"], "pattern" = "^https?://")))]
+    pub base_url: Option<At<String>>,
+    /// Lets `base_url` be plain http beyond this machine; the token then travels readable.
     #[serde(default)]
     pub allow_plain_http: bool,
-    pub token_file: Option<Spanned<String>>,
-    pub token_env: Option<Spanned<String>>,
-    /// Known only to be refused with a better word than "unknown field".
-    pub token: Option<Spanned<IgnoredAny>>,
-    pub timezone: Option<Spanned<String>>,
-    pub licenses: Option<Spanned<u32>>,
+    /// A file that holds the token alone. A relative path starts at this file's folder. Required, or else `token_env`.
+    /// `token:` is refused: a token does not belong into a config file.
+    #[cfg_attr(test, schemars(extend("examples" = ["acme.token"])))]
+    pub token_file: Option<At<String>>,
+    /// The name of an environment variable in place of `token_file`. Never both.
+    #[cfg_attr(test, schemars(extend("examples" = ["ACME_TOKEN"])))]
+    pub token_env: Option<At<String>>,
+    // Known only to be refused with a better word than "unknown field".
+    #[cfg_attr(test, schemars(skip))]
+    pub token: Option<At<IgnoredAny>>,
+    /// IANA zone of the operation's days.
+    #[cfg_attr(test, schemars(extend("default" = "America/Bogota")))]
+    pub timezone: Option<At<String>>,
+    /// Licences of the operation: the vendor allows 1,000 calls a day for each. Left out, the vendor is asked a few
+    /// times a day, and each asking is a call.
+    #[cfg_attr(test, schemars(extend("examples" = [40], "minimum" = 1)))]
+    pub licenses: Option<At<u32>>,
+    /// Operations of the same pool share one budget and are asked one at a time. Those with the same token do so anyway.
+    #[cfg_attr(test, schemars(extend("examples" = ["acme-group"])))]
     pub pool: Option<String>,
-    pub reports: Option<Spanned<Vec<Spanned<ReportEntry>>>>,
+    /// What to poll: all of these by default. A report is a name, or a mapping with settings of its own.
+    #[cfg_attr(test, schemars(extend("minItems" = 1)))]
+    pub reports: Option<At<Vec<At<ReportEntry>>>>,
 }
 
 /// A report with settings of its own; written as a plain string, it has none.
-#[derive(Default)]
-pub(super) struct ReportEntry {
+#[derive(Default, serde::Deserialize)]
+#[serde(deny_unknown_fields)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub(super) struct Report {
+    /// As `wolkvox-exporter reports` prints it.
     pub name: String,
-    pub interval: Option<Spanned<Span>>,
-    pub windows: Option<Spanned<Vec<WindowName>>>,
+    /// This report's own pace. Default: `polling.interval`.
+    #[cfg_attr(test, schemars(extend("examples" = ["10m"])))]
+    pub interval: Option<At<Span>>,
+    /// This report's own windows. Default: `polling.windows`.
+    #[cfg_attr(test, schemars(extend("examples" = [["today", "yesterday"]], "minItems" = 1)))]
+    pub windows: Option<At<Vec<WindowName>>>,
 }
+
+/// A report as the list has it: a name, or a mapping.
+pub(super) struct ReportEntry(pub Report);
 
 #[derive(Default, serde::Deserialize)]
 #[serde(deny_unknown_fields)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub(super) struct Polling {
-    pub interval: Option<Spanned<Span>>,
+    /// Time between two polls of a report. 5m is the vendor's own pace; less is refused, unless the next key says true.
+    #[cfg_attr(test, schemars(extend("default" = "5m")))]
+    pub interval: Option<At<Span>>,
+    /// Allows intervals from 1s. The vendor may refuse calls, and the day's calls are used up sooner.
     #[serde(default)]
     pub allow_faster_than_vendor: bool,
-    pub timeout: Option<Spanned<Span>>,
-    pub stale_after: Option<Spanned<Span>>,
-    pub windows: Option<Spanned<Vec<WindowName>>>,
+    /// For one whole call. From 1s to 5m; 60s is the vendor's own limit.
+    #[cfg_attr(test, schemars(extend("default" = "60s")))]
+    pub timeout: Option<At<Span>>,
+    /// Age at which today's series stop being served. Default: three times the report's interval. Never less than it.
+    #[cfg_attr(test, schemars(extend("examples" = ["30m"])))]
+    pub stale_after: Option<At<Span>>,
+    /// Days to poll: today, yesterday or both.
+    #[cfg_attr(test, schemars(extend("default" = ["today"], "minItems" = 1)))]
+    pub windows: Option<At<Vec<WindowName>>>,
 }
 
 #[derive(Default, serde::Deserialize)]
 #[serde(deny_unknown_fields)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub(super) struct Limits {
-    pub series_per_report: Option<Spanned<usize>>,
-    pub response_bytes: Option<Spanned<Size>>,
-    pub rows_per_answer: Option<Spanned<u64>>,
+    /// Most series of one report and window; the rest is left out and counted.
+    #[cfg_attr(test, schemars(extend("default" = 200_000, "minimum" = 1)))]
+    pub series_per_report: Option<At<usize>>,
+    /// Largest answer that is read, after decompression. 256MB is the vendor's own limit.
+    #[cfg_attr(test, schemars(extend("default" = "256MB")))]
+    pub response_bytes: Option<At<Size>>,
+    /// Rows at which an answer counts as cut off by the vendor; the window is then asked in halves.
+    #[cfg_attr(test, schemars(extend("default" = 60_000, "minimum" = 1)))]
+    pub rows_per_answer: Option<At<u64>>,
 }
 
 #[derive(Default, serde::Deserialize)]
 #[serde(deny_unknown_fields)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub(super) struct Privacy {
-    pub agent_name: Option<Spanned<AgentName>>,
+    /// How agents' names and ids are shown: plain, hashed, or omitted; with omitted, reports with agents are totals.
     #[serde(default)]
-    pub agent_dni: AgentDni,
+    #[cfg_attr(test, schemars(extend("default" = "plain")))]
+    pub agent_name: AgentName,
+    /// Whether agents' identity documents become a label of `wolkvox_agent_info`: omitted, or plain. Only with plain names.
+    #[cfg_attr(test, schemars(extend("default" = "omitted")))]
+    pub agent_dni: Option<At<AgentDni>>,
+    /// With hashed names: a file with the secret that makes the hashes, at least 32 characters. Exporters with the same
+    /// one make the same hashes. Left out, the state folder has one of its own.
+    #[cfg_attr(test, schemars(extend("examples" = ["names.key"])))]
+    pub key_file: Option<At<String>>,
 }
 
-#[derive(Clone, Copy, PartialEq, serde::Deserialize)]
+#[derive(Clone, Copy, Default, PartialEq, serde::Deserialize)]
 #[serde(rename_all = "snake_case")]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub(super) enum AgentName {
+    #[default]
     Plain,
     Hashed,
     Omitted,
 }
 
-#[derive(Clone, Copy, Default, PartialEq, serde::Deserialize)]
+#[derive(Clone, Copy, PartialEq, serde::Deserialize)]
 #[serde(rename_all = "snake_case")]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub(super) enum AgentDni {
     Plain,
-    #[default]
     Omitted,
+}
+
+/// A value and where it stands.
+pub(super) struct At<T> {
+    pub value: T,
+    pub referenced: Location,
 }
 
 /// A span of time as people write it: `5m`, `90s`, `1h 30m`.
@@ -109,10 +188,15 @@ pub(super) fn parse<T: DeserializeOwned>(text: &str, path: &Path) -> Result<T, C
     serde_saphyr::from_str_with_options(text, options).map_err(|error| {
         let place = error.location();
         let rendered = error.render_with_formatter(&serde_saphyr::UserMessageFormatter);
-        // What the parser repeats stands between backticks, at every second place.
+        // What the parser repeats stands between backticks, at every second place. A key may be repeated, a value not.
+        let is_value = rendered.contains("unknown variant");
+        let repeated = |part| if is_value { "…" } else { shown(part) };
         let parts =
-            rendered.split('`').enumerate().map(|(place, part)| if place % 2 == 1 { shown(part) } else { part });
+            rendered.split('`').enumerate().map(|(place, part)| if place % 2 == 1 { repeated(part) } else { part });
         let mut what = parts.collect::<Vec<_>>().join("`");
+        if let Some((_, better)) = KINDS.iter().find(|(parsers, _)| what.starts_with(parsers)) {
+            (*better).clone_into(&mut what);
+        }
         if let Some(location) = place {
             let suffix = format!(" at line {}, column {}", location.line(), location.column());
             what = what.replace(&suffix, "");
@@ -122,16 +206,25 @@ pub(super) fn parse<T: DeserializeOwned>(text: &str, path: &Path) -> Result<T, C
     })
 }
 
+/// The parser's words for a value of the wrong kind, and words for people.
+const KINDS: [(&str, &str); 6] = [
+    ("expected string scalar", "one value is expected here, neither a list nor a mapping"),
+    ("expected sequence start", "a list is expected here"),
+    ("expected mapping start", "keys with values are expected here"),
+    ("invalid boolean", "neither true nor false"),
+    ("invalid u", "not a whole number"),
+    ("invalid type: sequence, expected a report's name", "a report is a name, or a mapping with one"),
+];
+
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for At<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<At<T>, D::Error> {
+        let Spanned { value, referenced, .. } = Spanned::deserialize(deserializer)?;
+        Ok(At { value, referenced })
+    }
+}
+
 impl<'de> Deserialize<'de> for ReportEntry {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<ReportEntry, D::Error> {
-        #[derive(serde::Deserialize)]
-        #[serde(deny_unknown_fields)]
-        struct Detailed {
-            name: String,
-            interval: Option<Spanned<Span>>,
-            windows: Option<Spanned<Vec<WindowName>>>,
-        }
-
         struct EntryVisitor;
 
         impl<'de> Visitor<'de> for EntryVisitor {
@@ -142,12 +235,11 @@ impl<'de> Deserialize<'de> for ReportEntry {
             }
 
             fn visit_str<E>(self, name: &str) -> Result<ReportEntry, E> {
-                Ok(ReportEntry { name: name.to_owned(), ..ReportEntry::default() })
+                Ok(ReportEntry(Report { name: name.to_owned(), ..Report::default() }))
             }
 
             fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<ReportEntry, A::Error> {
-                let Detailed { name, interval, windows } = Detailed::deserialize(MapAccessDeserializer::new(map))?;
-                Ok(ReportEntry { name, interval, windows })
+                Report::deserialize(MapAccessDeserializer::new(map)).map(ReportEntry)
             }
         }
 

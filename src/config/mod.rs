@@ -6,6 +6,8 @@
 mod check;
 mod error;
 mod file;
+#[cfg(test)]
+mod schema;
 mod web;
 
 use std::path::{Path, PathBuf};
@@ -17,6 +19,7 @@ use jiff::tz::TimeZone;
 use url::Url;
 
 use crate::catalog::{Catalog, Report};
+use crate::privacy::{Agents, NameKey, Privacy};
 use crate::shard::Shard;
 use crate::window::WindowName;
 use crate::wolkvox::Token;
@@ -93,13 +96,6 @@ pub struct Limits {
     pub rows_per_answer: u64,
 }
 
-/// What of the agents may be shown.
-#[derive(Clone, Copy, Debug)]
-pub struct Privacy {
-    /// Whether `agent_dni`, an identity document, becomes a label.
-    pub agent_dni: bool,
-}
-
 impl Config {
     /// Reads and checks a file, and the token files it names.
     pub fn load(path: &Path, catalog: &Catalog) -> Result<Config, ConfigError> {
@@ -113,6 +109,16 @@ impl Config {
     pub fn share_of(mut self, shard: Option<Shard>) -> Config {
         self.operations.retain(|operation| shard.is_none_or(|shard| shard.owns(&operation.name)));
         self
+    }
+
+    /// The config with the exporter's `own` key for names, where it names no file with one.
+    pub fn keyed<E>(mut self, own: impl FnOnce() -> Result<NameKey, E>) -> Result<Config, E> {
+        if let Agents::Hashed(key) = &mut self.privacy.agents
+            && !key.is_given()
+        {
+            *key = own()?;
+        }
+        Ok(self)
     }
 
     /// Reads and checks a text; relative token files are looked up beside `path`.

@@ -21,7 +21,7 @@ use crate::wolkvox::{Failure, Reason};
 /// Calls a day that every licence pays for (the vendor's page of `agent_3`).
 pub const CALLS_PER_LICENSE: u64 = 1000;
 /// What is believed until the vendor has said more: the smallest operation there can be.
-const UNTOLD_LIMIT: u64 = CALLS_PER_LICENSE;
+pub const UNTOLD_LIMIT: u64 = CALLS_PER_LICENSE;
 /// The fastest that any report can have been asked by a record that is lost.
 const FASTEST_TURN: Duration = Duration::from_secs(30);
 /// Smaller steps are how a clock is kept right.

@@ -92,10 +92,11 @@ impl Job {
                 base_url: operation.base_url.to_string(),
                 zone: operation.zone.iana_name().unwrap_or_default().to_owned(),
                 agent_dni: config.privacy.agent_dni,
+                agents: config.privacy.mark(),
             },
             interval: plan.interval,
             stale_after: plan.stale_after,
-            plan: Arc::new(Plan::new(report, config.privacy)),
+            plan: Arc::new(Plan::new(report, &config.privacy)),
             splits: report.splits,
             dated: report.dated,
             request: Request {

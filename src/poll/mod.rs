@@ -1,10 +1,12 @@
 //! When is which report polled?
 //!
 //! One queue per budget, and in it one call at a time: operations that share a token or a pool share both. `queue`
-//! decides who is next, `schedule` how long each must wait, `budget` what may be spent, and `job` does one poll.
+//! decides who is next, `schedule` how long each must wait, `cost` what that costs, `budget` what may be spent, and `job`
+//! does one poll.
 
 mod asking;
 mod budget;
+mod cost;
 mod job;
 mod queue;
 mod schedule;
@@ -17,15 +19,17 @@ use tokio_util::sync::CancellationToken;
 
 use crate::catalog::Catalog;
 use crate::clock::Clock;
-use crate::config::{Config, Operation};
+use crate::config::{Config, Operation, ReportPlan};
 use crate::state::{Loaded, State, TargetRecord};
 use crate::store::Store;
 use crate::target::Target;
 use crate::telemetry::Telemetry;
+use crate::window::WindowName;
 use crate::wolkvox::{Client, Failure, Vendor};
 
 use asking::Question;
 pub use budget::Ledger;
+use cost::Cost;
 pub use job::{Job, Missed, Polled};
 use queue::Queue;
 
@@ -66,6 +70,75 @@ pub async fn run(config: &Config, context: Context, drain: CancellationToken) {
 /// Every job of a config, in its order.
 pub fn jobs(config: &Config) -> Vec<Job> {
     config.operations.iter().flat_map(|operation| jobs_of(operation, config)).collect()
+}
+
+/// What each budget of a config would be spent on.
+pub fn forecast(config: &Config) -> Vec<Forecast> {
+    budgets(config).into_iter().map(forecast_of(config)).collect()
+}
+
+/// What one budget would be spent on in a whole day.
+#[derive(Debug)]
+pub struct Forecast {
+    /// Those that share the budget.
+    pub operations: Vec<Arc<str>>,
+    /// Calls a day that the config says there are; otherwise the vendor is asked.
+    pub licensed: Option<u64>,
+    /// Calls a day that are believed until the vendor has said more.
+    pub limit: u64,
+    /// Calls a day for asking the vendor.
+    pub asking: u64,
+    pub reports: Vec<Spending>,
+    /// All of it in a sentence.
+    pub told: String,
+}
+
+/// What one report costs in a day.
+#[derive(Debug)]
+pub struct Spending {
+    pub operation: Arc<str>,
+    pub report: Arc<str>,
+    pub windows: Vec<WindowName>,
+    pub interval: Duration,
+    /// The pace that the calls of a day allow; `None` where there are none for it.
+    pub pace: Option<Duration>,
+    pub calls: f64,
+}
+
+fn forecast_of(config: &Config) -> impl Fn(Vec<&Operation>) -> Forecast {
+    move |operations| {
+        let licensed = licensed(&operations);
+        let limit = licensed.unwrap_or(budget::UNTOLD_LIMIT);
+        let jobs: Vec<Job> = operations.iter().flat_map(|operation| jobs_of(operation, config)).collect();
+        let cost = Cost::of(&jobs, licensed.is_none());
+        let stretch = cost.stretch(limit);
+        let spending = |operation: &Operation, plan: &ReportPlan| {
+            let pace = stretch.map(|factor| Duration::from_secs(plan.interval.mul_f64(factor).as_secs()));
+            let calls = plan.windows.iter().map(|window| match window {
+                WindowName::Today => pace.map_or(0.0, |pace| cost::DAY.div_duration_f64(pace)),
+                WindowName::Yesterday => schedule::YESTERDAY_TURNS.len() as f64,
+            });
+            Spending {
+                operation: Arc::clone(&operation.name),
+                report: Arc::clone(&plan.report.name),
+                windows: plan.windows.clone(),
+                interval: plan.interval,
+                pace,
+                calls: calls.sum(),
+            }
+        };
+        let of = |operation: &&Operation| -> Vec<Spending> {
+            operation.reports.iter().map(|plan| spending(operation, plan)).collect()
+        };
+        Forecast {
+            operations: operations.iter().map(|operation| Arc::clone(&operation.name)).collect(),
+            licensed,
+            limit,
+            asking: cost.asking(),
+            reports: operations.iter().flat_map(of).collect(),
+            told: cost.told(limit),
+        }
+    }
 }
 
 /// A client for a config's operations.
@@ -126,14 +199,19 @@ fn budgets(config: &Config) -> Vec<Vec<&Operation>> {
     budgets
 }
 
+/// Calls a day that the config says there are.
+fn licensed(operations: &[&Operation]) -> Option<u64> {
+    // One pool has one number of licences, wherever it is written.
+    let licenses = operations.iter().filter_map(|operation| operation.licenses).max();
+    licenses.map(|licenses| u64::from(licenses) * budget::CALLS_PER_LICENSE)
+}
+
 fn ledger(operations: &[&Operation], context: &Context) -> Ledger {
     let members = operations.iter().map(|operation| {
         let reports: usize = operation.reports.iter().map(|plan| plan.windows.len()).sum();
         (Arc::clone(&operation.name), reports)
     });
-    // One pool has one number of licences, wherever it is written.
-    let licenses = operations.iter().filter_map(|operation| operation.licenses).max();
-    let limit = licenses.map(|licenses| u64::from(licenses) * budget::CALLS_PER_LICENSE);
+    let limit = licensed(operations);
     let zone = operations[0].zone.clone();
     Ledger::open(Arc::clone(&context.state), members.collect(), zone, limit, context.clock.now())
 }

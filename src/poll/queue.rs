@@ -8,6 +8,7 @@ use tokio_util::sync::CancellationToken;
 use super::Context;
 use super::asking::{ASK_INTERVAL, Question, Told};
 use super::budget::{Ledger, Unpaid, stretch};
+use super::cost::Cost;
 use super::job::{Job, Missed, Polled};
 use super::schedule::{self, Consequence, consequence};
 use crate::clock::Moment;
@@ -18,7 +19,6 @@ use crate::window::WindowName;
 
 /// Longest sleep before the clocks are read again: how late a change of the wall clock is noticed.
 const CLOCK_CHECK: Duration = Duration::from_secs(30);
-const DAY: Duration = Duration::from_hours(24);
 /// When the disk refused a count, it is asked again after this.
 const DISK_RETRY: Duration = Duration::from_secs(30);
 
@@ -146,31 +146,15 @@ impl Queue {
 
     /// Compares what the jobs would cost with what there is.
     fn tell_plan(&self, now: Moment) {
-        let plan = self.plan(self.ledger.budget(now).limit);
+        let plan = self.cost().told(self.ledger.budget(now).limit);
         for operation in self.ledger.operations() {
             self.context.telemetry.plan_made(operation, &plan);
             self.context.store.set_plan(operation, plan.clone());
         }
     }
 
-    fn plan(&self, limit: u64) -> String {
-        let reserved = self.reserved_per_day();
-        let calls = (self.calls_per_second() * DAY.as_secs_f64()).round() + reserved as f64;
-        let today = self.jobs.iter().filter(|scheduled| scheduled.job.target().window == WindowName::Today);
-        let fastest = today.clone().map(|scheduled| scheduled.job.interval()).min().unwrap_or(DAY);
-        let cost = format!(
-            "{} reports, the fastest every {} = {calls} calls a day of {limit}",
-            today.count(),
-            humantime::format_duration(fastest)
-        );
-        match stretch(limit.saturating_sub(reserved), DAY, self.calls_per_second()) {
-            Some(factor) if factor > 1.0 => {
-                let pace = Duration::from_secs(fastest.mul_f64(factor).as_secs());
-                format!("{cost}: pacing at {}", humantime::format_duration(pace))
-            }
-            Some(_) => cost,
-            None => format!("{cost}: too few for any poll of today"),
-        }
+    fn cost(&self) -> Cost {
+        Cost::of(self.jobs.iter().map(|scheduled| &scheduled.job), self.question.is_some())
     }
 
     async fn notice_clock(&mut self, now: Moment) {
@@ -232,18 +216,12 @@ impl Queue {
 
     fn stretch(&self, now: Moment) -> Option<f64> {
         let left = self.ledger.left(now).saturating_sub(self.reserved_today(now));
-        stretch(left, self.until_reset(now), self.calls_per_second())
+        stretch(left, self.until_reset(now), self.cost().calls_per_second())
     }
 
     fn until_reset(&self, now: Moment) -> Duration {
         let resets_at = self.ledger.budget(now).resets_at;
         Duration::try_from(resets_at.duration_since(now.wall)).unwrap_or_default()
-    }
-
-    /// What the polls of the current day cost at full pace.
-    fn calls_per_second(&self) -> f64 {
-        let today = self.jobs.iter().filter(|scheduled| scheduled.job.target().window == WindowName::Today);
-        today.map(|scheduled| f64::from(scheduled.job.calls_per_poll()) / scheduled.job.interval().as_secs_f64()).sum()
     }
 
     /// Calls that are kept for closed days and for asking the vendor.
@@ -257,12 +235,6 @@ impl Queue {
             .sum();
         let asking = self.question.iter().map(|_| self.until_reset(now).as_secs() / ASK_INTERVAL.as_secs() + 1);
         turns + asking.sum::<u64>()
-    }
-
-    fn reserved_per_day(&self) -> u64 {
-        let yesterday = self.jobs.iter().filter(|scheduled| scheduled.job.target().window == WindowName::Yesterday);
-        let asking = self.question.iter().map(|_| DAY.as_secs() / ASK_INTERVAL.as_secs());
-        yesterday.count() as u64 * schedule::YESTERDAY_TURNS.len() as u64 + asking.sum::<u64>()
     }
 
     /// Decides and writes down when the job is due again.

@@ -13,17 +13,25 @@ use std::fs::{self, DirBuilder, File, Permissions};
 use std::io::{self, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, OnceLock, PoisonError};
 
 use tempfile::NamedTempFile;
 use tracing::warn;
 
+use crate::privacy::NameKey;
+
 pub use calls::{CallRecord, Reported, TargetRecord};
-pub use served::{Origin, load_served, remove_served, save_served};
+pub use served::{Origin, load_served, retain_served, save_served};
 
 /// Held as long as the exporter runs.
 const LOCK_FILE: &str = "lock";
 const CALLS_FILE: &str = "calls.json";
+/// How the names of files end that were set aside.
+const DAMAGED: &str = "corrupt";
+/// What was in it are counts, and no name.
+const CALLS_FILE_DAMAGED: &str = "calls.corrupt";
+/// The secret that makes pseudonyms; another exporter with the same one makes the same.
+const KEY_FILE: &str = "names.key";
 /// How the names of files begin that are being written.
 const UNFINISHED: &str = ".new-";
 /// Longest file name made of an operation's name.
@@ -36,7 +44,10 @@ pub struct State(Place);
 #[derive(Debug)]
 enum Place {
     /// Nothing survives a restart; a reload still finds what it needs.
-    Memory(Mutex<HashMap<String, CallRecord>>),
+    Memory {
+        calls: Mutex<HashMap<String, CallRecord>>,
+        key: OnceLock<Box<NameKey>>,
+    },
     Folder {
         path: PathBuf,
         _lock: File,
@@ -56,6 +67,17 @@ pub enum StateError {
          hint: it must be writable for the exporter's user; see --state.dir", path.display()
     )]
     Unusable { path: PathBuf, error: io::Error },
+    #[error(
+        "the key for names {} cannot be used: {error}\n\
+         hint: put the old one back, or set privacy.key_file; without the file a new one is made, and every agent has \
+         another hash then", path.display()
+    )]
+    Key { path: PathBuf, error: io::Error },
+    #[error(
+        "data with names that are not to be shown cannot be removed: {0}\n\
+         hint: the state folder must be writable for the exporter's user; see --state.dir"
+    )]
+    Retained(io::Error),
 }
 
 /// What is known of an operation's calls.
@@ -71,7 +93,7 @@ pub enum Loaded {
 impl State {
     /// Keeps everything in memory.
     pub fn in_memory() -> State {
-        State(Place::Memory(Mutex::default()))
+        State(Place::Memory { calls: Mutex::default(), key: OnceLock::new() })
     }
 
     /// Opens a folder, makes it if need be, and keeps every other exporter out of it.
@@ -95,7 +117,7 @@ impl State {
     /// Where the state is, for people.
     pub fn place(&self) -> String {
         match &self.0 {
-            Place::Memory(_) => "none (memory only)".to_owned(),
+            Place::Memory { .. } => "none (memory only)".to_owned(),
             Place::Folder { path, .. } => path.display().to_string(),
         }
     }
@@ -107,7 +129,7 @@ impl State {
     /// Reads what is known of an operation's calls.
     pub fn load_calls(&self, operation: &str) -> Loaded {
         match &self.0 {
-            Place::Memory(records) => {
+            Place::Memory { calls: records, .. } => {
                 let records = records.lock().unwrap_or_else(PoisonError::into_inner);
                 records.get(operation).cloned().map_or(Loaded::Fresh, Loaded::Known)
             }
@@ -134,7 +156,7 @@ impl State {
     /// Writes what is known of an operation's calls, to the disk itself.
     pub fn save_calls(&self, operation: &str, record: &CallRecord) -> io::Result<()> {
         match &self.0 {
-            Place::Memory(records) => {
+            Place::Memory { calls: records, .. } => {
                 let mut records = records.lock().unwrap_or_else(PoisonError::into_inner);
                 records.insert(operation.to_owned(), record.clone());
                 Ok(())
@@ -146,10 +168,51 @@ impl State {
         }
     }
 
+    /// The key for names that is kept here; made when it is first asked for.
+    pub fn names_key(&self) -> Result<NameKey, StateError> {
+        match &self.0 {
+            Place::Memory { key, .. } => Ok(key
+                .get_or_init(|| {
+                    warn!(
+                        hint = "set privacy.key_file or --state.dir",
+                        "after a restart, names will have other hashes"
+                    );
+                    Box::new(NameKey::passing())
+                })
+                .as_ref()
+                .clone()),
+            Place::Folder { path, .. } => {
+                let file = path.join(KEY_FILE);
+                let unusable = |error| StateError::Key { path: file.clone(), error };
+                let text = match fs::read_to_string(&file) {
+                    Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                        let drawn = NameKey::draw();
+                        write_whole(path, KEY_FILE, &[drawn.as_bytes(), b"\n"]).map(|()| drawn)
+                    }
+                    read => read,
+                };
+                NameKey::parse(&text.map_err(unusable)?).map_err(|short| unusable(io::Error::other(short)))
+            }
+        }
+    }
+
+    /// Every file in the operations' folders.
+    fn files(&self) -> io::Result<Vec<PathBuf>> {
+        let Place::Folder { path, .. } = &self.0 else { return Ok(Vec::new()) };
+        let mut files = Vec::new();
+        for folder in fs::read_dir(path)? {
+            // What is no folder, or not ours to read, as `lost+found` is, has no file of ours in it.
+            for file in fs::read_dir(folder?.path()).into_iter().flatten() {
+                files.push(file?.path());
+            }
+        }
+        Ok(files)
+    }
+
     /// The operation's folder, where there is one.
     fn folder(&self, operation: &str) -> Option<PathBuf> {
         match &self.0 {
-            Place::Memory(_) => None,
+            Place::Memory { .. } => None,
             Place::Folder { path, .. } => Some(path.join(file_name(operation))),
         }
     }
@@ -157,7 +220,7 @@ impl State {
 
 /// A damaged file is evidence and not to be overwritten; its place must be free for a new one.
 fn set_aside(file: &Path, why: &str) {
-    let aside = file.with_extension("corrupt");
+    let aside = file.with_extension(DAMAGED);
     let moved = fs::rename(file, &aside);
     warn!(file = %file.display(), aside = %aside.display(), moved = moved.is_ok(), why, "a damaged state file was set aside");
 }

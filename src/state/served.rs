@@ -2,15 +2,17 @@
 //!
 //! A file holds a line of JSON that says what follows, and then the segments as they are served.
 
-use std::fs;
-use std::io;
+use std::collections::HashMap;
+use std::fs::{self, File};
+use std::io::{self, BufRead, BufReader};
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use bytes::Bytes;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::{State, set_aside, write_whole};
+use super::{CALLS_FILE_DAMAGED, DAMAGED, State, set_aside, write_whole};
 use crate::catalog::{Catalog, Family, FamilyId, Kind};
 use crate::clock::Moment;
 use crate::segment::{FamilySegment, Segment};
@@ -20,6 +22,8 @@ use crate::window::Window;
 
 /// Grows when a file of an older version would be misread.
 const VERSION: u32 = 1;
+/// How the names of files with data end.
+const SERVED: &str = "served";
 
 /// What data are bound to beyond their target: where the vendor was, whose day it is, and what may be shown.
 /// Data of another origin are not served.
@@ -29,6 +33,14 @@ pub struct Origin {
     pub base_url: String,
     pub zone: String,
     pub agent_dni: bool,
+    /// How agents are shown, see [`crate::privacy::Privacy::mark`].
+    #[serde(default = "plain")]
+    pub agents: String,
+}
+
+/// Files from before there was a choice.
+fn plain() -> String {
+    crate::privacy::PLAIN.to_owned()
 }
 
 #[derive(Serialize, Deserialize)]
@@ -124,16 +136,46 @@ pub fn load_served(state: &State, target: &Target, origin: &Origin, catalog: &Ca
     }
 }
 
-/// Forgets a target's data.
-pub fn remove_served(state: &State, target: &Target) {
-    if let Some(folder) = state.folder(&target.operation) {
-        // A file that is not there is as good as removed, and one that stays is refused by its origin.
-        let _ = fs::remove_file(folder.join(file_of(target)));
+/// Removes the kept data of every target but these, and of these where they are of another origin: names that are no
+/// longer to be shown are not to stay on the disk either. What was set aside may hold any name, and goes where they are
+/// hidden.
+pub fn retain_served<'o>(
+    state: &State,
+    wanted: impl IntoIterator<Item = (&'o Target, &'o Origin)>,
+    names_are_plain: bool,
+) -> io::Result<()> {
+    let origins: HashMap<PathBuf, &Origin> = wanted
+        .into_iter()
+        .filter_map(|(target, origin)| Some((state.folder(&target.operation)?.join(file_of(target)), origin)))
+        .collect();
+    for file in state.files()? {
+        let extension = file.extension().unwrap_or_default();
+        let stays = if extension == SERVED {
+            match (origins.get(&file), origin_of(&file)) {
+                (Some(wanted), Some(origin)) => **wanted == origin,
+                // Damaged: it is set aside when it is read.
+                (Some(_), None) => names_are_plain,
+                (None, _) => false,
+            }
+        } else {
+            extension != DAMAGED || names_are_plain || file.ends_with(CALLS_FILE_DAMAGED)
+        };
+        if !stays {
+            fs::remove_file(&file)?;
+        }
     }
+    Ok(())
+}
+
+/// What a file's data are bound to; `None` where it does not say.
+fn origin_of(file: &Path) -> Option<Origin> {
+    let mut line = Vec::new();
+    BufReader::new(File::open(file).ok()?).read_until(b'\n', &mut line).ok()?;
+    serde_json::from_slice::<Header>(&line).ok().map(|header| header.origin)
 }
 
 fn file_of(target: &Target) -> String {
-    format!("{}.served", target.key())
+    format!("{}.{SERVED}", target.key())
 }
 
 fn parse(bytes: &Bytes, target: &Target, catalog: &Catalog, now: Moment) -> Result<(Origin, Served), String> {
@@ -200,7 +242,8 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let (state, catalog) = (State::open(folder.path()).unwrap(), Catalog::builtin().unwrap());
         let target = Target { operation: "acme".into(), report: "agent_kpi".into(), window: WindowName::Today };
-        let origin = Origin { base_url: "https://a.example/".into(), zone: "UTC".into(), agent_dni: false };
+        let origin =
+            Origin { base_url: "https://a.example/".into(), zone: "UTC".into(), agent_dni: false, agents: plain() };
         let now = Moment { wall: "2026-03-01T12:00:00Z".parse().unwrap(), steady: Duration::from_hours(1) };
         let part = |kind: Kind| {
             let family = catalog.families().iter().position(|family| family.kind == kind).unwrap();

@@ -356,6 +356,12 @@ impl Telemetry {
         warn!(%error, hint = "see --state.dir: no call is made that cannot be counted there", "state not written");
     }
 
+    /// Data that nobody is to see any more could not be removed from the state folder.
+    pub fn state_not_removed(&self, error: &std::io::Error) {
+        self.change().state_failures.inc();
+        warn!(%error, hint = "remove the *.served and *.corrupt files of --state.dir by hand", "old data not removed");
+    }
+
     /// The config was loaded, at the start or again.
     pub fn config_loaded(&self, operations: usize, at: Timestamp) {
         let change = self.change();

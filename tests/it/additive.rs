@@ -6,8 +6,8 @@ use std::sync::Arc;
 use jiff::{SignedDuration, Timestamp};
 use proptest::prelude::*;
 use wolkvox_exporter::catalog::{Catalog, Combine, Report};
-use wolkvox_exporter::config::Privacy;
 use wolkvox_exporter::fold::{Fold, Kept, Plan};
+use wolkvox_exporter::privacy::Privacy;
 use wolkvox_exporter::segment::render_families;
 use wolkvox_exporter::simulator::vendor::{Request, Vendor};
 use wolkvox_exporter::simulator::{Operation, Settings};
@@ -24,7 +24,7 @@ fn folded(vendor: &Vendor, report: &Report, catalog: &Catalog, window: &Window, 
     let (ini, end) = window.whole().vendor_dates();
     let target = format!("/api/v2/{}?api={}&date_ini={ini}&date_end={end}", report.endpoint, report.api);
     let answer = vendor.answer(&Request::get(&target, Some(TOKEN)), now);
-    let plan = Arc::new(Plan::new(report, Privacy { agent_dni: false }));
+    let plan = Arc::new(Plan::new(report, &Privacy::default()));
     let mut fold = Fold::new(Arc::clone(&plan), window.clone());
     if answer.status != 404 {
         assert_eq!(answer.status, 200, "{}", answer.text());

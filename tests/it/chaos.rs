@@ -2,6 +2,7 @@
 //!
 //! Random contact centres, faults, restarts, clock jumps and reloads, in paused time. Every run is the same.
 
+use std::collections::HashMap;
 use std::sync::Mutex;
 use std::time::Duration;
 
@@ -9,12 +10,11 @@ use jiff::{SignedDuration, Timestamp};
 use proptest::prelude::*;
 use proptest::test_runner::{Config as Cases, RngAlgorithm, TestCaseError, TestRng, TestRunner};
 use wolkvox_exporter::simulator::{Fault, Scope};
-use wolkvox_exporter::state::remove_served;
-use wolkvox_exporter::target::Target;
+use wolkvox_exporter::state::retain_served;
 use wolkvox_exporter::window::WindowName;
 
 use crate::audit::Auditor;
-use crate::timelapse::{Life, PER_LICENSE, RENAMED, REPORTS, Script, Site, in_paused_time, name_of};
+use crate::timelapse::{Life, PER_LICENSE, RENAMED, REPORTS, Script, Site, in_paused_time};
 
 /// Cases run on so many threads, each with a fixed seed of its own.
 const SHARDS: u8 = 4;
@@ -346,16 +346,14 @@ fn change(life: &mut Life, site: usize, interval: Duration, report: usize) {
     if let Some(place) = reports.iter().position(|(known, _)| *known == report) {
         if reports.len() > 1 {
             reports.remove(place);
-            for window in [WindowName::Today, WindowName::Yesterday] {
-                let target = Target { operation: name_of(site), report: REPORTS[report].0.into(), window };
-                remove_served(&life.context.state, &target);
-            }
         }
     } else {
         reports.push((report, interval));
     }
     let jobs = wolkvox_exporter::poll::jobs(&life.config());
-    life.context.store.retain(&jobs.iter().map(|job| job.target().clone()).collect());
+    let origins: HashMap<_, _> = jobs.iter().map(|job| (job.target().clone(), job.origin().clone())).collect();
+    retain_served(&life.context.state, &origins, true).expect("a folder that can be written");
+    life.context.store.retain(&origins.into_keys().collect());
 }
 
 #[test]

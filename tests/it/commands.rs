@@ -24,6 +24,10 @@ async fn version_help_and_reports_are_printed_and_end_well() {
     for name in report_metrics().iter().filter(|name| !name.ends_with("_info")) {
         assert!(reports.stdout.contains(name), "{name} is not in {}", reports.stdout);
     }
+    let head = reports.stdout.lines().next().expect("a heading");
+    let place = head.find("MEANING").expect("a column for it");
+    let row = reports.stdout.lines().find(|line| line.starts_with("smart_wait")).expect("a row of it");
+    assert_eq!(row[place..], *"Call-backs of the smart-wait service per skill and status", "{}", reports.stdout);
     for api in ["agent_3", "agent_9", "chat_7", "diagram_3", "agents_kpi"] {
         assert!(reports.stdout.contains(api), "{api} is not in {}", reports.stdout);
     }

@@ -21,12 +21,16 @@ async fn every_kind_of_mistake_names_file_and_line_and_repeats_no_token() {
         (instead("token_file: empty"), "the token is empty", ":4:17"),
         (instead(&format!("token: {TOKEN}")), "refused", ":4:12"),
         (with("tokn_file: x"), "unknown field", ":5:5"),
-        (with("licenses: many"), "invalid u32", ":5:15"),
-        (with("timezone: Bogota"), "timezone Bogota is not known", ":5:15"),
+        (with("licenses: many"), "not a whole number", ":5:15"),
+        (with("timezone: Bogota"), "timezone is not known", ":5:15"),
         (with("reports: [agent_3]"), "report agent_3 is not known", ":5:15"),
         (GOOD.replace("\"0003\"", "wolkvox"), "server is not", ":3:13"),
         (GOOD.replace("server: \"0003\"", "base_url: http://wv0003.wolkvox.com"), "plain http", ":3:15"),
-        (format!("{GOOD}  - {{name: acme, server: \"0003\", token_file: token}}\n"), "is there twice", ":5:12"),
+        (
+            format!("{GOOD}  - {{name: acme, server: \"0003\", token_file: token}}\n"),
+            "of this name is there already",
+            ":5:12",
+        ),
         (format!("{GOOD}polling: {{interval: 4m59s}}\n"), "under 5m", ":5:21"),
         (format!("{GOOD}polling: [\n"), "", ":"),
         (String::new(), "", ":1:1"),
@@ -64,4 +68,43 @@ async fn a_right_config_is_called_fine_without_a_single_call() {
     let ended = check(folder.path()).await;
     assert_eq!(ended.code, Some(0), "{ended:?}");
     assert!(ended.stdout.contains("fine"), "{}", ended.stdout);
+}
+
+/// The cells of the rows that begin so, however wide the columns are.
+fn rows(told: &str, start: &str) -> Vec<String> {
+    let rows = told.lines().filter(|line| line.starts_with(start));
+    rows.map(|row| row.split("  ").map(str::trim).filter(|cell| !cell.is_empty()).collect::<Vec<_>>().join(" | "))
+        .collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_check_says_what_will_run_at_what_pace_and_what_it_costs() {
+    let beta = "  - {name: beta, server: \"0003\", token_env: HOME, licenses: 1, reports: [agent_kpi, \
+                {name: smart_wait, windows: [yesterday]}, {name: agent_aux_time, interval: 10m, windows: [today, yesterday]}]}\n";
+    let folder = config_folder(&format!("{GOOD}{beta}privacy: {{agent_name: omitted}}\n"));
+    let told = check(folder.path()).await.stdout;
+    assert!(told.contains("agents: omitted"), "{told}");
+    // Without licenses the day is taken for 1,000 calls, 6 of them to ask: 86,400 s / 994 calls × 5 reports = 7m 14s.
+    assert_eq!(rows(&told, "acme  ").len(), 6, "{told}");
+    assert_eq!(rows(&told, "acme  ")[0], "acme | agent_aux_time | today | 5m | 7m 14s | 199 | 19.9 %");
+    assert_eq!(rows(&told, "acme  ")[5], "acme | token_info | 6 | 0.6 %");
+    let sentence = "acme: 5 reports, the fastest every 5m = 1446 calls a day of 1000: pacing at 7m 14s";
+    assert!(told.contains(sentence) && told.contains("until the vendor has said more"), "{told}");
+    assert_eq!(
+        rows(&told, "beta  "),
+        [
+            "beta | agent_kpi | today | 5m | 5m | 288 | 28.8 %",
+            "beta | smart_wait | yesterday | 5m | fixed times | 5 | 0.5 %",
+            "beta | agent_aux_time | today, yesterday | 10m | 10m | 149 | 14.9 %",
+        ]
+    );
+    assert!(told.contains("beta: 2 reports, the fastest every 5m = 442 calls a day of 1000\n"), "{told}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_check_makes_no_key_and_no_state() {
+    let folder = config_folder(&format!("{GOOD}privacy: {{agent_name: hashed}}\n"));
+    let ended = check(folder.path()).await;
+    assert!(ended.code == Some(0) && ended.stdout.contains("agents: hashed"), "{ended:?}");
+    assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 2, "the config and its token");
 }

@@ -44,6 +44,8 @@ pub struct Plot {
     pub timeout: Duration,
     /// YAML of `limits:`.
     pub limits: &'static str,
+    /// YAML of `privacy:`.
+    pub privacy: String,
     /// YAML of `windows:`.
     pub windows: &'static str,
     /// What decides the budget. Where it is short, intervals stretch.
@@ -66,6 +68,7 @@ impl Default for Plot {
             interval: Duration::from_secs(1),
             timeout: Duration::from_secs(30),
             limits: "{}",
+            privacy: "{}".to_owned(),
             windows: "[today]",
             licenses: 40,
             stale_after: Duration::from_hours(12),
@@ -106,13 +109,14 @@ impl Plot {
         };
         format!(
             "operations:\n{operations}polling:\n  interval: {interval}s\n  allow_faster_than_vendor: true\n  \
-             timeout: {timeout}s\n  stale_after: {stale_after}s\n  windows: {windows}\nlimits: {limits}\n",
+             timeout: {timeout}s\n  stale_after: {stale_after}s\n  windows: {windows}\nlimits: {limits}\nprivacy: {privacy}\n",
             operations = self.operations.iter().map(operation).collect::<String>(),
             interval = self.interval.as_secs(),
             timeout = self.timeout.as_secs(),
             windows = self.windows,
             stale_after = self.stale_after.as_secs(),
             limits = self.limits,
+            privacy = self.privacy,
         )
     }
 }

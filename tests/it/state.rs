@@ -121,13 +121,13 @@ async fn never_leak_the_state_folder_is_the_users_own_and_holds_neither_token_no
 }
 
 /// A folder and all that is in it.
-fn tree(path: &Path) -> Vec<PathBuf> {
+pub fn tree(path: &Path) -> Vec<PathBuf> {
     let below = fs::read_dir(path).into_iter().flatten().flat_map(|entry| tree(&entry.unwrap().path()));
     std::iter::once(path.to_owned()).chain(below).collect()
 }
 
 /// A state file as text, with what is deflated in it inflated.
-fn readable(bytes: &[u8]) -> String {
+pub fn readable(bytes: &[u8]) -> String {
     let Some(end) = bytes.iter().position(|byte| *byte == b'\n').filter(|_| bytes.contains(&0)) else {
         return String::from_utf8_lossy(bytes).into_owned();
     };

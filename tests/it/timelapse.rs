@@ -18,8 +18,9 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use wolkvox_exporter::catalog::Catalog;
 use wolkvox_exporter::clock::{Clock, Moment};
-use wolkvox_exporter::config::{Config, Limits, Operation, Privacy, ReportPlan};
+use wolkvox_exporter::config::{Config, Limits, Operation, ReportPlan};
 use wolkvox_exporter::poll::{self, Context};
+use wolkvox_exporter::privacy::Privacy;
 use wolkvox_exporter::simulator::{self, Fault};
 use wolkvox_exporter::state::{State, StateError};
 use wolkvox_exporter::store::Store;
@@ -632,7 +633,7 @@ impl Life {
             file: None,
             operations,
             limits: Limits { series_per_report: 200_000, response_bytes: 256_000_000, rows_per_answer: self.rows },
-            privacy: Privacy { agent_dni: false },
+            privacy: Privacy::default(),
         }
     }
 
