@@ -14,7 +14,7 @@ use crate::web::{self, Access};
 const TIMEOUT: Duration = Duration::from_secs(4);
 
 /// Asks the exporter that listens at the first of these addresses. Reads of the configs only whether to speak TLS, and makes
-/// no call to the vendor. Where a client must show a certificate, it has none: there the answer is no.
+/// no call to the vendor.
 pub async fn health(flags: &Flags) -> Result<(), CommandError> {
     let address = flags.listen_addresses.first().map_or("", String::as_str);
     let encrypted = Access::open(flags.web_config_file.as_deref())?.is_encrypted();
@@ -40,7 +40,11 @@ async fn ask(url: &str) -> Result<(), String> {
         .timeout(TIMEOUT)
         .build()
         .map_err(|error| root_cause(&error))?;
-    let status = client.get(url).send().await.map_err(|error| root_cause(&error))?.status();
+    let status = match client.get(url).send().await {
+        Ok(answer) => answer.status(),
+        Err(error) if wants_certificate(&error) => return Ok(()),
+        Err(error) => return Err(root_cause(&error)),
+    };
     if status.is_success() { Ok(()) } else { Err(format!("the answer is {status}")) }
 }
 
@@ -60,6 +64,14 @@ fn loopback(like: IpAddr) -> IpAddr {
         IpAddr::V4(_) => Ipv4Addr::LOCALHOST.into(),
         IpAddr::V6(_) => Ipv6Addr::LOCALHOST.into(),
     }
+}
+
+/// Whether the exporter asks for a client certificate, which this one has not: so it answers all the same.
+fn wants_certificate(error: &reqwest::Error) -> bool {
+    let wanted = rustls::Error::AlertReceived(rustls::AlertDescription::CertificateRequired);
+    let sources = std::iter::successors(error.source(), |&error| error.source());
+    let mut within = sources.filter_map(|error| error.downcast_ref::<std::io::Error>()?.get_ref());
+    within.any(|error| error.downcast_ref() == Some(&wanted))
 }
 
 /// The last of an error's sources says what happened; those before it only where.

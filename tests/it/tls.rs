@@ -16,11 +16,11 @@ use tokio_rustls::TlsConnector;
 
 use crate::access::{alice, login};
 use crate::certificates::{Authority, Identity, Purpose};
-use crate::child::run;
+use crate::child::{exporter, run};
 use crate::http::{self, Answer};
 use crate::prometheus::{Scraping, query};
 use crate::scraped::Scraped;
-use crate::stage::{Plot, Stage, until};
+use crate::stage::{Plot, Stage, WEB_CONFIG_FILE, until};
 
 const MUTUAL: &str = "  client_auth_type: RequireAndVerifyClientCert\n  client_ca_file: CA\n";
 
@@ -203,6 +203,21 @@ async fn tls_below_the_minimum_is_refused_and_so_is_plain_http() {
         assert_eq!((alert.first(), alert.get(5), alert.len()), (Some(&21), Some(&2), 7), "{alert:?}");
         let plain = http::talk(TcpStream::connect(stage.address).await.unwrap(), b"GET / HTTP/1.1\r\n\r\n").await;
         assert!(!plain.starts_with(b"HTTP"), "{plain:?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_health_check_speaks_tls_and_needs_no_certificate_of_its_own() {
+    let pki = Pki::new();
+    for more in ["", MUTUAL] {
+        let stage = pki.stage(more).await;
+        let web_config = format!("--web.config.file={}", stage.config.path().join(WEB_CONFIG_FILE).display());
+        let listens = format!("--web.listen-address={}", stage.address);
+        let alive = exporter(&["health", &listens, &web_config]).await;
+        assert_eq!(alive.code, Some(0), "{more}{alive:?}");
+        // Somebody who speaks no TLS there is not this exporter.
+        let plain = exporter(&["health", &listens]).await;
+        assert_eq!(plain.code, Some(1), "{more}{plain:?}");
     }
 }
 
