@@ -180,11 +180,11 @@ impl Polling {
     }
 
     /// Reads both configs again. Where one is wrong, the old ones stay.
-    fn load_again(&self) -> Result<(Arc<Config>, Arc<dyn Vendor>), String> {
+    fn load_again(&self) -> Result<Polled, String> {
         let now = self.context.clock.now().wall;
         let telemetry = &self.context.telemetry;
         match self.load() {
-            Ok((config, vendor, access)) => {
+            Ok(((config, vendor), access)) => {
                 take(&self.access, access, telemetry);
                 telemetry.config_loaded(config.operations.len(), now);
                 self.in_force.send_replace(InForce { config: Arc::clone(&config), loaded_at: now, refusal: None });
@@ -199,15 +199,18 @@ impl Polling {
         }
     }
 
-    fn load(&self) -> Result<(Arc<Config>, Arc<dyn Vendor>, Option<Renewed>), ExporterError> {
+    fn load(&self) -> Result<(Polled, Option<Renewed>), ExporterError> {
         let access = self.access.read_again().inspect_err(|error| {
             self.context.telemetry.web_config_refused(&error.to_string());
         })?;
         let config = (self.load)()?.keyed(|| self.context.state.names_key())?;
         let client = poll::client(&config).map_err(ExporterError::Client)?;
-        Ok((Arc::new(config), Arc::new(client), access))
+        Ok(((Arc::new(config), Arc::new(client)), access))
     }
 }
+
+/// A config, and a client for its operations.
+type Polled = (Arc<Config>, Arc<dyn Vendor>);
 
 /// A config to go on with.
 struct Loaded {

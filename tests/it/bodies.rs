@@ -163,7 +163,7 @@ async fn what_is_only_unusual_is_read_like_any_answer() {
         assert_eq!(scraped.missing_metrics(), Vec::<String>::new(), "{case}");
         format!("{:?}", scraped.report_series())
     });
-    let read = together(reading).await;
+    let read = Box::pin(together(reading)).await;
     assert!(read.iter().all(|series| *series == read[0]));
 }
 
