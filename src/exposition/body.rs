@@ -1,11 +1,12 @@
 //! How do segments leave as one response body, without being copied or held up?
 
 use std::convert::Infallible;
+use std::io::IoSlice;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
-use bytes::{Bytes, BytesMut};
+use bytes::{Buf, Bytes};
 use crc32fast::Hasher;
 use http_body::{Frame, SizeHint};
 
@@ -14,12 +15,9 @@ use crate::segment::{Inflater, Segment};
 /// Text inflated at a time, for a client without gzip: little enough to hold no other task up.
 const INFLATED_AT_ONCE: usize = 64 * 1024;
 
-/// Segments smaller than this are sent together, up to this many bytes of them.
-const SMALL: usize = 64 * 1024;
-const GATHERED: usize = 256 * 1024;
-
 /// The ten bytes that open a gzip member: deflate, no name, no time, unknown system.
 const GZIP_HEADER: &[u8] = &[0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 255];
+const TRAILER_LENGTH: usize = 8;
 
 /// What follows one another in a response; the last of it ends the deflate stream.
 #[derive(Debug)]
@@ -40,120 +38,71 @@ impl Sequence {
     }
 }
 
-/// A response body of known length: a sequence that many responses share, and another behind it.
-pub struct Body {
+/// What one scrape is answered with: a sequence that many scrapes share, and another behind it.
+#[derive(Clone, Debug)]
+pub struct Scrape {
     parts: [Arc<Sequence>; 2],
-    /// Part and segment that come next.
-    next: (usize, usize),
-    coding: Coding,
-    /// A segment that was taken already and is to be sent next.
-    held: Option<Bytes>,
+    gzip: bool,
+}
+
+impl Scrape {
+    pub fn new(parts: [Arc<Sequence>; 2], gzip: bool) -> Scrape {
+        Scrape { parts, gzip }
+    }
+
+    /// Bytes of the body.
+    pub fn length(&self) -> u64 {
+        if self.gzip {
+            (GZIP_HEADER.len() + TRAILER_LENGTH) as u64 + self.parts.iter().map(|part| part.deflated).sum::<u64>()
+        } else {
+            self.parts.iter().map(|part| part.crc.total_len()).sum()
+        }
+    }
+
+    fn segment(&self, at: usize) -> Option<&Segment> {
+        let [first, second] = &self.parts;
+        first.segments.get(at).or_else(|| second.segments.get(at - first.segments.len()))
+    }
+}
+
+/// The body that sends a scrape's answer.
+pub struct Body {
     left: u64,
+    rest: Rest,
 }
 
-enum Coding {
-    /// Deflated segments as they are, between these two.
-    Gzip { header: Option<Bytes>, trailer: Option<Bytes> },
-    /// The same inflated while they are sent, and what is left of the segment at hand.
-    Identity { inflater: Box<Inflater>, deflated: Bytes },
+/// What is still to be sent.
+enum Rest {
+    Member(Option<Member>),
+    Text(Box<Text>),
 }
 
-impl Body {
-    /// One gzip member.
-    pub fn gzip(parts: [Arc<Sequence>; 2]) -> Body {
-        let mut crc = parts[0].crc.clone();
-        crc.combine(&parts[1].crc);
-        let (header, trailer) = (Bytes::from_static(GZIP_HEADER), trailer(crc));
-        let left = (header.len() + trailer.len()) as u64 + parts.iter().map(|part| part.deflated).sum::<u64>();
-        Body {
-            parts,
-            next: (0, 0),
-            coding: Coding::Gzip { header: Some(header), trailer: Some(trailer) },
-            held: None,
-            left,
-        }
+impl From<Scrape> for Body {
+    fn from(scrape: Scrape) -> Body {
+        let left = scrape.length();
+        let rest = if scrape.gzip {
+            Rest::Member(Some(Member::new(scrape)))
+        } else {
+            Rest::Text(Box::new(Text { scrape, next: 0, inflater: Inflater::default(), deflated: Bytes::new() }))
+        };
+        Body { left, rest }
     }
-
-    /// The same text without a coding.
-    pub fn identity(parts: [Arc<Sequence>; 2]) -> Body {
-        let left = parts.iter().map(|part| part.crc.total_len()).sum();
-        Body {
-            parts,
-            next: (0, 0),
-            coding: Coding::Identity { inflater: Box::default(), deflated: Bytes::new() },
-            held: None,
-            left,
-        }
-    }
-
-    fn next_chunk(&mut self) -> Option<Bytes> {
-        let Body { parts, next, coding, held, left } = self;
-        let chunk = match coding {
-            Coding::Gzip { header, trailer } => {
-                let mut following = || header.take().or_else(|| next_segment(parts, next)).or_else(|| trailer.take());
-                held.take().or_else(&mut following).map(|first| gather(first, following, held))
-            }
-            Coding::Identity { inflater, deflated } => {
-                let mut text = Vec::with_capacity(INFLATED_AT_ONCE);
-                while text.len() < text.capacity() {
-                    inflater.inflate(deflated, &mut text);
-                    if deflated.is_empty() && text.len() < text.capacity() {
-                        match next_segment(parts, next) {
-                            Some(segment) => *deflated = segment,
-                            None => break,
-                        }
-                    }
-                }
-                (!text.is_empty()).then(|| text.into())
-            }
-        }?;
-        *left -= chunk.len() as u64;
-        Some(chunk)
-    }
-}
-
-/// Small pieces as one: each piece that hyper is given can become a write of its own, and with it a packet and a wake-up
-/// of the client, which take longer than copying some kilobytes. What ended the gathering is held for the next time.
-fn gather(first: Bytes, mut following: impl FnMut() -> Option<Bytes>, held: &mut Option<Bytes>) -> Bytes {
-    if first.len() >= SMALL {
-        return first;
-    }
-    let mut gathered = BytesMut::from(first);
-    while let Some(piece) = following() {
-        if piece.len() >= SMALL || gathered.len() + piece.len() > GATHERED {
-            *held = Some(piece);
-            break;
-        }
-        gathered.extend_from_slice(&piece);
-    }
-    gathered.freeze()
-}
-
-fn next_segment(parts: &[Arc<Sequence>; 2], (part, segment): &mut (usize, usize)) -> Option<Bytes> {
-    loop {
-        if let Some(found) = parts.get(*part)?.segments.get(*segment) {
-            *segment += 1;
-            return Some(found.deflated.clone());
-        }
-        (*part, *segment) = (*part + 1, 0);
-    }
-}
-
-/// CRC and length of the text, both modulo 2^32.
-fn trailer(crc: Hasher) -> Bytes {
-    let length = crc.total_len();
-    let mut trailer = [0; 8];
-    trailer[..4].copy_from_slice(&crc.finalize().to_le_bytes());
-    trailer[4..].copy_from_slice(&length.to_le_bytes()[..4]);
-    Bytes::copy_from_slice(&trailer)
 }
 
 impl http_body::Body for Body {
-    type Data = Bytes;
+    type Data = Chunk;
     type Error = Infallible;
 
-    fn poll_frame(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
-        Poll::Ready(self.get_mut().next_chunk().map(|chunk| Ok(Frame::data(chunk))))
+    fn poll_frame(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<Result<Frame<Chunk>, Infallible>>> {
+        let Body { left, rest } = self.get_mut();
+        let chunk = match rest {
+            Rest::Member(member) => member.take().map(Chunk::Member),
+            Rest::Text(text) => text.next_chunk().map(Chunk::Whole),
+        };
+        if let Some(chunk) = &chunk {
+            *left -= chunk.remaining() as u64;
+        }
+        Poll::Ready(chunk.map(|chunk| Ok(Frame::data(chunk))))
     }
 
     fn is_end_stream(&self) -> bool {
@@ -162,5 +111,188 @@ impl http_body::Body for Body {
 
     fn size_hint(&self) -> SizeHint {
         SizeHint::with_exact(self.left)
+    }
+}
+
+/// What a connection is given to write at a time.
+pub enum Chunk {
+    Member(Member),
+    Whole(Bytes),
+}
+
+impl Buf for Chunk {
+    fn remaining(&self) -> usize {
+        match self {
+            Chunk::Member(member) => member.remaining(),
+            Chunk::Whole(bytes) => bytes.remaining(),
+        }
+    }
+
+    fn chunk(&self) -> &[u8] {
+        match self {
+            Chunk::Member(member) => member.chunk(),
+            Chunk::Whole(bytes) => bytes.chunk(),
+        }
+    }
+
+    fn chunks_vectored<'a>(&'a self, slices: &mut [IoSlice<'a>]) -> usize {
+        match self {
+            Chunk::Member(member) => member.chunks_vectored(slices),
+            Chunk::Whole(bytes) => bytes.chunks_vectored(slices),
+        }
+    }
+
+    fn advance(&mut self, count: usize) {
+        match self {
+            Chunk::Member(member) => member.advance(count),
+            Chunk::Whole(bytes) => bytes.advance(count),
+        }
+    }
+}
+
+/// One gzip member: deflated segments as they are, between a header and a trailer. It is given to the connection as a
+/// whole, because each piece given alone becomes a write of its own, and with it a packet and a wake-up of the client.
+pub struct Member {
+    scrape: Scrape,
+    trailer: [u8; TRAILER_LENGTH],
+    /// The piece that comes next, and how many bytes of it were sent.
+    next: (usize, usize),
+    left: usize,
+}
+
+impl Member {
+    fn new(scrape: Scrape) -> Member {
+        let mut crc = scrape.parts[0].crc.clone();
+        crc.combine(&scrape.parts[1].crc);
+        let left = usize::try_from(scrape.length()).expect("the segments are in this machine's memory");
+        Member { trailer: trailer(crc), scrape, next: (0, 0), left }
+    }
+
+    /// Header, segments, trailer.
+    fn piece(&self, at: usize) -> Option<&[u8]> {
+        let segments: usize = self.scrape.parts.iter().map(|part| part.segments.len()).sum();
+        match at {
+            0 => Some(GZIP_HEADER),
+            _ if at == segments + 1 => Some(&self.trailer),
+            _ => self.scrape.segment(at - 1).map(|segment| &segment.deflated[..]),
+        }
+    }
+
+    /// What was not sent yet.
+    fn rest(&self) -> impl Iterator<Item = &[u8]> {
+        let (next, sent) = self.next;
+        (next..)
+            .map_while(|at| self.piece(at))
+            .enumerate()
+            .map(move |(at, piece)| if at == 0 { &piece[sent..] } else { piece })
+    }
+}
+
+impl Buf for Member {
+    fn remaining(&self) -> usize {
+        self.left
+    }
+
+    fn chunk(&self) -> &[u8] {
+        self.rest().next().unwrap_or_default()
+    }
+
+    fn chunks_vectored<'a>(&'a self, slices: &mut [IoSlice<'a>]) -> usize {
+        let filled = slices.iter_mut().zip(self.rest()).map(|(slice, bytes)| *slice = IoSlice::new(bytes));
+        filled.count()
+    }
+
+    fn advance(&mut self, mut count: usize) {
+        self.left = self.left.checked_sub(count).expect("no more was sent than there is");
+        while count > 0 {
+            let (next, sent) = self.next;
+            let length = self.chunk().len();
+            self.next = if count < length { (next, sent + count) } else { (next + 1, 0) };
+            count -= count.min(length);
+        }
+    }
+}
+
+/// The same inflated while it is sent.
+struct Text {
+    scrape: Scrape,
+    /// The segment that comes next.
+    next: usize,
+    inflater: Inflater,
+    /// What is left of the segment at hand.
+    deflated: Bytes,
+}
+
+impl Text {
+    fn next_chunk(&mut self) -> Option<Bytes> {
+        let mut text = Vec::with_capacity(INFLATED_AT_ONCE);
+        while text.len() < text.capacity() {
+            self.inflater.inflate(&mut self.deflated, &mut text);
+            if self.deflated.is_empty() && text.len() < text.capacity() {
+                let Some(segment) = self.scrape.segment(self.next) else { break };
+                self.deflated = segment.deflated.clone();
+                self.next += 1;
+            }
+        }
+        (!text.is_empty()).then(|| text.into())
+    }
+}
+
+/// CRC and length of the text, both modulo 2^32.
+fn trailer(crc: Hasher) -> [u8; TRAILER_LENGTH] {
+    let length = crc.total_len();
+    let mut trailer = [0; TRAILER_LENGTH];
+    trailer[..4].copy_from_slice(&crc.finalize().to_le_bytes());
+    trailer[4..].copy_from_slice(&length.to_le_bytes()[..4]);
+    trailer
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Read;
+
+    use flate2::read::GzDecoder;
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::segment::Renderer;
+
+    fn scrape(texts: &[String]) -> Scrape {
+        let mut renderer = Renderer::default();
+        let mut segments: Vec<Segment> = Vec::new();
+        for text in texts {
+            renderer.push(|out| out.extend_from_slice(text.as_bytes()));
+            segments.push(renderer.finish());
+        }
+        renderer.push(|out| out.extend_from_slice(b"# EOF\n"));
+        let parts = [Sequence::new(segments), Sequence::new(vec![renderer.finish_stream()])];
+        Scrape::new(parts.map(Arc::new), true)
+    }
+
+    proptest! {
+        #[test]
+        fn a_member_is_whole_however_little_of_it_a_connection_takes_at_a_time(
+            texts in prop::collection::vec(".{0,40}", 0..6),
+            slices in 1_usize..4,
+            mut takes in prop::collection::vec(1_usize..60, 1..200),
+        ) {
+            let scrape = scrape(&texts);
+            let mut member = Member::new(scrape.clone());
+            let mut sent = Vec::new();
+            while member.has_remaining() {
+                let mut offered = vec![IoSlice::new(&[]); slices];
+                let filled = member.chunks_vectored(&mut offered);
+                let offered = offered[..filled].iter().map(|slice| &slice[..]).collect::<Vec<_>>().concat();
+                prop_assert!(offered.starts_with(member.chunk()) && !member.chunk().is_empty());
+                let taken = takes.pop().unwrap_or(usize::MAX).min(offered.len());
+                sent.extend_from_slice(&offered[..taken]);
+                member.advance(taken);
+            }
+            prop_assert_eq!(sent.len() as u64, scrape.length());
+            prop_assert_eq!(member.chunks_vectored(&mut [IoSlice::new(&[])]), 0);
+            let mut text = String::new();
+            GzDecoder::new(&sent[..]).read_to_string(&mut text).unwrap();
+            prop_assert_eq!(text, texts.concat() + "# EOF\n");
+        }
     }
 }

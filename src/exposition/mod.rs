@@ -24,8 +24,8 @@ use crate::store::{Snapshot, Store, View};
 use crate::telemetry::Telemetry;
 
 pub use accept::{Format, accepts_gzip};
-pub use body::Body;
 use body::Sequence;
+pub use body::{Body, Chunk, Scrape};
 use live::{Live, Shown};
 
 /// Text of about this many bytes is rendered and deflated in a millisecond.
@@ -60,14 +60,13 @@ impl Exposition {
     }
 
     /// Answers a scrape made at `now` with these request headers.
-    pub fn respond(&self, request: &HeaderMap, now: Moment) -> Response<Body> {
+    pub fn respond(&self, request: &HeaderMap, now: Moment) -> Response<Scrape> {
         let format = Format::negotiate(&joined(request, &ACCEPT));
         let gzip = accepts_gzip(&joined(request, &ACCEPT_ENCODING));
         let view = self.store.view(now);
         let ordered = self.ordered(format, &view.snapshot);
         let parts = [ordered, Arc::new(self.own_part(format, view))];
-        let body = if gzip { Body::gzip(parts) } else { Body::identity(parts) };
-        let mut response = Response::new(body);
+        let mut response = Response::new(Scrape::new(parts, gzip));
         let headers = response.headers_mut();
         headers.insert(CONTENT_TYPE, HeaderValue::from_static(format.content_type()));
         headers.insert(VARY, HeaderValue::from_static("Accept, Accept-Encoding"));

@@ -19,6 +19,7 @@ use tokio_util::task::TaskTracker;
 use tracing::warn;
 
 use super::access::Access;
+use super::answer::sent;
 use super::origin::{Origin, Tally};
 use crate::telemetry::{Refused, Telemetry};
 
@@ -133,7 +134,8 @@ impl Server {
         let routes = TowerToHyperService::new(self.routes.clone());
         let answer = service_fn(move |mut request: hyper::Request<Incoming>| {
             request.extensions_mut().insert(origin);
-            routes.call(request)
+            let answer = routes.call(request);
+            async move { answer.await.map(sent) }
         });
         let connection = http1::Builder::new()
             .timer(TokioTimer::new())

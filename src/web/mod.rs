@@ -1,6 +1,7 @@
 //! What does the exporter answer over HTTP?
 
 mod access;
+mod answer;
 mod gate;
 mod listener;
 mod origin;
@@ -80,10 +81,10 @@ pub fn routes(site: Arc<Site>) -> Router {
 async fn metrics(State(site): State<Arc<Site>>, headers: HeaderMap) -> Response<Body> {
     let now = site.clock.now();
     if !site.exposition.is_heavy() {
-        return site.exposition.respond(&headers, now).map(Body::new);
+        return answer::of_scrape(site.exposition.respond(&headers, now));
     }
     match tokio::task::spawn_blocking(move || site.exposition.respond(&headers, now)).await {
-        Ok(response) => response.map(Body::new),
+        Ok(scrape) => answer::of_scrape(scrape),
         Err(broken) => std::panic::resume_unwind(broken.into_panic()),
     }
 }
