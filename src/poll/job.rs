@@ -83,8 +83,9 @@ struct Progress {
 }
 
 impl Job {
-    pub fn new(config: &Config, operation: &Operation, plan: &ReportPlan, window: WindowName) -> Job {
-        let report = &plan.report;
+    /// `plan` is how the report that is `asked` for is folded.
+    pub fn new(config: &Config, operation: &Operation, asked: &ReportPlan, plan: Arc<Plan>, window: WindowName) -> Job {
+        let report = &asked.report;
         Job {
             target: Target { operation: Arc::clone(&operation.name), report: Arc::clone(&report.name), window },
             zone: operation.zone.clone(),
@@ -94,9 +95,9 @@ impl Job {
                 agent_dni: config.privacy.agent_dni,
                 agents: config.privacy.mark(),
             },
-            interval: plan.interval,
-            stale_after: plan.stale_after,
-            plan: Arc::new(Plan::new(report, &config.privacy)),
+            interval: asked.interval,
+            stale_after: asked.stale_after,
+            plan,
             splits: report.splits,
             dated: report.dated,
             request: Request {

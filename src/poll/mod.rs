@@ -11,6 +11,7 @@ mod job;
 mod queue;
 mod schedule;
 
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -20,6 +21,7 @@ use tokio_util::sync::CancellationToken;
 use crate::catalog::Catalog;
 use crate::clock::Clock;
 use crate::config::{Config, Operation, ReportPlan};
+use crate::fold::Plan;
 use crate::state::{Loaded, State, TargetRecord};
 use crate::store::Store;
 use crate::target::Target;
@@ -51,11 +53,11 @@ pub struct Context {
 pub async fn run(config: &Config, context: Context, drain: CancellationToken) {
     let mut queues = JoinSet::new();
     let budgets = budgets(config);
-    let gap = start_gap(config, budgets.len());
+    let (gap, plans) = (start_gap(config, budgets.len()), plans(config));
     for (place, operations) in budgets.into_iter().enumerate() {
         let head_start = gap.mul_f64(place as f64);
         let ledger = ledger(&operations, &context);
-        let jobs = operations.iter().flat_map(|operation| jobs_of(operation, config)).collect();
+        let jobs = operations.iter().flat_map(|operation| jobs_of(operation, config, &plans)).collect();
         let question = ledger.must_ask().then(|| Question::new(operations[0]));
         queues.spawn(Queue::new(context.clone(), ledger, jobs, question, head_start).run(drain.clone()));
     }
@@ -69,7 +71,8 @@ pub async fn run(config: &Config, context: Context, drain: CancellationToken) {
 
 /// Every job of a config, in its order.
 pub fn jobs(config: &Config) -> Vec<Job> {
-    config.operations.iter().flat_map(|operation| jobs_of(operation, config)).collect()
+    let plans = plans(config);
+    config.operations.iter().flat_map(|operation| jobs_of(operation, config, &plans)).collect()
 }
 
 /// What each budget of a config would be spent on.
@@ -106,10 +109,11 @@ pub struct Spending {
 }
 
 fn forecast_of(config: &Config) -> impl Fn(Vec<&Operation>) -> Forecast {
+    let plans = plans(config);
     move |operations| {
         let licensed = licensed(&operations);
         let limit = licensed.unwrap_or(budget::UNTOLD_LIMIT);
-        let jobs: Vec<Job> = operations.iter().flat_map(|operation| jobs_of(operation, config)).collect();
+        let jobs: Vec<Job> = operations.iter().flat_map(|operation| jobs_of(operation, config, &plans)).collect();
         let cost = Cost::of(&jobs, licensed.is_none());
         let stretch = cost.stretch(limit);
         let spending = |operation: &Operation, plan: &ReportPlan| {
@@ -173,9 +177,25 @@ pub async fn probe(config: &Config, context: &Context, mut jobs: Vec<Job>) -> Ve
     polled
 }
 
-fn jobs_of(operation: &Operation, config: &Config) -> Vec<Job> {
-    let plans = operation.reports.iter();
-    plans.flat_map(|plan| plan.windows.iter().map(|&window| Job::new(config, operation, plan, window))).collect()
+/// How each report is folded, by its name: all operations share it.
+type Plans = HashMap<Arc<str>, Arc<Plan>>;
+
+fn plans(config: &Config) -> Plans {
+    let mut plans = Plans::new();
+    for ReportPlan { report, .. } in config.operations.iter().flat_map(|operation| &operation.reports) {
+        let plan = || Arc::new(Plan::new(report, &config.privacy));
+        plans.entry(Arc::clone(&report.name)).or_insert_with(plan);
+    }
+    plans
+}
+
+fn jobs_of(operation: &Operation, config: &Config, plans: &Plans) -> Vec<Job> {
+    let mut jobs = Vec::new();
+    for asked in &operation.reports {
+        let plan = &plans[&asked.report.name];
+        jobs.extend(asked.windows.iter().map(|&window| Job::new(config, operation, asked, Arc::clone(plan), window)));
+    }
+    jobs
 }
 
 /// Time between the first calls of one budget and the next: many operations start spread over the interval, so that
