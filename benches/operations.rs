@@ -1,8 +1,8 @@
 //! What do a thousand operations cost one exporter?
 //!
 //! A simulated vendor in this process, the exporter's binary as a process of its own, five reports each. Prints CPU
-//! and memory per interval and the calls per second that the vendor saw. Run it with
-//! `cargo bench --bench operations`; the numbers of operations and intervals can be given: `-- 1000 3`.
+//! and memory per interval and the calls per second that the vendor saw, as the last part of `benches/RESULTS.md`. The
+//! numbers of operations and intervals can be given: `cargo bench --bench operations -- 1000 3`.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -41,9 +41,13 @@ async fn main() {
     let simulator = Simulator::start(vendor).await.expect("a free port");
     let folder = tempfile::tempdir().expect("a temporary folder");
     let exporter = start(&folder, &simulator.base_url(), operations);
-    println!("{operations} operations of {AGENTS} agents, {REPORTS} reports each, every {} s", INTERVAL.as_secs());
+    println!(
+        "## {operations} operations\n\nOf {AGENTS} agents with {REPORTS} reports each, every {} s, from a simulated vendor. \
+         Operations start spread over the first interval; in the second the reports of each move apart, so it has fewer calls.\n",
+        INTERVAL.as_secs()
+    );
     println!("| interval | CPU % of one core | RSS MiB | calls | peak calls in a second |");
-    println!("|---|---|---|---|---|");
+    println!("|--:|--:|--:|--:|--:|");
     let mut spent = cpu_seconds(&exporter);
     for interval in 1..=intervals {
         let since = Timestamp::now();
