@@ -43,7 +43,7 @@ pub struct Flags {
     #[arg(long = "config.file", env = "WOLKVOX_EXPORTER_CONFIG_FILE", global = true, value_name = "FILE")]
     pub config_file: Option<PathBuf>,
 
-    /// Address to listen on; can be given several times. `:10077` means all addresses.
+    /// Address to listen on; can be given several times. `:10077` means all addresses, of IPv4 and IPv6.
     #[arg(
         long = "web.listen-address",
         env = "WOLKVOX_EXPORTER_WEB_LISTEN_ADDRESS",

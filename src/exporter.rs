@@ -113,14 +113,6 @@ fn take(access: &Access, next: Option<Renewed>, telemetry: &Telemetry) {
     }
 }
 
-/// Binds an address as the field writes them: `127.0.0.1:10077`, `localhost:10077`, `:10077` for all.
-pub async fn bind(address: &str) -> io::Result<TcpListener> {
-    match address.strip_prefix(':') {
-        Some(port) => TcpListener::bind(format!("0.0.0.0:{port}")).await,
-        None => TcpListener::bind(address).await,
-    }
-}
-
 /// Polls one config after the other.
 struct Polling {
     context: Context,

@@ -6,6 +6,7 @@ use std::time::Duration;
 use jiff::tz::TimeZone;
 use url::Url;
 
+use super::health::from_here;
 use super::{CommandError, Signals, bind_all, run};
 use crate::catalog::Catalog;
 use crate::cli::Flags;
@@ -34,6 +35,7 @@ pub async fn demo(flags: &Flags, signals: Signals) -> Result<(), CommandError> {
     let base_url: Url = simulator.base_url().parse().expect("a loopback address is a URL");
     let listeners = bind_all(&flags.listen_addresses).await?;
     if let Some(address) = listeners.first().and_then(|listener| listener.local_addr().ok()) {
+        let address = from_here(&address.to_string());
         println!("Two simulated operations are being watched. Nothing here comes from a real contact centre.");
         println!("  open   {scheme}://{address}/");
         println!("  try    curl -s {scheme}://{address}{} | grep wolkvox_agent_aux", flags.telemetry_path);

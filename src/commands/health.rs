@@ -49,7 +49,7 @@ async fn ask(url: &str) -> Result<(), String> {
 }
 
 /// Where a listener on this address is reached from its own machine.
-fn from_here(address: &str) -> String {
+pub fn from_here(address: &str) -> String {
     if let Some(port) = address.strip_prefix(':') {
         return format!("{}:{port}", Ipv4Addr::LOCALHOST);
     }

@@ -19,7 +19,7 @@ use crate::cli::Flags;
 use crate::config::{Config, ConfigError};
 use crate::exporter::{self, ExporterError, Setup};
 use crate::state::{State, StateError};
-use crate::web::{Access, ClientLimits};
+use crate::web::{self, Access, ClientLimits};
 use crate::wolkvox::Failure;
 
 pub use bcrypt::bcrypt;
@@ -120,7 +120,7 @@ fn open_state(flag: Option<&str>) -> Result<State, CommandError> {
 async fn bind_all(addresses: &[String]) -> Result<Vec<TcpListener>, CommandError> {
     let mut listeners = Vec::new();
     for address in addresses {
-        let listener = exporter::bind(address).await;
+        let listener = web::bind(address).await;
         listeners.push(listener.map_err(|error| CommandError::Listen { address: address.clone(), error })?);
     }
     Ok(listeners)

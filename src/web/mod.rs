@@ -1,6 +1,7 @@
 //! What does the exporter answer over HTTP?
 
 mod access;
+mod address;
 mod answer;
 mod gate;
 mod listener;
@@ -28,6 +29,7 @@ use crate::store::Store;
 use crate::telemetry::Telemetry;
 
 pub use access::{Access, LONGEST_PASSWORD, Renewed};
+pub use address::bind;
 pub use listener::{ClientLimits, Server};
 
 const STATUS_JSON_PATH: &str = "/status.json";

@@ -11,7 +11,7 @@ use wolkvox_exporter::exporter::{self, Setup};
 use wolkvox_exporter::shard::Shard;
 use wolkvox_exporter::simulator::{self, Simulator};
 use wolkvox_exporter::state::State;
-use wolkvox_exporter::web::{Access, ClientLimits};
+use wolkvox_exporter::web::{self, Access, ClientLimits};
 
 use crate::http;
 use crate::scraped::Scraped;
@@ -49,7 +49,7 @@ async fn served_by(count: usize, folder: &TempDir) -> Vec<BTreeSet<String>> {
         let catalog = Arc::new(Catalog::builtin().expect("the shipped catalogue is right"));
         let shard: Shard = format!("{index}/{count}").parse().expect("a shard");
         let (file, known) = (folder.path().join("config.yml"), Arc::clone(&catalog));
-        let listener = exporter::bind("127.0.0.1:0").await.expect("a free port");
+        let listener = web::bind("127.0.0.1:0").await.expect("a free port");
         let address = listener.local_addr().expect("a bound listener");
         let setup = Setup {
             catalog,

@@ -14,7 +14,7 @@ use wolkvox_exporter::config::Config;
 use wolkvox_exporter::exporter::{self, ExporterError, Setup};
 use wolkvox_exporter::simulator::{self, Fault, Scope, Simulator};
 use wolkvox_exporter::state::State;
-use wolkvox_exporter::web::{Access, ClientLimits};
+use wolkvox_exporter::web::{self, Access, ClientLimits};
 use wolkvox_exporter::window::midnight_before;
 
 use crate::http::{self, Answer};
@@ -196,7 +196,7 @@ impl Stage {
         let catalog = Arc::new(Catalog::builtin().expect("the shipped catalogue is right"));
         let folder = config_folder(&plot.config(&simulator.base_url()));
         let config_file = folder.path().join(CONFIG_FILE);
-        let listener = exporter::bind("127.0.0.1:0").await.expect("a free port");
+        let listener = web::bind("127.0.0.1:0").await.expect("a free port");
         let address = listener.local_addr().expect("a bound listener");
         let known = Arc::clone(&catalog);
         let web_config = folder.path().join(WEB_CONFIG_FILE);
