@@ -219,7 +219,7 @@ fn answer(answer_to: Option<ReloadRequest>, outcome: Result<(), String>) -> Opti
     None
 }
 
-/// Drops the data of targets that are gone, that now come from elsewhere, or that are to be shown otherwise.
+/// Drops all of targets that are gone, and the data of those that now come from elsewhere or are to be shown otherwise.
 fn forget_changed(context: &Context, old: &Config, new: &Config) {
     let (before, after) = (origins(old), origins(new));
     for (target, origin) in &before {
@@ -228,6 +228,7 @@ fn forget_changed(context: &Context, old: &Config, new: &Config) {
         }
     }
     context.store.retain(&after.into_keys().collect::<HashSet<_>>());
+    context.telemetry.retain(&poll::counted(new));
     if let Err(error) = retain_shown(&context.state, new) {
         context.telemetry.state_not_removed(&error);
     }

@@ -4,9 +4,10 @@
 
 mod process;
 
+use std::collections::HashSet;
 use std::ops::Deref;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
@@ -21,7 +22,7 @@ use tracing::{debug, info, warn};
 
 use crate::target::Target;
 use crate::window::Window;
-use crate::wolkvox::Failure;
+use crate::wolkvox::{Failure, Reason};
 
 /// From a fast answer to the vendor's own limit of 60 s.
 const CALL_SECONDS: [f64; 9] = [0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0];
@@ -36,8 +37,17 @@ pub struct Telemetry {
     counted: Counted,
     /// Grows with every change of what is counted.
     version: AtomicU64,
+    /// What something is counted of, because a family does not tell.
+    known: Mutex<Known>,
     http_refusals: Family<RefusalLabels, Counter>,
     http_requests: Family<HttpLabels, Counter>,
+}
+
+#[derive(Debug, Default)]
+struct Known {
+    reports: HashSet<ReportLabels>,
+    /// Those with values that could not be read.
+    fields: HashSet<FieldLabels>,
 }
 
 /// What polls and reloads change.
@@ -80,6 +90,12 @@ struct FieldLabels {
     operation: Arc<str>,
     report: Arc<str>,
     field: String,
+}
+
+impl FieldLabels {
+    fn report(&self) -> ReportLabels {
+        ReportLabels { operation: Arc::clone(&self.operation), report: Arc::clone(&self.report) }
+    }
 }
 
 #[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
@@ -168,6 +184,7 @@ impl Default for Telemetry {
             live: RwLock::default(),
             counted,
             version: AtomicU64::new(0),
+            known: Mutex::default(),
             http_refusals: Family::default(),
             http_requests: Family::default(),
         };
@@ -278,11 +295,37 @@ impl Telemetry {
         drop(change.response_bytes.get_or_create(&report(target)));
         drop(change.durations.get_or_create(&report(target)));
         drop(change.dropped_series.get_or_create(&report(target)));
+        self.known().reports.insert(report(target));
+    }
+
+    /// Forgets what was counted of reports that are not among these: one that nobody polls must not look as if it stood
+    /// still.
+    pub fn retain(&self, targets: &HashSet<Target>) {
+        let kept: HashSet<ReportLabels> = targets.iter().map(report).collect();
+        let (change, mut known) = (self.change(), self.known());
+        for gone in known.reports.extract_if(|labels| !kept.contains(labels)) {
+            change.requests.remove(&gone);
+            change.durations.remove(&gone);
+            change.response_bytes.remove(&gone);
+            change.dropped_series.remove(&gone);
+            for reason in Reason::ALL {
+                change.failures.remove(&failure_labels(&gone, reason));
+            }
+        }
+        for gone in known.fields.extract_if(|labels| !kept.contains(&labels.report())) {
+            change.rejected_values.remove(&gone);
+        }
+    }
+
+    fn known(&self) -> MutexGuard<'_, Known> {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// A call is about to be sent.
     pub fn call_sent(&self, target: &Target) {
-        self.change().requests.get_or_create(&report(target)).inc();
+        let labels = report(target);
+        self.change().requests.get_or_create(&labels).inc();
+        self.known().reports.insert(labels);
         debug!(operation = %target.operation, report = %target.report, window = %target.window, "call");
     }
 
@@ -299,7 +342,9 @@ impl Telemetry {
             Ok(Gained { rows, series, dropped, rejected }) => {
                 change.dropped_series.get_or_create(&labels).inc_by(*dropped);
                 for (field, count) in *rejected {
-                    change.rejected_values.get_or_create(&field_labels(target, field)).inc_by(*count);
+                    let labels = field_labels(&labels, field);
+                    change.rejected_values.get_or_create(&labels).inc_by(*count);
+                    self.known().fields.insert(labels);
                 }
                 let rejected: u64 = rejected.iter().map(|(_, count)| count).sum();
                 info!(
@@ -308,7 +353,7 @@ impl Telemetry {
                 );
             }
             Err(failure) => {
-                change.failures.get_or_create(&failure_labels(target, failure)).inc();
+                change.failures.get_or_create(&failure_labels(&labels, failure.reason)).inc();
                 warn!(
                     operation = %target.operation, report = %target.report, window = %target.window, span = %window,
                     status = %failure.reason, rows = 0, series = 0, calls, bytes, ms, budget_left,
@@ -336,7 +381,8 @@ impl Telemetry {
         match told {
             Ok((limit, used)) => info!(operation = %target.operation, limit, used, "budget"),
             Err(failure) => {
-                self.change().failures.get_or_create(&failure_labels(target, failure)).inc();
+                let labels = failure_labels(&report(target), failure.reason);
+                self.change().failures.get_or_create(&labels).inc();
                 warn!(
                     operation = %target.operation, status = %failure.reason, detail = %failure.detail,
                     hint = failure.reason.hint(), "budget"
@@ -425,18 +471,64 @@ fn report(target: &Target) -> ReportLabels {
     ReportLabels { operation: Arc::clone(&target.operation), report: Arc::clone(&target.report) }
 }
 
-fn failure_labels(target: &Target, failure: &Failure) -> FailureLabels {
-    FailureLabels {
-        operation: Arc::clone(&target.operation),
-        report: Arc::clone(&target.report),
-        reason: failure.reason.as_str(),
-    }
+fn failure_labels(report: &ReportLabels, reason: Reason) -> FailureLabels {
+    let ReportLabels { operation, report } = report.clone();
+    FailureLabels { operation, report, reason: reason.as_str() }
 }
 
-fn field_labels(target: &Target, field: &str) -> FieldLabels {
-    FieldLabels {
-        operation: Arc::clone(&target.operation),
-        report: Arc::clone(&target.report),
-        field: field.to_owned(),
+fn field_labels(report: &ReportLabels, field: &str) -> FieldLabels {
+    let ReportLabels { operation, report } = report.clone();
+    FieldLabels { operation, report, field: field.to_owned() }
+}
+
+#[cfg(test)]
+mod tests {
+    use jiff::tz::TimeZone;
+    use prometheus_client::encoding::text::encode;
+
+    use super::*;
+    use crate::window::WindowName;
+
+    fn target(operation: &str, report: &str) -> Target {
+        Target { operation: operation.into(), report: report.into(), window: WindowName::Today }
+    }
+
+    /// A good poll with a value that could not be read, and a failed one.
+    fn poll_twice(telemetry: &Telemetry, target: &Target) {
+        telemetry.target_expected(target);
+        let window = Window::at(WindowName::Today, Timestamp::UNIX_EPOCH, &TimeZone::UTC);
+        let rejected = [("time".to_owned(), 1)];
+        let gained = Gained { rows: 1, series: 1, dropped: 1, rejected: &rejected };
+        let failure = Failure::new(Reason::Timeout, "");
+        for outcome in [Ok(gained), Err(&failure)] {
+            telemetry.call_sent(target);
+            let (elapsed, calls, bytes, budget_left) = (Duration::from_secs(1), 1, 1, 1);
+            telemetry.poll_ended(&PollEnd { target, window: &window, elapsed, calls, bytes, budget_left, outcome });
+        }
+    }
+
+    fn text(telemetry: &Telemetry) -> String {
+        let mut text = String::new();
+        telemetry.with_registry(|registry| encode(&mut text, registry)).unwrap();
+        text
+    }
+
+    #[test]
+    fn what_was_counted_of_a_report_that_nobody_polls_any_more_is_gone_and_the_rest_stays() {
+        let [stays, question, gone] =
+            [("acme", "agent_aux_time"), ("acme", "token_info"), ("gone", "agent_aux_time")].map(|(o, r)| target(o, r));
+        let telemetry = Telemetry::default();
+        poll_twice(&telemetry, &stays);
+        telemetry.call_sent(&question);
+        telemetry.budget_told(&question, Err(&Failure::new(Reason::Connect, "")));
+        let before = text(&telemetry);
+        poll_twice(&telemetry, &gone);
+        telemetry.call_sent(&target("gone", "token_info"));
+        assert_eq!(text(&telemetry).matches("operation=\"gone\"").count(), 18);
+        let version = telemetry.version();
+        telemetry.retain(&HashSet::from([stays, question]));
+        assert_eq!(text(&telemetry).matches("operation=\"gone\"").count(), 0);
+        assert_eq!(text(&telemetry).lines().count(), before.lines().count());
+        assert!(telemetry.version() > version, "a scrape would not look again");
     }
 }
