@@ -241,9 +241,12 @@ impl Stage {
         self.simulator.inject(fault, Scope { api: Some(api.to_owned()), ..Scope::default() });
     }
 
-    /// Writes another config and has it read.
+    /// Puts another config in place and has it read. An exporter that only just starts may be reading it: it must not meet
+    /// half a file.
     pub async fn reload(&self, config: &str) -> Answer {
-        std::fs::write(self.config.path().join(CONFIG_FILE), config).expect("a writable folder");
+        let written = self.config.path().join("next.yml");
+        std::fs::write(&written, config).expect("a writable folder");
+        std::fs::rename(written, self.config.path().join(CONFIG_FILE)).expect("a writable folder");
         http::send(self.address, "POST", "/-/reload", "").await
     }
 
