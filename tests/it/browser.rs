@@ -29,6 +29,23 @@ const ARGUMENTS: [&str; 13] = [
     "--remote-debugging-pipe",
 ];
 
+/// How often a driver is started until it has a port.
+const DRIVERS: usize = 10;
+
+/// A driver and its port. It takes any free one of IPv6, and ends where IPv4's of the same number is in use: while another
+/// test holds ten thousand connections, one in three is.
+async fn driver() -> (Running, String) {
+    let mut end = String::new();
+    for _ in 0..DRIVERS {
+        let mut driver = Running::start("chromedriver", &["--port=0"]);
+        match driver.after_or_end("successfully on port ").await {
+            Ok(port) => return (driver, port.trim_end_matches('.').to_owned()),
+            Err(ended) => end = ended,
+        }
+    }
+    panic!("{end}")
+}
+
 /// One window of one browser.
 pub struct Browser {
     driver: Running,
@@ -38,9 +55,8 @@ pub struct Browser {
 
 impl Browser {
     pub async fn start() -> Browser {
-        let mut driver = Running::start("chromedriver", &["--port=0"]);
-        let port = driver.after("successfully on port ").await;
-        let driver_url = format!("http://127.0.0.1:{}/session", port.trim_end_matches('.'));
+        let (driver, port) = driver().await;
+        let driver_url = format!("http://127.0.0.1:{port}/session");
         let profile = tempfile::tempdir().expect("a temporary folder");
         let profile_flag = format!("--user-data-dir={}", profile.path().display());
         let arguments: Vec<&str> = ARGUMENTS.into_iter().chain([profile_flag.as_str()]).collect();

@@ -66,16 +66,20 @@ impl Running {
 
     /// Waits for a line that holds `mark` and returns what follows it, up to a blank or slash.
     pub async fn after(&mut self, mark: &str) -> String {
-        let found = until(mark, async || {
+        self.after_or_end(mark).await.unwrap_or_else(|end| panic!("{end}"))
+    }
+
+    /// The same of a program that may end before; then how.
+    pub async fn after_or_end(&mut self, mark: &str) -> Result<String, String> {
+        until(mark, async || {
             let said = self.said();
             if let Ok(Some(status)) = self.child.try_wait() {
-                panic!("it ended with {status} instead of saying {mark}: {said}");
+                return Some(Err(format!("it ended with {status} instead of saying {mark}: {said}")));
             }
-            let line = said.lines().find(|line| line.contains(mark))?;
-            line.split_once(mark).map(|(_, rest)| rest.to_owned())
-        });
-        let rest = found.await;
-        rest.split([' ', '/', '"']).next().unwrap_or_default().to_owned()
+            let (_, rest) = said.lines().find_map(|line| line.split_once(mark))?;
+            Some(Ok(rest.split([' ', '/', '"']).next().unwrap_or_default().to_owned()))
+        })
+        .await
     }
 
     /// The largest memory it ever held.
