@@ -1,6 +1,9 @@
 //! Does a real Prometheus get every metric of the five reports?
 
-use std::net::{SocketAddr, TcpListener};
+use std::iter;
+use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::ops::Range;
+use std::sync::atomic::{AtomicU32, Ordering};
 
 use serde_json::Value;
 use tempfile::TempDir;
@@ -17,9 +20,15 @@ pub async fn query(address: SocketAddr, promql: &str) -> Vec<Value> {
     body["data"]["result"].as_array().cloned().unwrap_or_default()
 }
 
+/// For a program that cannot choose one itself. Below those that Linux gives to outgoing connections: another test opens ten
+/// thousand of them, and one could take the port before the program does.
 pub fn free_port() -> SocketAddr {
-    let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
-    listener.local_addr().expect("a bound listener")
+    const PORTS: Range<u16> = 20_000..32_000;
+    static TAKEN: AtomicU32 = AtomicU32::new(0);
+    let next = || (std::process::id() + TAKEN.fetch_add(1, Ordering::Relaxed)) % u32::try_from(PORTS.len()).unwrap();
+    let ports = iter::repeat_with(|| PORTS.start + u16::try_from(next()).unwrap()).take(PORTS.len());
+    let mut addresses = ports.map(|port| SocketAddr::from((Ipv4Addr::LOCALHOST, port)));
+    addresses.find(|address| TcpListener::bind(address).is_ok()).expect("a free port")
 }
 
 /// A Prometheus that scrapes an exporter every second.
