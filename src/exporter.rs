@@ -227,8 +227,10 @@ fn forget_changed(context: &Context, old: &Config, new: &Config) {
             context.store.forget(target);
         }
     }
-    context.store.retain(&after.into_keys().collect::<HashSet<_>>());
-    context.telemetry.retain(&poll::counted(new));
+    let mut targets: HashSet<Target> = after.into_keys().collect();
+    context.store.retain(&targets);
+    targets.extend(poll::questions(new));
+    context.telemetry.retain(&targets);
     if let Err(error) = retain_shown(&context.state, new) {
         context.telemetry.state_not_removed(&error);
     }

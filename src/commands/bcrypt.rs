@@ -66,11 +66,11 @@ fn read_typed(shown: &Termios) -> Result<String, CommandError> {
 }
 
 fn ask(prompt: &str) -> io::Result<String> {
-    eprint!("{prompt}");
-    io::stderr().flush()?;
+    // Not by the macro, which panics where nobody listens: what is typed would stay hidden.
+    write!(io::stderr(), "{prompt}")?;
     let mut line = String::new();
     io::stdin().lock().read_line(&mut line)?;
-    eprintln!();
+    writeln!(io::stderr())?;
     Ok(without_line_end(&line))
 }
 

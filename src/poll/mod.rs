@@ -11,7 +11,7 @@ mod job;
 mod queue;
 mod schedule;
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -75,11 +75,10 @@ pub fn jobs(config: &Config) -> Vec<Job> {
     config.operations.iter().flat_map(|operation| jobs_of(operation, config, &plans)).collect()
 }
 
-/// What a config's calls are counted under: its reports, and the questions about budgets.
-pub fn counted(config: &Config) -> HashSet<Target> {
+/// Under what the questions about a config's budgets are counted: they are no job's.
+pub fn questions(config: &Config) -> impl Iterator<Item = Target> {
     let asked = budgets(config).into_iter().filter(|operations| licensed(operations).is_none());
-    let questions = asked.map(|operations| Question::new(operations[0]).target().clone());
-    jobs(config).iter().map(|job| job.target().clone()).chain(questions).collect()
+    asked.map(|operations| Question::new(operations[0]).target().clone())
 }
 
 /// What each budget of a config would be spent on.
