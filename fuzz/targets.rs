@@ -97,7 +97,7 @@ fn check_rendering(report: &Report, privacy: &Privacy, folded: &Folded, texts: &
     let mut labels: Vec<&Label> = report.labels.iter().filter(|label| privacy.shows(label)).collect();
     let mut seen = HashSet::new();
     let mut count = 0;
-    for part in render_families(folded, &CATALOG, OPERATION, window) {
+    for part in render_families(folded, &CATALOG, OPERATION, window).expect("no bound") {
         count += check_text(&part, &part.segment, &labels, privacy, texts, &mut seen);
     }
     assert_eq!(count, folded.series(), "the number of series");

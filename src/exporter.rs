@@ -13,6 +13,7 @@ use crate::catalog::Catalog;
 use crate::clock::Clock;
 use crate::config::{Config, ConfigError, InForce, Refusal};
 use crate::exposition::Exposition;
+use crate::memory::Memory;
 use crate::poll::{self, Context};
 use crate::privacy::Agents;
 use crate::state::{Origin, State, StateError, retain_served};
@@ -69,6 +70,7 @@ pub async fn run(setup: Setup, stop: CancellationToken) -> Result<(), ExporterEr
         store: Arc::clone(&store),
         telemetry: Arc::clone(&telemetry),
         state: Arc::new(state),
+        memory: Arc::new(Memory::new(config.limits.memory)),
         clock: clock.clone(),
     };
     let loaded_at = clock.now().wall;
@@ -133,6 +135,10 @@ impl Polling {
             let Loaded { config, vendor, answer_to } = self.poll_until_changed().await;
             forget_changed(&self.context, &self.config, &config);
             lift_pauses(&self.context, &self.config, &config);
+            if config.limits.memory != self.config.limits.memory {
+                // What is served already goes on counting against the old bound, until its next poll.
+                self.context.memory = Arc::new(Memory::new(config.limits.memory));
+            }
             self.config = config;
             self.context.vendor = vendor;
             answer(answer_to, Ok(()));

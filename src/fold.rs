@@ -8,20 +8,30 @@ use std::fmt;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
 
-use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use serde::de::{DeserializeSeed, Deserializer, Error as _, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
 use crate::catalog::{Combine, FamilyId, Form, Format, Info, Label, Report, parse_day};
+use crate::memory::{PollMemory, Share};
 use crate::privacy::{Privacy, Pseudonyms};
-use crate::series::{Groups, Keys, LabelName, Labels, UNKNOWN, clean_into, is_equal};
+use crate::series::{Groups, Keys, LABEL_BYTES, LabelName, Labels, UNKNOWN, clean_into, is_equal, shorten};
 use crate::window::Window;
-use crate::wolkvox::{Failure, Reading, Reason, Rows, Scalar, read};
+use crate::wolkvox::{Body, Content, Failure, Reading, Reason, Rows, Scalar, Source, Streamed, read, read_streamed};
 
 /// Separates the values of an info entry. Cleaning turns every tab of a value into a blank.
 pub const INFO_SEPARATOR: char = '\t';
 
+/// Rows after which the memory of what they led to is counted again.
+const ROWS_BETWEEN_COUNTS: u64 = 64;
+/// Most rows inside of one row. The vendor's have one for each day of a month.
+const MOST_NESTED: usize = 10_000;
+/// Most bytes of text in the rows inside of one row.
+const NESTED_BYTES: usize = 1 << 20;
+
 /// A report's declaration, with every field as a position.
 #[derive(Debug)]
 pub struct Plan {
+    /// Longest value of a label.
+    label_bytes: usize,
     fields: Fields,
     nested: Option<NestedPlan>,
     labels: Vec<LabelPlan>,
@@ -98,6 +108,7 @@ impl Plan {
     pub fn new(report: &Report, privacy: &Privacy) -> Plan {
         let shown = |label: &&Label| privacy.shows(label);
         let mut plan = Plan {
+            label_bytes: LABEL_BYTES,
             fields: Fields::default(),
             nested: None,
             labels: vec![],
@@ -118,6 +129,12 @@ impl Plan {
             day: plan.fields.place(report, &nested.day, true),
         });
         plan
+    }
+
+    /// The same with another longest value of a label.
+    #[must_use]
+    pub fn with_label_bytes(self, label_bytes: usize) -> Plan {
+        Plan { label_bytes, ..self }
     }
 
     /// How many labels stand before the last.
@@ -209,7 +226,10 @@ pub struct Fold {
     carried: Vec<bool>,
     /// Per field: values that could not be read.
     rejected: Vec<u64>,
+    /// Per field: values that were too long for a label.
+    shortened: Vec<u64>,
     scratch: Scratch,
+    memory: Share,
 }
 
 /// One value in the making.
@@ -240,8 +260,13 @@ pub struct Folded {
     pub rows: u64,
     /// Field and how many of its values could not be read.
     pub rejected: Vec<(String, u64)>,
+    /// Field and how many of its values were too long for a label, and stand there shortened.
+    pub shortened: Vec<(String, u64)>,
     /// Series and info entries over the cap.
     pub dropped: u64,
+    memory: Share,
+    /// Bytes of memory, without what is rendered of it.
+    size: usize,
     groups: Groups,
     order: Vec<usize>,
     families: Vec<FamilyId>,
@@ -267,30 +292,50 @@ impl Fold {
             infos: plan.infos.iter().map(|_| Keys::default()).collect(),
             carried: vec![false; fields],
             rejected: vec![0; fields],
+            shortened: vec![0; fields],
             scratch: Scratch::default(),
+            memory: PollMemory::unbounded().share(),
             plan,
         }
     }
 
+    /// The same, and what it takes is a share of a poll's memory.
+    #[must_use]
+    pub fn within(self, memory: Share) -> Fold {
+        Fold { memory, ..self }
+    }
+
     /// Adds one answer's rows. On a failure the fold is gone, and with it the rows of a broken answer.
-    #[expect(clippy::should_implement_trait, reason = "an answer is no fold, and adding one can fail")]
-    pub fn add(mut self, body: &[u8]) -> Result<Fold, Failure> {
-        let plan = Arc::clone(&self.plan);
-        let fields = plan.fields.0.len();
-        let (row, before) = (vec![None; fields], vec![None; fields]);
-        // What is kept of the last row is kept of a row of this answer.
-        self.scratch.follows = false;
-        let mut decoder = Decoder {
-            plan: &plan,
-            fold: &mut self,
-            row,
-            before,
-            nested: Vec::new(),
-            orders: [[None; ORDERED_FIELDS]; 2],
-        };
-        match read(body, &mut decoder)? {
-            Reading::Rows | Reading::NoRows => Ok(self),
+    pub fn add_body(self, body: &mut Body) -> Result<Fold, Failure> {
+        match body.content() {
+            Content::Whole(bytes) => self.add(bytes),
+            Content::Streamed(streamed) => self.add_streamed(streamed),
         }
+    }
+
+    /// The same for an answer that is there as a whole.
+    #[expect(clippy::should_implement_trait, reason = "an answer is no fold, and adding one can fail")]
+    pub fn add(self, body: &[u8]) -> Result<Fold, Failure> {
+        let plan = Arc::clone(&self.plan);
+        let mut decoder = Decoder::new(&plan, self);
+        let read = read(body, &mut decoder);
+        decoder.end(read)
+    }
+
+    /// The same for an answer that still comes in.
+    pub fn add_streamed<S: Source>(self, body: &mut Streamed<S>) -> Result<Fold, Failure> {
+        let plan = Arc::clone(&self.plan);
+        let mut decoder = Decoder::new(&plan, self);
+        let read = read_streamed(body, &mut decoder);
+        decoder.end(read)
+    }
+
+    /// Takes the memory for what was added; fails where there is none.
+    pub fn take_memory(&self) -> Result<(), Failure> {
+        let texts = self.groups.memory() + self.infos.iter().map(Keys::memory).sum::<usize>();
+        // Beside what grows stands what it grew from, and later its sorted places and values.
+        let cells = self.cells.capacity() * (size_of::<Cell>() + size_of::<Option<f64>>());
+        Ok(self.memory.resize_blocking((texts + cells) / 2 * 3)?)
     }
 
     /// Adds what another fold of the same plan and window has, as if its rows had come here.
@@ -312,8 +357,9 @@ impl Fold {
         for (carried, theirs) in self.carried.iter_mut().zip(other.carried) {
             *carried |= theirs;
         }
-        for (rejected, theirs) in self.rejected.iter_mut().zip(other.rejected) {
-            *rejected += theirs;
+        let counts = self.rejected.iter_mut().chain(&mut self.shortened);
+        for (count, theirs) in counts.zip(other.rejected.iter().chain(&other.shortened)) {
+            *count += theirs;
         }
         self.rows += other.rows;
         self.nested_rows += other.nested_rows;
@@ -340,11 +386,17 @@ impl Fold {
             dropped += entries.len() - order.len();
             infos.push((info.family, entries, order));
         }
-        let rejected = self.plan.fields.0.iter().zip(&self.rejected).filter(|(_, count)| **count > 0);
+        let by_field = |counts: &[u64]| -> Vec<(String, u64)> {
+            let some = self.plan.fields.0.iter().zip(counts).filter(|(_, count)| **count > 0);
+            some.map(|(field, count)| (field.name.clone(), *count)).collect()
+        };
         Ok(Folded {
             rows: self.rows,
-            rejected: rejected.map(|(field, count)| (field.name.clone(), *count)).collect(),
+            rejected: by_field(&self.rejected),
+            shortened: by_field(&self.shortened),
             dropped: dropped as u64,
+            size: self.memory.bytes(),
+            memory: self.memory,
             groups: self.groups,
             order,
             families: self.plan.cells.iter().map(|cell| cell.family).collect(),
@@ -398,7 +450,8 @@ impl Fold {
     fn group(&mut self, plan: &Plan, parent: &[Slot<'_>], before: &[Slot<'_>], row: &[Slot<'_>]) {
         // An agent's rows come one after the other: what is equal to the row before was cleaned and escaped there.
         let follows = std::mem::replace(&mut self.scratch.follows, true);
-        let same = plan.labels.iter().take_while(|label| follows && is_same(label.field, parent, before)).count();
+        let is_same = |label: &LabelPlan| is_same(label.field, parent, before, plan.label_bytes);
+        let same = plan.labels.iter().take_while(|label| follows && is_same(label)).count();
         if !follows || same < plan.labels.len() {
             self.find_group(plan, parent, follows && same >= plan.stem());
         }
@@ -436,7 +489,10 @@ impl Fold {
         text.clear();
         for label in labels {
             match &parent[label.field] {
-                Some(Scalar::Text(value)) if label.is_as_sent() && label.label.write_plain(&mut text, value) => {}
+                Some(Scalar::Text(value))
+                    if label.is_as_sent()
+                        && value.len() <= self.plan.label_bytes
+                        && label.label.write_plain(&mut text, value) => {}
                 _ if self.read_label(label, parent) => label.label.write(&mut text, &self.scratch.value),
                 _ => {}
             }
@@ -463,6 +519,7 @@ impl Fold {
         if let Some(pseudonyms) = &label.pseudonyms {
             *value = pseudonyms.of(value);
         }
+        self.shortened[label.field] += u64::from(shorten(value, self.plan.label_bytes));
         true
     }
 
@@ -500,10 +557,11 @@ impl Fold {
     }
 }
 
-/// Whether a field says what it said in the row before. What is no text is counted in each row, so it is never the same.
-fn is_same(field: usize, row: &[Slot<'_>], before: &[Slot<'_>]) -> bool {
+/// Whether a field says what it said in the row before. What is no text, or a text of more than `most` bytes, is counted
+/// in each row, so it is never the same.
+fn is_same(field: usize, row: &[Slot<'_>], before: &[Slot<'_>], most: usize) -> bool {
     match (&row[field], &before[field]) {
-        (Some(Scalar::Text(value)), Some(Scalar::Text(before))) => is_equal(value, before),
+        (Some(Scalar::Text(value)), Some(Scalar::Text(before))) => value.len() <= most && is_equal(value, before),
         (value, before) => value.is_none() && before.is_none(),
     }
 }
@@ -576,6 +634,11 @@ impl Cell {
 // === impl Folded ===
 
 impl Folded {
+    /// Takes the memory for so many bytes rendered of it; fails where there is none.
+    pub fn take_memory(&self, rendered: usize) -> Result<(), Failure> {
+        Ok(self.memory.resize_blocking(self.size + rendered)?)
+    }
+
     /// Number of series, info entries not counted.
     pub fn series(&self) -> usize {
         let metrics = self.families.len();
@@ -648,7 +711,9 @@ impl Kept {
 /// Hands each row's declared fields to the fold, borrowed from the body.
 struct Decoder<'f, 'de> {
     plan: &'f Plan,
-    fold: &'f mut Fold,
+    fold: Fold,
+    /// Why no more rows can be taken.
+    failure: Option<Failure>,
     row: Vec<Slot<'de>>,
     before: Vec<Slot<'de>>,
     /// Nested rows of the row at hand, one after the other.
@@ -663,6 +728,30 @@ type FieldOrder<'de> = [Option<(&'de str, Option<usize>)>; ORDERED_FIELDS];
 
 /// Fields of a row whose order is kept. Documented rows have two dozen.
 const ORDERED_FIELDS: usize = 32;
+
+impl<'f, 'de> Decoder<'f, 'de> {
+    fn new(plan: &'f Plan, mut fold: Fold) -> Decoder<'f, 'de> {
+        // What is kept of the last row is kept of a row of this answer.
+        fold.scratch.follows = false;
+        let fields = plan.fields.0.len();
+        Decoder {
+            plan,
+            fold,
+            failure: None,
+            row: vec![None; fields],
+            before: vec![None; fields],
+            nested: Vec::new(),
+            orders: [[None; ORDERED_FIELDS]; 2],
+        }
+    }
+
+    fn end(self, read: Result<Reading, Failure>) -> Result<Fold, Failure> {
+        match (self.failure, read) {
+            (Some(failure), _) | (None, Err(failure)) => Err(failure),
+            (None, Ok(Reading::Rows | Reading::NoRows)) => self.fold.take_memory().map(|()| self.fold),
+        }
+    }
+}
 
 impl<'de> Rows<'de> for Decoder<'_, 'de> {
     fn row<D: Deserializer<'de>>(&mut self, row: D) -> Result<(), D::Error> {
@@ -680,6 +769,12 @@ impl<'de> Rows<'de> for Decoder<'_, 'de> {
         };
         row.deserialize_map(visitor)?;
         self.fold.take(self.plan, &self.row, &self.before, &self.nested);
+        if self.fold.rows.is_multiple_of(ROWS_BETWEEN_COUNTS) {
+            self.fold.take_memory().map_err(|failure| {
+                self.failure = Some(failure);
+                D::Error::custom("no memory")
+            })?;
+        }
         Ok(())
     }
 }
@@ -794,7 +889,13 @@ impl<'de> Visitor<'de> for ListSeed<'_, 'de> {
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<(), A::Error> {
         let ListSeed { plan, carried, nested, order } = self;
-        while seq.next_element_seed(NestedSeed { plan, carried, nested, order })?.is_some() {}
+        let (fields, mut bytes) = (plan.fields.0.len(), 0);
+        while seq.next_element_seed(NestedSeed { plan, carried, nested, order })?.is_some() {
+            bytes += nested[nested.len() - fields..].iter().flatten().map(|value| value.text().len()).sum::<usize>();
+            if nested.len() / fields > MOST_NESTED || bytes > NESTED_BYTES {
+                return Err(A::Error::custom("a row with too much inside"));
+            }
+        }
         Ok(())
     }
 }
@@ -845,6 +946,58 @@ mod tests {
 
     fn fold(report: &str, rows: &str) -> Result<Folded, Failure> {
         fold_in(report, &window(), &[&format!(r#"{{"code":200,"data":[{rows}]}}"#)])
+    }
+
+    /// A body that comes in so many bytes at a time.
+    struct Pieces(Vec<bytes::Bytes>);
+
+    impl Source for Pieces {
+        fn next(&mut self) -> Result<Option<bytes::Bytes>, Failure> {
+            Ok(self.0.pop())
+        }
+    }
+
+    #[test]
+    fn never_lie_an_answer_read_while_it_comes_in_gives_what_a_whole_one_gives() {
+        let catalog = Catalog::builtin().unwrap();
+        let kpi = r#"{"code":200,"data":[{"agent_id":7,"agent_name":"José \u00d1","agent_dni":null,"stats":[
+            {"date":"20260301","points":"1,194","hits":"2","calls":"4","aht_time":"00:06:01","acw_time":"00:00:10","occupancy":"35 %","login_time":"02:00:00"},
+            {"date":"20260228","points":"5"}]}]}"#;
+        let aux = r#" [{"agent_id":"1","agent_dni":"","agent_name":"Ana","aux_state":"Break","time":"00:01:00","new":{"a":[1]}},
+            {"agent_id":"1","agent_dni":"","agent_name":"Ana","aux_state":["x"],"time":"soon"}]"#;
+        for (report, body) in [("agent_kpi", kpi), ("agent_aux_time", aux), ("agent_aux_time", &format!("\u{feff}{aux}"))] {
+            let plan = Arc::new(Plan::new(catalog.report(report).unwrap(), &Privacy::default()));
+            let fold = || Fold::new(Arc::clone(&plan), window());
+            let end = |fold: Fold| fold.finish(usize::MAX, &mut Kept::default()).unwrap();
+            let whole = end(fold().add(body.as_bytes()).unwrap());
+            for piece in [3, 64, body.len()] {
+                let pieces = body.as_bytes().chunks(piece).rev().map(bytes::Bytes::copy_from_slice).collect();
+                let streamed = end(fold().add_streamed(&mut Streamed::new(Pieces(pieces))).unwrap());
+                assert_eq!(lines(&streamed), lines(&whole), "{piece}");
+                assert_eq!((streamed.rows, &streamed.rejected), (whole.rows, &whole.rejected));
+            }
+        }
+    }
+
+    #[test]
+    fn a_long_label_stands_shortened_with_a_mark_and_different_ones_stay_different() {
+        let long = "ñ".repeat(2_000);
+        let row = |end: &str| format!(r#"{{"agent_id":"1","agent_name":"{long}{end}","aux_state":"Break","time":"1"}}"#);
+        let rows = [row("a"), row("a"), row("b")].join(",");
+        let folded = fold("agent_aux_time", &rows).unwrap();
+        let lines = lines(&folded);
+        assert_eq!(folded.series(), 2, "{lines}");
+        assert!(lines.lines().all(|line| line.contains('…') && line.len() < LABEL_BYTES + 200), "{lines}");
+        assert_eq!(folded.shortened, [("agent_name".to_owned(), 3)]);
+    }
+
+    #[test]
+    fn never_crash_a_row_with_too_much_inside_is_refused() {
+        for day in [r#"{"date":"20260301"}"#.to_owned(), format!(r#"{{"date":"{}"}}"#, "x".repeat(60_000))] {
+            let days = vec![day; MOST_NESTED + 1].join(",");
+            let failure = fold("agent_kpi", &format!(r#"{{"agent_id":"1","agent_name":"A","stats":[{days}]}}"#));
+            assert_eq!(failure.unwrap_err().reason, Reason::Malformed);
+        }
     }
 
     /// Every series and info entry as a line, the family by its position.
@@ -915,8 +1068,8 @@ mod tests {
     }
 
     #[test]
-    fn a_name_of_ten_thousand_bytes_is_kept_whole() {
-        let name = "ñ".repeat(5_000);
+    fn a_name_of_a_thousand_bytes_is_kept_whole() {
+        let name = "ñ".repeat(LABEL_BYTES / 2);
         let text = lines(&fold("agent_aux_time", &aux("1", &name, "a", "00:00:01")).unwrap());
         assert!(text.contains(&name));
     }

@@ -30,5 +30,6 @@ pub mod catalog;
 pub mod target;
 pub mod window;
 pub mod clock;
+pub mod memory;
 pub mod series;
 pub mod simulator;

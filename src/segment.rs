@@ -11,6 +11,7 @@ use crate::catalog::{Catalog, FamilyId};
 use crate::fold::Folded;
 use crate::series::{LabelName, write_value};
 use crate::window::WindowName;
+use crate::wolkvox::Failure;
 
 /// Level 3 on sorted rows is half the size of level 1 and a third of the time of level 6.
 const LEVEL: Compression = Compression::new(3);
@@ -119,8 +120,13 @@ pub struct FamilySegment {
     pub segment: Segment,
 }
 
-/// The gauges of a poll, a segment per family that has series.
-pub fn render_families(folded: &Folded, catalog: &Catalog, operation: &str, window: WindowName) -> Vec<FamilySegment> {
+/// The gauges of a poll, a segment per family that has series; fails where they take more memory than a poll may.
+pub fn render_families(
+    folded: &Folded,
+    catalog: &Catalog,
+    operation: &str,
+    window: WindowName,
+) -> Result<Vec<FamilySegment>, Failure> {
     let mut renderer = Renderer::default();
     let mut common = String::new();
     LabelName::new("operation").write(&mut common, operation);
@@ -144,9 +150,10 @@ pub fn render_families(folded: &Folded, catalog: &Catalog, operation: &str, wind
         }
         if any {
             segments.push(FamilySegment { family, segment: renderer.finish() });
+            folded.take_memory(segments.iter().map(|part| part.segment.deflated.len()).sum())?;
         }
     }
-    segments
+    Ok(segments)
 }
 
 /// The info entries of a poll, a line each: kept to be joined with other reports' later (see `roster.rs`).

@@ -12,6 +12,7 @@ use jiff::Timestamp;
 
 use crate::catalog::{Catalog, FamilyId, Kind};
 use crate::clock::Moment;
+use crate::memory::ServedMemory;
 use crate::roster;
 use crate::segment::{FamilySegment, Segment};
 use crate::target::Target;
@@ -32,8 +33,19 @@ pub struct Served {
     /// Field and how many of its values could not be read.
     pub rejected: Vec<(String, u64)>,
     pub families: Vec<FamilySegment>,
+    /// Field and how many of its values stand shortened in a label.
+    pub shortened: Vec<(String, u64)>,
     /// Info entries, joined with the operation's other reports when they are served.
     pub entries: Vec<FamilySegment>,
+    /// Keeps [`served_bytes`] of it counted; `None` where nobody counts.
+    pub memory: Option<ServedMemory>,
+}
+
+/// Memory that served parts take. Entries are inflated whenever they are joined, so they count as text.
+pub fn served_bytes(families: &[FamilySegment], entries: &[FamilySegment]) -> usize {
+    let deflated = families.iter().map(|part| part.segment.deflated.len());
+    let texts = entries.iter().map(|part| usize::try_from(part.segment.length).unwrap_or(usize::MAX));
+    deflated.chain(texts).fold(0, usize::saturating_add)
 }
 
 impl Served {
@@ -431,6 +443,8 @@ mod tests {
             series: 1,
             dropped: 0,
             rejected: vec![],
+            shortened: vec![],
+            memory: None,
             families: vec![FamilySegment { family: FamilyId(0), segment: segment(text) }],
             entries: vec![FamilySegment { family: FamilyId(20), segment: segment("\t7\tAna\n") }],
         }

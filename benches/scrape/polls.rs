@@ -52,8 +52,11 @@ impl Poll {
             series: folded.series() as u64,
             dropped: folded.dropped,
             rejected: folded.rejected.clone(),
-            families: render_families(&folded, &self.catalog, &self.operation, WindowName::Today),
+            shortened: folded.shortened.clone(),
+            families: render_families(&folded, &self.catalog, &self.operation, WindowName::Today)
+                .expect("the memory is not bounded"),
             entries: render_entries(&folded),
+            memory: None,
         }
     }
 

@@ -121,7 +121,7 @@ fn ours(series: usize, folding: &Arc<AtomicBool>) -> Server {
     let config = Arc::new(Config {
         file: None,
         operations: Vec::new(),
-        limits: Limits { series_per_report: 200_000, response_bytes: 256_000_000, rows_per_answer: 60_000 },
+        limits: Limits::default(),
         privacy: Privacy::default(),
     });
     let (_, config) = tokio::sync::watch::channel(InForce { config, loaded_at: clock.now().wall, refusal: None });

@@ -11,6 +11,7 @@ use crate::catalog::Catalog;
 use crate::cli::Flags;
 use crate::clock::Clock;
 use crate::config::Config;
+use crate::memory::Memory;
 use crate::poll::{self, Context, Forecast, Job, Polled, Spending};
 use crate::privacy::Agents;
 use crate::store::Store;
@@ -33,6 +34,7 @@ pub async fn check(config_file: &Path, flags: &Flags, probe: bool) -> Result<(),
         println!("{}: fine", file.display());
     }
     println!("agents: {}", agents(&config));
+    println!("memory: {} for answers and what is served", size(config.limits.memory));
     print!("{}", forecast(&poll::forecast(&config)));
     if !probe {
         return Ok(());
@@ -42,10 +44,16 @@ pub async fn check(config_file: &Path, flags: &Flags, probe: bool) -> Result<(),
         store: Arc::new(Store::new(Arc::clone(&catalog))),
         telemetry: Arc::default(),
         state: Arc::new(open_state(flags.state_dir.as_deref())?),
+        memory: Arc::new(Memory::new(config.limits.memory)),
         clock: Clock::system(),
         catalog,
     };
     print_probe(&poll::probe(&config, &context, one_window_each(jobs)).await)
+}
+
+/// Bytes as people write them.
+fn size(bytes: usize) -> String {
+    format!("{} MiB", bytes >> 20)
 }
 
 /// How agents would be shown.

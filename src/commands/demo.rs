@@ -84,7 +84,7 @@ fn config(base_url: &Url, catalog: &Catalog) -> Config {
     Config {
         file: None,
         operations: OPERATIONS.map(operation).into_iter().collect(),
-        limits: Limits { series_per_report: 200_000, response_bytes: 256_000_000, rows_per_answer: 60_000 },
+        limits: Limits::default(),
         privacy: Privacy::default(),
     }
 }

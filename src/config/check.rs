@@ -13,6 +13,7 @@ use super::error::{ConfigError, shown};
 use super::file::{self, AgentDni, AgentName, At, File, Report, ReportEntry};
 use super::{Config, Limits, Operation, ReportPlan, VENDOR_INTERVAL};
 use crate::catalog::Catalog;
+use crate::memory::LEAST_TOTAL;
 use crate::privacy::{Agents, NameKey, Privacy};
 use crate::window::WindowName;
 use crate::wolkvox::{Token, is_loopback};
@@ -27,12 +28,8 @@ const LONGEST_TIMEOUT: Duration = Duration::from_mins(5);
 const LONGEST_INTERVAL: Duration = Duration::from_hours(24);
 /// Polls that may fail before the series they would have renewed are dropped.
 const STALE_INTERVALS: u32 = 3;
-/// A centre of 10,000 agents with 20 states each.
-const DEFAULT_SERIES: usize = 200_000;
-/// The vendor's own limit for one answer.
-const DEFAULT_ROWS: u64 = 60_000;
-/// The vendor's own limit for one answer.
-const DEFAULT_RESPONSE_BYTES: usize = 256_000_000;
+/// Longest value of a label that can be asked for: names must stay whole, and a scrape short.
+const LABEL_RANGE: std::ops::RangeInclusive<usize> = 64..=64 * 1024;
 
 /// Checks a file against the catalogue and reads the tokens it names.
 pub(super) fn check(file: File, path: &Path, catalog: &Catalog) -> Result<Config, ConfigError> {
@@ -82,10 +79,23 @@ impl Checker<'_> {
         if let Some(rows) = rows.filter(|rows| rows.value == 0) {
             return Err(self.wrong(rows.referenced, "limits.rows_per_answer is 0: every answer would count as cut off"));
         }
+        let memory = limits.memory.as_ref();
+        if let Some(memory) = memory.filter(|memory| memory.value.0 < LEAST_TOTAL) {
+            return Err(self
+                .wrong(memory.referenced, "limits.memory is under 16MiB: a poll of the usual size could fail")
+                .hint("leave limits.memory out for half of what this process may use"));
+        }
+        let label = limits.label_bytes.as_ref();
+        if let Some(label) = label.filter(|label| !LABEL_RANGE.contains(&label.value.0)) {
+            return Err(self.wrong(label.referenced, "limits.label_bytes must lie between 64B and 64KiB"));
+        }
+        let default = Limits::default();
         Ok(Limits {
-            rows_per_answer: rows.map_or(DEFAULT_ROWS, |rows| rows.value),
-            series_per_report: series.map_or(DEFAULT_SERIES, |series| series.value),
-            response_bytes: bytes.map_or(DEFAULT_RESPONSE_BYTES, |bytes| bytes.value.0),
+            series_per_report: series.map_or(default.series_per_report, |series| series.value),
+            response_bytes: bytes.map_or(default.response_bytes, |bytes| bytes.value.0),
+            rows_per_answer: rows.map_or(default.rows_per_answer, |rows| rows.value),
+            memory: memory.map_or(default.memory, |memory| memory.value.0),
+            label_bytes: label.map_or(default.label_bytes, |label| label.value.0),
         })
     }
 

@@ -130,6 +130,13 @@ pub(super) struct Limits {
     /// Rows at which an answer counts as cut off by the vendor; the window is then asked in halves.
     #[cfg_attr(test, schemars(extend("default" = 60_000, "minimum" = 1)))]
     pub rows_per_answer: Option<At<u64>>,
+    /// Most memory of all answers in flight and of what is served, all together; at least 16MiB. Default: half of what
+    /// this process may use by its cgroup, by `ulimit -v` and by the machine, and at most 1GiB.
+    #[cfg_attr(test, schemars(extend("examples" = ["128MiB"])))]
+    pub memory: Option<At<Size>>,
+    /// Longest value of a label, from 64B to 64KiB. A longer one is shortened with a mark and a checksum, and counted.
+    #[cfg_attr(test, schemars(extend("default" = "1kB")))]
+    pub label_bytes: Option<At<Size>>,
 }
 
 #[derive(Default, serde::Deserialize)]

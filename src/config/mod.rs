@@ -19,7 +19,9 @@ use jiff::tz::TimeZone;
 use url::Url;
 
 use crate::catalog::{Catalog, Report};
+use crate::memory::default_total;
 use crate::privacy::{Agents, NameKey, Privacy};
+use crate::series::LABEL_BYTES;
 use crate::shard::Shard;
 use crate::window::WindowName;
 use crate::wolkvox::Token;
@@ -94,6 +96,24 @@ pub struct Limits {
     pub response_bytes: usize,
     /// Rows at which an answer counts as cut off by the vendor.
     pub rows_per_answer: u64,
+    /// Of all answers in flight and of what is served, in bytes.
+    pub memory: usize,
+    /// Longest value of a label; a longer one stands shortened.
+    pub label_bytes: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Limits {
+        Limits {
+            // A centre of 10,000 agents with 20 states each.
+            series_per_report: 200_000,
+            // The vendor's own limits for one answer.
+            response_bytes: 256_000_000,
+            rows_per_answer: 60_000,
+            memory: default_total(),
+            label_bytes: LABEL_BYTES,
+        }
+    }
 }
 
 impl Config {

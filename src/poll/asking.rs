@@ -14,7 +14,7 @@ use crate::catalog::{Format, FormatKind};
 use crate::config::Operation;
 use crate::target::Target;
 use crate::window::WindowName;
-use crate::wolkvox::{Answer, Failure, Reason, Request, Rows, Scalar, read};
+use crate::wolkvox::{Answer, Content, Failure, Reason, Request, Rows, Scalar, read};
 
 /// A few times a day: the limit hardly changes, what others spend does.
 pub const ASK_INTERVAL: Duration = Duration::from_hours(4);
@@ -60,8 +60,12 @@ impl Question {
     }
 
     pub async fn ask(&self, context: &Context) -> Result<Told, Failure> {
-        match context.vendor.call(&self.request).await? {
-            Answer::Body(body) => parse(&body),
+        let memory = context.memory.poll().await;
+        match context.vendor.call(&self.request, &memory).await? {
+            Answer::Body(mut body) => match body.content() {
+                Content::Whole(bytes) => parse(bytes),
+                Content::Streamed(_) => Err(Failure::new(Reason::TooLarge, "token_info of many megabytes")),
+            },
             Answer::NoRows => Err(Failure::new(Reason::Schema, "token_info without a row")),
         }
     }

@@ -12,7 +12,8 @@ use crate::config::{Config, Operation, ReportPlan};
 use crate::fold::{Fold, Kept, Plan};
 use crate::segment::{render_entries, render_families};
 use crate::state::{Origin, TargetRecord};
-use crate::store::Served;
+use crate::memory::PollMemory;
+use crate::store::{Served, served_bytes};
 use crate::target::Target;
 use crate::window::{Stretch, Window, WindowName};
 use crate::wolkvox::{Answer, Failure, Reason, Request};
@@ -75,6 +76,7 @@ impl Missed {
 struct Progress {
     /// The next part to ask for is the last here.
     pending: Vec<Stretch>,
+    memory: Arc<PollMemory>,
     whole: Option<Fold>,
     calls: u32,
     bytes: usize,
@@ -140,9 +142,11 @@ impl Job {
     /// Polls once: asks for the window, in parts where it must be, and turns the answers into what can be served.
     /// Every call is paid for first; `turn` is what is written down with it.
     pub async fn poll(&mut self, context: &Context, ledger: &mut Ledger, turn: TargetRecord) -> Polled {
+        let memory = context.memory.poll().await;
         let at = context.clock.now();
         let window = Window::at(self.target.window, at.wall, &self.zone);
-        let mut progress = Progress { pending: self.first_parts(&window), whole: None, calls: 0, bytes: 0, cut: false };
+        let pending = self.first_parts(&window);
+        let mut progress = Progress { pending, memory, whole: None, calls: 0, bytes: 0, cut: false };
         let gathered = self.gather(context, ledger, turn, &window, &mut progress).await;
         let elapsed = context.clock.now().since(at);
         self.learn(&gathered, &progress, elapsed);
@@ -182,9 +186,9 @@ impl Job {
             ledger.pay(&self.target, turn, context.clock.now()).await.map_err(Missed::Unpaid)?;
             context.telemetry.call_sent(&self.target);
             progress.calls += 1;
-            match self.ask(context, window, part, &mut progress.bytes).await {
-                Ok(fold) if fold.rows() < self.rows_per_answer => match &mut progress.whole {
-                    Some(whole) => whole.merge(fold),
+            match self.ask(context, window, part, progress).await {
+                Ok(fold) if fold.rows() < self.rows_per_answer => match progress.whole.take() {
+                    Some(whole) => progress.whole = Some(merged(whole, fold).await.map_err(Missed::Failed)?),
                     None => progress.whole = Some(fold),
                 },
                 Ok(fold) => {
@@ -237,32 +241,46 @@ impl Job {
     }
 
     /// Makes one call and folds its answer, on a blocking thread: a large report must not hold up a scrape.
-    async fn ask(&self, context: &Context, window: &Window, part: Stretch, bytes: &mut usize) -> Result<Fold, Failure> {
+    async fn ask(
+        &self,
+        context: &Context,
+        window: &Window,
+        part: Stretch,
+        progress: &mut Progress,
+    ) -> Result<Fold, Failure> {
         let request = Request { dates: self.dated.then(|| part.vendor_dates()), ..self.request.clone() };
-        let answer = context.vendor.call(&request).await?;
-        *bytes += answer.length();
-        let fold = Fold::new(Arc::clone(&self.plan), window.clone());
-        match answer {
-            Answer::NoRows => Ok(fold),
-            Answer::Body(body) => blocking(move || fold.add(&body)).await?,
-        }
+        let answer = context.vendor.call(&request, &progress.memory).await?;
+        let fold = Fold::new(Arc::clone(&self.plan), window.clone()).within(progress.memory.share());
+        let Answer::Body(mut body) = answer else { return Ok(fold) };
+        // Where this future is dropped, the thread that reads what still comes in is not to go on.
+        let _guard = body.guard();
+        let (added, bytes) = blocking(move || (fold.add_body(&mut body), body.length())).await?;
+        progress.bytes += bytes;
+        added
     }
 
     async fn render(&mut self, context: &Context, window: Window, at: Moment, fold: Fold) -> Result<Served, Failure> {
         let (catalog, target, cap) = (Arc::clone(&context.catalog), self.target.clone(), self.series_cap);
+        let memory = Arc::clone(&context.memory);
         let stale_after = (target.window == WindowName::Today).then_some(self.stale_after);
         let mut kept = std::mem::take(&mut self.kept);
         let (kept, served) = blocking(move || {
-            let served = fold.finish(cap, &mut kept).map(|folded| Served {
-                window,
-                polled_at: at,
-                stale_after,
-                rows: folded.rows,
-                series: folded.series() as u64,
-                dropped: folded.dropped,
-                families: render_families(&folded, &catalog, &target.operation, target.window),
-                entries: render_entries(&folded),
-                rejected: folded.rejected,
+            let served = fold.finish(cap, &mut kept).and_then(|folded| {
+                let families = render_families(&folded, &catalog, &target.operation, target.window)?;
+                let entries = render_entries(&folded);
+                Ok(Served {
+                    memory: Some(memory.served(served_bytes(&families, &entries))?),
+                    window,
+                    polled_at: at,
+                    stale_after,
+                    rows: folded.rows,
+                    series: folded.series() as u64,
+                    dropped: folded.dropped,
+                    families,
+                    entries,
+                    rejected: folded.rejected,
+                    shortened: folded.shortened,
+                })
             });
             (kept, served)
         })
@@ -270,6 +288,15 @@ impl Job {
         self.kept = kept;
         served
     }
+}
+
+/// Both parts of a window together.
+async fn merged(mut whole: Fold, part: Fold) -> Result<Fold, Failure> {
+    blocking(move || {
+        whole.merge(part);
+        whole.take_memory().map(|()| whole)
+    })
+    .await?
 }
 
 async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, Failure> {

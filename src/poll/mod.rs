@@ -22,6 +22,7 @@ use crate::catalog::Catalog;
 use crate::clock::Clock;
 use crate::config::{Config, Operation, ReportPlan};
 use crate::fold::Plan;
+use crate::memory::Memory;
 use crate::state::{Loaded, State, TargetRecord};
 use crate::store::Store;
 use crate::target::Target;
@@ -46,6 +47,7 @@ pub struct Context {
     pub store: Arc<Store>,
     pub telemetry: Arc<Telemetry>,
     pub state: Arc<State>,
+    pub memory: Arc<Memory>,
     pub clock: Clock,
 }
 
@@ -189,7 +191,7 @@ type Plans = HashMap<Arc<str>, Arc<Plan>>;
 fn plans(config: &Config) -> Plans {
     let mut plans = Plans::new();
     for ReportPlan { report, .. } in config.operations.iter().flat_map(|operation| &operation.reports) {
-        let plan = || Arc::new(Plan::new(report, &config.privacy));
+        let plan = || Arc::new(Plan::new(report, &config.privacy).with_label_bytes(config.limits.label_bytes));
         plans.entry(Arc::clone(&report.name)).or_insert_with(plan);
     }
     plans

@@ -13,7 +13,7 @@ use super::job::{Job, Missed, Polled};
 use super::schedule::{self, Consequence, consequence};
 use crate::clock::Moment;
 use crate::state::{TargetRecord, load_served, save_served};
-use crate::store::Served;
+use crate::store::{Served, served_bytes};
 use crate::telemetry::{Gained, PollEnd};
 use crate::window::WindowName;
 
@@ -128,7 +128,7 @@ impl Queue {
     }
 
     fn announce(&self, now: Moment) {
-        let Context { store, telemetry, state, catalog, .. } = &self.context;
+        let Context { store, telemetry, state, catalog, memory, .. } = &self.context;
         for scheduled in &self.jobs {
             let job = &scheduled.job;
             store.expect(job.target(), job.interval());
@@ -136,8 +136,14 @@ impl Queue {
             if !store.has_data(job.target())
                 && let Some(served) = load_served(state, job.target(), job.origin(), catalog, now)
             {
-                telemetry.data_restored(job.target(), now.since(served.polled_at));
-                store.restore(job.target(), served, scheduled.failures.into());
+                match memory.served(served_bytes(&served.families, &served.entries)) {
+                    Ok(memory) => {
+                        telemetry.data_restored(job.target(), now.since(served.polled_at));
+                        let served = Served { memory: Some(memory), ..served };
+                        store.restore(job.target(), served, scheduled.failures.into());
+                    }
+                    Err(error) => telemetry.data_not_restored(job.target(), &error),
+                }
             }
         }
         self.tell_plan(now);
@@ -291,8 +297,8 @@ impl Queue {
             |outcome| PollEnd { target: job.target(), window: &window, elapsed, calls, bytes, budget_left, outcome };
         match outcome {
             Ok(served) => {
-                let Served { rows, series, dropped, ref rejected, .. } = served;
-                telemetry.poll_ended(&end(Ok(Gained { rows, series, dropped, rejected })));
+                let Served { rows, series, dropped, ref rejected, ref shortened, .. } = served;
+                telemetry.poll_ended(&end(Ok(Gained { rows, series, dropped, rejected, shortened })));
                 self.keep(job, served).await;
             }
             Err(missed) => {

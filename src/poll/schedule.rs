@@ -60,6 +60,7 @@ pub fn consequence(failure: &Failure, failures: u32, interval: Duration, random:
         | Reason::Redirect
         | Reason::ForbiddenOther
         | Reason::TooLarge
+        | Reason::MemoryLimit
         | Reason::Malformed
         | Reason::Schema => Consequence::Regular,
     }

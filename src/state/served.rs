@@ -205,6 +205,8 @@ fn parse(bytes: &Bytes, target: &Target, catalog: &Catalog, now: Moment) -> Resu
         series: header.series,
         dropped: header.dropped,
         rejected: header.rejected,
+        shortened: Vec::new(),
+        memory: None,
         families,
         entries,
     };
@@ -259,6 +261,8 @@ mod tests {
                 series: 1,
                 dropped: 0,
                 rejected: vec![("time".to_owned(), 2)],
+                shortened: vec![],
+                memory: None,
                 families,
                 entries,
             };

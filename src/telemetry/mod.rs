@@ -20,6 +20,7 @@ use prometheus_client::metrics::info::Info;
 use prometheus_client::registry::Registry;
 use tracing::{debug, info, warn};
 
+use crate::memory::MemoryError;
 use crate::target::Target;
 use crate::window::Window;
 use crate::wolkvox::{Failure, Reason};
@@ -58,6 +59,7 @@ struct Counted {
     durations: Family<ReportLabels, Histogram, fn() -> Histogram>,
     response_bytes: Family<ReportLabels, Counter>,
     rejected_values: Family<FieldLabels, Counter>,
+    shortened_labels: Family<FieldLabels, Counter>,
     dropped_series: Family<ReportLabels, Counter>,
     state_failures: Counter,
     reload_successful: Gauge,
@@ -163,6 +165,7 @@ pub struct Gained<'e> {
     /// Series over the cap.
     pub dropped: u64,
     pub rejected: &'e [(String, u64)],
+    pub shortened: &'e [(String, u64)],
 }
 
 impl Default for Telemetry {
@@ -173,6 +176,7 @@ impl Default for Telemetry {
             durations: Family::new_with_constructor(|| Histogram::new(CALL_SECONDS)),
             response_bytes: Family::default(),
             rejected_values: Family::default(),
+            shortened_labels: Family::default(),
             dropped_series: Family::default(),
             state_failures: Counter::default(),
             reload_successful: Gauge::default(),
@@ -220,6 +224,11 @@ impl Telemetry {
             "wolkvox_report_rejected_values",
             "Values of the vendor that could not be read and were left out",
             self.counted.rejected_values.clone(),
+        );
+        registry.register(
+            "wolkvox_report_shortened_labels",
+            "Labels over limits.label_bytes, which stand shortened, with a mark and a checksum",
+            self.counted.shortened_labels.clone(),
         );
         registry.register(
             "wolkvox_report_dropped_series",
@@ -314,6 +323,7 @@ impl Telemetry {
         }
         for gone in known.fields.extract_if(|labels| !kept.contains(&labels.report())) {
             change.rejected_values.remove(&gone);
+            change.shortened_labels.remove(&gone);
         }
     }
 
@@ -339,17 +349,21 @@ impl Telemetry {
         change.response_bytes.get_or_create(&labels).inc_by(*bytes as u64);
         let ms = elapsed.as_millis();
         match outcome {
-            Ok(Gained { rows, series, dropped, rejected }) => {
+            Ok(Gained { rows, series, dropped, rejected, shortened }) => {
                 change.dropped_series.get_or_create(&labels).inc_by(*dropped);
-                for (field, count) in *rejected {
-                    let labels = field_labels(&labels, field);
-                    change.rejected_values.get_or_create(&labels).inc_by(*count);
-                    self.known().fields.insert(labels);
-                }
-                let rejected: u64 = rejected.iter().map(|(_, count)| count).sum();
+                let count_fields = |family: &Family<FieldLabels, Counter>, fields: &[(String, u64)]| -> u64 {
+                    for (field, count) in fields {
+                        let labels = field_labels(&labels, field);
+                        family.get_or_create(&labels).inc_by(*count);
+                        self.known().fields.insert(labels);
+                    }
+                    fields.iter().map(|(_, count)| count).sum()
+                };
+                let rejected = count_fields(&change.rejected_values, rejected);
+                let shortened = count_fields(&change.shortened_labels, shortened);
                 info!(
                     operation = %target.operation, report = %target.report, window = %target.window, span = %window,
-                    status = "ok", rows, series, rejected, dropped, calls, bytes, ms, budget_left, "poll"
+                    status = "ok", rows, series, rejected, shortened, dropped, calls, bytes, ms, budget_left, "poll"
                 );
             }
             Err(failure) => {
@@ -368,6 +382,14 @@ impl Telemetry {
         info!(
             operation = %target.operation, report = %target.report, window = %target.window, age_seconds = age.as_secs(),
             "data restored"
+        );
+    }
+
+    /// Data from before a restart are not served again.
+    pub fn data_not_restored(&self, target: &Target, error: &MemoryError) {
+        warn!(
+            operation = %target.operation, report = %target.report, window = %target.window, %error,
+            hint = Reason::MemoryLimit.hint(), "data not restored"
         );
     }
 
@@ -498,7 +520,7 @@ mod tests {
         telemetry.target_expected(target);
         let window = Window::at(WindowName::Today, Timestamp::UNIX_EPOCH, &TimeZone::UTC);
         let rejected = [("time".to_owned(), 1)];
-        let gained = Gained { rows: 1, series: 1, dropped: 1, rejected: &rejected };
+        let gained = Gained { rows: 1, series: 1, dropped: 1, rejected: &rejected, shortened: &[] };
         let failure = Failure::new(Reason::Timeout, "");
         for outcome in [Ok(gained), Err(&failure)] {
             telemetry.call_sent(target);

@@ -5,15 +5,18 @@
 
 use std::error::Error;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use reqwest::header::{CONTENT_LENGTH, HeaderMap, RETRY_AFTER};
-use reqwest::{Response, redirect, retry};
+use reqwest::header::{HeaderMap, RETRY_AFTER};
+use reqwest::{Response, StatusCode, redirect, retry};
 use url::Url;
 
+use super::body::Body;
 use super::envelope::{Answer, classify};
 use super::failure::{Failure, Reason};
 use super::token::Token;
+use crate::memory::PollMemory;
 
 /// The header that carries the token, as the vendor names it.
 const TOKEN_HEADER: &str = "wolkvox-token";
@@ -70,7 +73,7 @@ impl Client {
         Ok(Client { http, response_bytes })
     }
 
-    async fn send(&self, request: &Request) -> Result<Answer, Failure> {
+    async fn send(&self, request: &Request, memory: &Arc<PollMemory>) -> Result<Answer, Failure> {
         let mut response = self
             .http
             .get(request.url())
@@ -79,26 +82,27 @@ impl Client {
             .send()
             .await
             .map_err(|error| broken(error, "no answer"))?;
+        if response.status() == StatusCode::OK {
+            return Body::read(response, self.response_bytes, memory).await.map(Answer::Body);
+        }
         let status = response.status().as_u16();
         let retry_after = retry_after(response.headers());
-        let body = if response.status().is_success() {
-            read_body(&mut response, self.response_bytes).await?
-        } else {
-            read_refusal(&mut response).await
-        };
-        classify(status, retry_after, body)
+        classify(status, retry_after, read_refusal(&mut response).await)
     }
 }
 
+/// A call under way.
+pub type Call<'c> = Pin<Box<dyn Future<Output = Result<Answer, Failure>> + Send + 'c>>;
+
 /// Whoever answers calls: the vendor, or a test that stands in for it.
 pub trait Vendor: Send + Sync {
-    /// Makes one call and reads its answer to the end.
-    fn call<'c>(&'c self, request: &'c Request) -> Pin<Box<dyn Future<Output = Result<Answer, Failure>> + Send + 'c>>;
+    /// Makes one call and reads its answer, to the end where it is of the usual size.
+    fn call<'c>(&'c self, request: &'c Request, memory: &'c Arc<PollMemory>) -> Call<'c>;
 }
 
 impl Vendor for Client {
-    fn call<'c>(&'c self, request: &'c Request) -> Pin<Box<dyn Future<Output = Result<Answer, Failure>> + Send + 'c>> {
-        Box::pin(self.send(request))
+    fn call<'c>(&'c self, request: &'c Request, memory: &'c Arc<PollMemory>) -> Call<'c> {
+        Box::pin(self.send(request, memory))
     }
 }
 
@@ -128,18 +132,6 @@ pub fn is_loopback(url: &Url) -> bool {
     }
 }
 
-async fn read_body(response: &mut Response, limit: usize) -> Result<Vec<u8>, Failure> {
-    let announced = response.headers().get(CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse().ok());
-    let mut body = Vec::with_capacity(announced.unwrap_or(0_usize).min(limit));
-    while let Some(chunk) = response.chunk().await.map_err(|error| broken(error, "the answer broke off"))? {
-        if body.len() + chunk.len() > limit {
-            return Err(Failure::new(Reason::TooLarge, format!("more than {limit} bytes after decompression")));
-        }
-        body.extend_from_slice(&chunk);
-    }
-    Ok(body)
-}
-
 /// The status has already decided: what cannot be read of the body changes nothing.
 async fn read_refusal(response: &mut Response) -> Vec<u8> {
     let mut body = Vec::new();
@@ -163,7 +155,7 @@ fn retry_after(headers: &HeaderMap) -> Option<Duration> {
     Some(date.timestamp().duration_since(now).try_into().unwrap_or(Duration::ZERO))
 }
 
-fn broken(error: reqwest::Error, what: &str) -> Failure {
+pub(super) fn broken(error: reqwest::Error, what: &str) -> Failure {
     let error = error.without_url();
     let reason = if error.is_timeout() {
         Reason::Timeout

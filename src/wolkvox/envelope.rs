@@ -9,26 +9,22 @@ use std::time::Duration;
 use serde::de::value::MapAccessDeserializer;
 use serde::de::{DeserializeSeed, Deserializer, Error as _, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
+use super::body::{Body, Source, Streamed};
 use super::failure::{Failure, Reason};
 use super::scalar::Scalar;
 
+/// Some servers write it before their JSON.
+const BYTE_ORDER_MARK: &str = "\u{feff}";
+const EMPTY: &str = "the answer is empty";
+const HTML: &str = "HTML or XML instead of JSON";
+
 /// An answer that is no failure by its HTTP status.
-#[derive(Debug, PartialEq)]
+#[derive(Debug)]
 pub enum Answer {
     /// HTTP 200: a body still to be read.
-    Body(Vec<u8>),
+    Body(Body),
     /// The vendor's 404: no rows in this window. A success.
     NoRows,
-}
-
-impl Answer {
-    /// Bytes of the body.
-    pub fn length(&self) -> usize {
-        match self {
-            Answer::Body(body) => body.len(),
-            Answer::NoRows => 0,
-        }
-    }
 }
 
 /// What a body turned out to be.
@@ -46,7 +42,7 @@ pub trait Rows<'de> {
 /// Decides by HTTP status; the vendor's message only tells the four kinds of 403 apart.
 pub fn classify(status: u16, retry_after: Option<Duration>, body: Vec<u8>) -> Result<Answer, Failure> {
     match status {
-        200..=299 => Ok(Answer::Body(body)),
+        200..=299 => Ok(Answer::Body(Body::whole(body))),
         404 if says_no_rows(&body) => Ok(Answer::NoRows),
         _ => {
             let message = Header::of(&body).map(|header| header.message).unwrap_or_default();
@@ -55,24 +51,54 @@ pub fn classify(status: u16, retry_after: Option<Duration>, body: Vec<u8>) -> Re
     }
 }
 
-/// Parses a body and hands each row to `rows`.
+/// Parses a body that is there as a whole and hands each row to `rows`.
 ///
 /// After an error the rows already handed over must be thrown away: they are part of no whole answer.
 pub fn read<'de, R: Rows<'de>>(body: &'de [u8], rows: &mut R) -> Result<Reading, Failure> {
     let text = simdutf8::compat::from_utf8(body)
         .map_err(|error| malformed(format!("invalid UTF-8 at byte {} of {}", error.valid_up_to(), body.len())))?;
-    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+    let text = text.strip_prefix(BYTE_ORDER_MARK).unwrap_or(text);
     if text.trim_start().is_empty() {
-        return Err(malformed("the answer is empty"));
+        return Err(malformed(EMPTY));
     }
     if text.trim_start().starts_with('<') {
-        return Err(malformed("HTML or XML instead of JSON"));
+        return Err(malformed(HTML));
     }
-    let mut json = serde_json::Deserializer::from_str(text);
+    parse(serde_json::Deserializer::from_str(text), rows)
+}
+
+/// The same for a body that still comes in: what of it is not read is not checked to be UTF-8.
+pub fn read_streamed<S: Source, R: Rows<'static>>(body: &mut Streamed<S>, rows: &mut R) -> Result<Reading, Failure> {
+    let reading = start(body).and_then(|()| parse(serde_json::Deserializer::from_reader(&mut *body), rows));
+    body.take_failure().map_or(reading, Err)
+}
+
+/// Passes over what may stand before the JSON. Such bodies begin with many bytes at once.
+fn start<S: Source>(body: &mut Streamed<S>) -> Result<(), Failure> {
+    let unread = |_| malformed("the answer cannot be read");
+    if body.peek().map_err(unread)?.starts_with(BYTE_ORDER_MARK.as_bytes()) {
+        body.skip(BYTE_ORDER_MARK.len());
+    }
+    loop {
+        let ready = body.peek().map_err(unread)?;
+        let blanks = ready.iter().take_while(|byte| byte.is_ascii_whitespace()).count();
+        match ready.get(blanks) {
+            Some(b'<') => return Err(malformed(HTML)),
+            Some(_) => return Ok(()),
+            None if ready.is_empty() => return Err(malformed(EMPTY)),
+            None => body.skip(blanks),
+        }
+    }
+}
+
+fn parse<'de, J: serde_json::de::Read<'de>, R: Rows<'de>>(
+    mut json: serde_json::Deserializer<J>,
+    rows: &mut R,
+) -> Result<Reading, Failure> {
     let envelope = json
         .deserialize_any(EnvelopeVisitor { rows: Some(rows) })
         .and_then(|envelope| json.end().map(|()| envelope))
-        .map_err(|error| not_json(&error, text.len()))?;
+        .map_err(|error| not_json(&error))?;
     match envelope.code {
         // The code counts only where it names another outcome than the status did.
         Some(404) => Ok(Reading::NoRows),
@@ -133,13 +159,13 @@ fn malformed(detail: impl Into<String>) -> Failure {
 }
 
 /// Says where, never what: serde's own messages repeat values.
-fn not_json(error: &serde_json::Error, length: usize) -> Failure {
+fn not_json(error: &serde_json::Error) -> Failure {
     let what = match error.classify() {
         serde_json::error::Category::Eof => "JSON cut off",
         serde_json::error::Category::Data => "JSON of an undocumented shape",
         serde_json::error::Category::Syntax | serde_json::error::Category::Io => "not JSON",
     };
-    malformed(format!("{what} at line {} column {} of {length} bytes", error.line(), error.column()))
+    malformed(format!("{what} at line {} column {}", error.line(), error.column()))
 }
 
 /// Code and message of an answer whose rows do not matter.
@@ -158,7 +184,7 @@ impl Header {
                 row.deserialize_ignored_any(IgnoredAny).map(drop)
             }
         }
-        let body = body.strip_prefix("\u{feff}".as_bytes()).unwrap_or(body);
+        let body = body.strip_prefix(BYTE_ORDER_MARK.as_bytes()).unwrap_or(body);
         let mut json = serde_json::Deserializer::from_slice(body);
         json.deserialize_map(EnvelopeVisitor { rows: Some(&mut Discard) }).ok()
     }
@@ -357,7 +383,7 @@ mod tests {
     #[test]
     fn a_404_means_no_rows_only_in_the_vendors_own_envelope() {
         let vendor = br#"{"code":"404","error":"NOT FOUND","msg":"Validate dates entered"}"#;
-        assert_eq!(classify(404, None, vendor.to_vec()), Ok(Answer::NoRows));
+        assert!(matches!(classify(404, None, vendor.to_vec()), Ok(Answer::NoRows)));
         for proxy in [&b"<html>not found</html>"[..], b"", b"[]"] {
             assert_eq!(classify(404, None, proxy.to_vec()).unwrap_err().reason, Reason::Http4xx);
         }

@@ -3,6 +3,8 @@
 use std::fmt;
 use std::time::Duration;
 
+use crate::memory::MemoryError;
+
 /// Why a call failed. `Display` is the value of the `reason` label.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Reason {
@@ -21,6 +23,8 @@ pub enum Reason {
     Maintenance,
     ForbiddenOther,
     TooLarge,
+    /// Other answers, or what is served already, take the memory that there is.
+    MemoryLimit,
     /// The answer is not what the vendor documents: not JSON, cut off, another shape.
     Malformed,
     /// A declared field is in no row.
@@ -28,7 +32,7 @@ pub enum Reason {
 }
 
 impl Reason {
-    pub const ALL: [Reason; 15] = [
+    pub const ALL: [Reason; 16] = [
         Reason::Timeout,
         Reason::Connect,
         Reason::Tls,
@@ -42,6 +46,7 @@ impl Reason {
         Reason::Maintenance,
         Reason::ForbiddenOther,
         Reason::TooLarge,
+        Reason::MemoryLimit,
         Reason::Malformed,
         Reason::Schema,
     ];
@@ -61,6 +66,7 @@ impl Reason {
             Reason::Maintenance => "maintenance",
             Reason::ForbiddenOther => "forbidden_other",
             Reason::TooLarge => "too_large",
+            Reason::MemoryLimit => "memory_limit",
             Reason::Malformed => "malformed",
             Reason::Schema => "schema",
         }
@@ -90,7 +96,8 @@ impl Reason {
             }
             Reason::Maintenance => "the vendor is in maintenance or takes a backup; polling goes on by itself",
             Reason::ForbiddenOther => "the vendor refused with a text that is not documented; ask its support",
-            Reason::TooLarge => "the answer is over limits.response_bytes",
+            Reason::TooLarge => "the answer is over limits.response_bytes, or over its share of limits.memory",
+            Reason::MemoryLimit => "raise limits.memory, and the memory of the container with it",
             Reason::Malformed => {
                 "the answer is not the JSON that the vendor documents; see base_url and any proxy in between"
             }
@@ -113,6 +120,16 @@ pub struct Failure {
     pub detail: String,
     /// How long the vendor asked to be left alone (`Retry-After`).
     pub retry_after: Option<Duration>,
+}
+
+impl From<MemoryError> for Failure {
+    fn from(error: MemoryError) -> Failure {
+        let reason = match error {
+            MemoryError::TooLarge(_) => Reason::TooLarge,
+            MemoryError::Busy | MemoryError::Full(_) => Reason::MemoryLimit,
+        };
+        Failure::new(reason, error.to_string())
+    }
 }
 
 impl Failure {

@@ -3,14 +3,16 @@
 //! Everything here follows the vendor's pages for `reports_manager.php` and `gamification.php`, and what
 //! integrators measured. Rows are not interpreted here: they are handed on as they are parsed.
 
+mod body;
 mod client;
 mod envelope;
 mod failure;
 mod scalar;
 mod token;
 
-pub use client::{Client, Request, Vendor, is_loopback};
-pub use envelope::{Answer, Reading, Rows, classify, read};
+pub use body::{Body, Content, Source, Streamed};
+pub use client::{Call, Client, Request, Vendor, is_loopback};
+pub use envelope::{Answer, Reading, Rows, classify, read, read_streamed};
 pub use failure::{Failure, Reason};
 pub use scalar::Scalar;
 pub use token::{Token, TokenError};

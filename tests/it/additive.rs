@@ -33,7 +33,7 @@ fn folded(vendor: &Vendor, report: &Report, catalog: &Catalog, window: &Window, 
     let folded = fold.finish(usize::MAX, &mut Kept::default()).expect("every declared field is there");
     let sums: Vec<_> =
         report.metrics.iter().filter(|metric| is_sum(&metric.combine)).map(|metric| metric.family).collect();
-    let families = render_families(&folded, catalog, "acme", WindowName::Yesterday);
+    let families = render_families(&folded, catalog, "acme", WindowName::Yesterday).expect("no bound on memory");
     let texts = families.into_iter().filter(|family| sums.contains(&family.family)).map(|family| family.segment.text());
     let mut series = Sums::new();
     for line in texts.flat_map(|text| String::from_utf8(text).unwrap().lines().map(str::to_owned).collect::<Vec<_>>()) {

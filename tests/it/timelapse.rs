@@ -5,7 +5,6 @@
 //! and may not do is judged from that book alone.
 
 use std::collections::{BTreeMap, HashMap};
-use std::pin::Pin;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
@@ -19,6 +18,7 @@ use tokio_util::sync::CancellationToken;
 use wolkvox_exporter::catalog::Catalog;
 use wolkvox_exporter::clock::{Clock, Moment};
 use wolkvox_exporter::config::{Config, Limits, Operation, ReportPlan};
+use wolkvox_exporter::memory::{Memory, PollMemory};
 use wolkvox_exporter::poll::{self, Context};
 use wolkvox_exporter::privacy::Privacy;
 use wolkvox_exporter::simulator::{self, Fault};
@@ -26,7 +26,7 @@ use wolkvox_exporter::state::{State, StateError};
 use wolkvox_exporter::store::Store;
 use wolkvox_exporter::telemetry::Telemetry;
 use wolkvox_exporter::window::WindowName;
-use wolkvox_exporter::wolkvox::{Answer, Failure, Reason, Request, Token, Vendor, classify};
+use wolkvox_exporter::wolkvox::{Answer, Call, Failure, Reason, Request, Token, Vendor, classify};
 
 use crate::stage::PATIENCE;
 
@@ -522,7 +522,7 @@ impl Wire {
 }
 
 impl Vendor for Wire {
-    fn call<'c>(&'c self, request: &'c Request) -> Pin<Box<dyn Future<Output = Result<Answer, Failure>> + Send + 'c>> {
+    fn call<'c>(&'c self, request: &'c Request, _: &'c Arc<PollMemory>) -> Call<'c> {
         Box::pin(self.carry(request))
     }
 }
@@ -621,6 +621,7 @@ impl Life {
             vendor: Arc::clone(&wire) as Arc<dyn Vendor>,
             telemetry: Arc::default(),
             state: Arc::new(state),
+            memory: Arc::new(Memory::unbounded()),
             clock: Clock::from_fn(move || clock.moment()),
         };
         let rows = u64::try_from(script.rows).expect("few");
@@ -632,7 +633,7 @@ impl Life {
         Config {
             file: None,
             operations,
-            limits: Limits { series_per_report: 200_000, response_bytes: 256_000_000, rows_per_answer: self.rows },
+            limits: Limits { rows_per_answer: self.rows, ..Limits::default() },
             privacy: Privacy::default(),
         }
     }

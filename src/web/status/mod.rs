@@ -344,6 +344,8 @@ mod tests {
             series: 5_678,
             dropped: 0,
             rejected: vec![],
+            shortened: vec![],
+            memory: None,
             families: vec![],
             entries: vec![],
         }

@@ -1,0 +1,370 @@
+//! An answer's body: whole in memory where it is of the usual size, and read while it comes in where it is larger.
+
+use std::io::{self, Read};
+
+use bytes::Bytes;
+use reqwest::Response;
+use tokio::runtime::Handle;
+use tokio_util::sync::{CancellationToken, DropGuard};
+
+use super::client::broken;
+use super::failure::{Failure, Reason};
+use crate::memory::{PollMemory, Share};
+
+/// The first piece of a body that memory is taken for. Nothing is taken on the word of a `Content-Length`.
+const FIRST_BYTES: usize = 16 * 1024;
+/// Bytes of a large answer that are looked at in one go.
+const PIECE: usize = 64 * 1024;
+/// Longest text that is let through of a large answer: far more than a label may have, and no name has it.
+const LONGEST_TEXT: usize = 64 * 1024;
+/// Stands where a text was cut off, so that it is never read as a number or as another name.
+const CUT: &[u8] = "…".as_bytes();
+/// Longest number, and any other word outside of quotes.
+const LONGEST_WORD: usize = 4 * 1024;
+/// Lists and objects inside each other; the parser remembers each in a byte.
+const DEEPEST: usize = 1 << 20;
+
+/// A body still to be read.
+#[derive(Debug)]
+pub struct Body(Kind);
+
+#[derive(Debug)]
+enum Kind {
+    Whole { bytes: Vec<u8>, _memory: Share },
+    Streamed(Box<StreamedBody>),
+}
+
+/// What a reader is given of a body.
+pub enum Content<'b> {
+    Whole(&'b [u8]),
+    Streamed(&'b mut StreamedBody),
+}
+
+/// A body that is read while it comes in, on a thread that may be blocked.
+pub type StreamedBody = Streamed<Incoming>;
+
+impl Body {
+    /// A body that was made here.
+    pub fn whole(bytes: Vec<u8>) -> Body {
+        Body(Kind::Whole { bytes, _memory: PollMemory::unbounded().share() })
+    }
+
+    /// Reads a body of at most `limit` bytes, to its end where the memory for a whole one suffices.
+    pub(super) async fn read(
+        mut response: Response,
+        limit: usize,
+        memory: &std::sync::Arc<PollMemory>,
+    ) -> Result<Body, Failure> {
+        let (share, mut bytes) = (memory.share(), Vec::new());
+        let whole = memory.memory().whole_body();
+        while let Some(chunk) = response.chunk().await.map_err(|error| broken(error, "the answer broke off"))? {
+            let length = bytes.len() + chunk.len();
+            if length > limit {
+                return Err(over(limit));
+            }
+            if length > whole {
+                let incoming = Incoming::new(bytes, share, chunk, response, limit);
+                return Ok(Body(Kind::Streamed(Box::new(Streamed::new(incoming)))));
+            }
+            if length > bytes.capacity() {
+                let capacity = length.max(bytes.capacity() * 2).max(FIRST_BYTES);
+                // While it is moved, the old one is there as well.
+                share.resize(capacity + bytes.capacity()).await?;
+                bytes.reserve_exact(capacity - bytes.len());
+                share.resize(bytes.capacity()).await?;
+            }
+            bytes.extend_from_slice(&chunk);
+        }
+        Ok(Body(Kind::Whole { bytes, _memory: share }))
+    }
+
+    pub fn content(&mut self) -> Content<'_> {
+        match &mut self.0 {
+            Kind::Whole { bytes, .. } => Content::Whole(bytes),
+            Kind::Streamed(streamed) => Content::Streamed(streamed),
+        }
+    }
+
+    /// Bytes that came so far, after decompression.
+    pub fn length(&self) -> usize {
+        match &self.0 {
+            Kind::Whole { bytes, .. } => bytes.len(),
+            Kind::Streamed(streamed) => streamed.source.came,
+        }
+    }
+
+    /// Once it is dropped, no thread waits for the rest of the body any more; `None` where nothing is to be waited for.
+    pub fn guard(&self) -> Option<DropGuard> {
+        match &self.0 {
+            Kind::Whole { .. } => None,
+            Kind::Streamed(streamed) => Some(streamed.source.given_up.clone().drop_guard()),
+        }
+    }
+}
+
+fn over(limit: usize) -> Failure {
+    Failure::new(Reason::TooLarge, format!("more than {limit} bytes after decompression"))
+}
+
+/// Where a streamed body comes from.
+pub trait Source {
+    /// The next bytes; `None` at the end.
+    fn next(&mut self) -> Result<Option<Bytes>, Failure>;
+}
+
+/// The rest of a response, behind what was read of it already.
+#[derive(Debug)]
+pub struct Incoming {
+    /// What was read already, and its memory.
+    first: Option<(Vec<u8>, Share)>,
+    second: Option<Bytes>,
+    /// The memory of what was handed on last.
+    handed_on: Option<Share>,
+    response: Response,
+    runtime: Handle,
+    given_up: CancellationToken,
+    came: usize,
+    limit: usize,
+}
+
+impl Incoming {
+    fn new(first: Vec<u8>, memory: Share, second: Bytes, response: Response, limit: usize) -> Incoming {
+        Incoming {
+            came: first.len() + second.len(),
+            first: Some((first, memory)),
+            second: Some(second),
+            handed_on: None,
+            response,
+            runtime: Handle::current(),
+            given_up: CancellationToken::new(),
+            limit,
+        }
+    }
+}
+
+impl Source for Incoming {
+    fn next(&mut self) -> Result<Option<Bytes>, Failure> {
+        self.handed_on = None;
+        if let Some((bytes, memory)) = self.first.take() {
+            self.handed_on = Some(memory);
+            return Ok(Some(Bytes::from(bytes)));
+        }
+        if let Some(bytes) = self.second.take() {
+            return Ok(Some(bytes));
+        }
+        let next = self.given_up.run_until_cancelled(self.response.chunk());
+        let chunk = match self.runtime.block_on(next) {
+            Some(chunk) => chunk.map_err(|error| broken(error, "the answer broke off"))?,
+            None => return Err(Failure::new(Reason::Connect, "the exporter stopped while the answer came in")),
+        };
+        self.came += chunk.as_ref().map_or(0, Bytes::len);
+        if self.came > self.limit { Err(over(self.limit)) } else { Ok(chunk) }
+    }
+}
+
+/// JSON as it comes in, without what would take memory without end: of a text only its beginning is let through.
+#[derive(Debug)]
+pub struct Streamed<S> {
+    source: S,
+    /// What came and was not looked at yet.
+    rest: Bytes,
+    /// What was let through and not read yet.
+    ready: Vec<u8>,
+    read: usize,
+    texts: ShortTexts,
+    failure: Option<Failure>,
+}
+
+impl<S: Source> Streamed<S> {
+    pub fn new(source: S) -> Streamed<S> {
+        Streamed {
+            source,
+            rest: Bytes::new(),
+            ready: Vec::with_capacity(PIECE + CUT.len()),
+            read: 0,
+            texts: ShortTexts::default(),
+            failure: None,
+        }
+    }
+
+    /// Why reading failed, where it was not for what the body says.
+    pub fn take_failure(&mut self) -> Option<Failure> {
+        self.failure.take()
+    }
+
+    /// What can be read now; nothing at the end.
+    pub fn peek(&mut self) -> io::Result<&[u8]> {
+        while self.read == self.ready.len() {
+            self.ready.clear();
+            self.read = 0;
+            match self.let_through() {
+                Ok(true) => {}
+                Ok(false) => break,
+                Err(failure) => {
+                    let error = io::Error::other(failure.reason.as_str());
+                    self.failure = Some(failure);
+                    return Err(error);
+                }
+            }
+        }
+        Ok(&self.ready[self.read..])
+    }
+
+    /// Passes over what was looked at.
+    pub fn skip(&mut self, bytes: usize) {
+        self.read = (self.read + bytes).min(self.ready.len());
+    }
+
+    /// Looks at the next piece; false at the end.
+    fn let_through(&mut self) -> Result<bool, Failure> {
+        if self.rest.is_empty() {
+            match self.source.next()? {
+                Some(bytes) => self.rest = bytes,
+                None => return Ok(false),
+            }
+        }
+        let piece = self.rest.split_to(self.rest.len().min(PIECE));
+        self.texts.let_through(&piece, &mut self.ready)?;
+        Ok(true)
+    }
+}
+
+impl<S: Source> Read for Streamed<S> {
+    fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
+        let ready = self.peek()?;
+        let length = ready.len().min(out.len());
+        out[..length].copy_from_slice(&ready[..length]);
+        self.skip(length);
+        Ok(length)
+    }
+}
+
+/// Where in the JSON the last byte stood.
+#[derive(Debug, Default)]
+struct ShortTexts {
+    place: Place,
+    /// Bytes of the text or word so far.
+    length: usize,
+    /// Whether the rest of the text is left out.
+    cut: bool,
+    depth: usize,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+enum Place {
+    #[default]
+    Outside,
+    Text,
+    /// Behind a backslash; then so many characters of the escape are still to come.
+    Escape,
+    Hex(u8),
+}
+
+impl ShortTexts {
+    fn let_through(&mut self, piece: &[u8], out: &mut Vec<u8>) -> Result<(), Failure> {
+        for &byte in piece {
+            match self.place {
+                Place::Outside => self.outside(byte)?,
+                Place::Text => self.text(byte, out),
+                Place::Escape => self.place = if byte == b'u' { Place::Hex(4) } else { Place::Text },
+                Place::Hex(1) => self.place = Place::Text,
+                Place::Hex(left) => self.place = Place::Hex(left - 1),
+            }
+            if self.place != Place::Outside {
+                self.length += 1;
+            }
+            if !self.cut {
+                out.push(byte);
+            }
+        }
+        if self.length > 2 * LONGEST_TEXT && !self.cut {
+            return Err(Failure::new(Reason::Malformed, format!("a text of more than {LONGEST_TEXT} bytes that cannot be cut")));
+        }
+        Ok(())
+    }
+
+    fn outside(&mut self, byte: u8) -> Result<(), Failure> {
+        match byte {
+            b'"' => (self.place, self.length) = (Place::Text, 0),
+            b'[' | b'{' => (self.depth, self.length) = (self.depth + 1, 0),
+            b']' | b'}' => (self.depth, self.length) = (self.depth.saturating_sub(1), 0),
+            b',' | b':' | b' ' | b'\t' | b'\r' | b'\n' => self.length = 0,
+            _ => self.length += 1,
+        }
+        if self.place == Place::Outside && self.length > LONGEST_WORD {
+            return Err(Failure::new(Reason::Malformed, format!("a number of more than {LONGEST_WORD} digits")));
+        }
+        if self.depth > DEEPEST {
+            return Err(Failure::new(Reason::Malformed, format!("more than {DEEPEST} lists inside each other")));
+        }
+        Ok(())
+    }
+
+    /// Inside a text: it ends, goes on, or is too long from here on. Never cut inside a character or an escape, and
+    /// before no escape, which could be the second half of a character.
+    fn text(&mut self, byte: u8, out: &mut Vec<u8>) {
+        match byte {
+            b'"' => {
+                if std::mem::take(&mut self.cut) {
+                    out.extend_from_slice(CUT);
+                }
+                (self.place, self.length) = (Place::Outside, 0);
+            }
+            b'\\' => self.place = Place::Escape,
+            0x80..=0xbf => {}
+            _ if self.length >= LONGEST_TEXT => self.cut = true,
+            _ => {}
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    struct Pieces(Vec<Bytes>);
+
+    impl Source for Pieces {
+        fn next(&mut self) -> Result<Option<Bytes>, Failure> {
+            Ok(self.0.pop())
+        }
+    }
+
+    fn streamed(text: &[u8], piece: usize) -> Result<Vec<u8>, Option<Failure>> {
+        let pieces = text.chunks(piece).rev().map(Bytes::copy_from_slice).collect();
+        let mut streamed = Streamed::new(Pieces(pieces));
+        let mut out = Vec::new();
+        streamed.read_to_end(&mut out).map_err(|_| streamed.take_failure())?;
+        Ok(out)
+    }
+
+    #[test]
+    fn what_is_short_comes_through_as_it_is_whatever_the_pieces() {
+        let text = r#"{"a\"b":[1,-2.5e3,"\u00f1\\","ñandú",{}],"c":null}"#.as_bytes();
+        for piece in 1..text.len() {
+            assert_eq!(streamed(text, piece).unwrap(), text, "{piece}");
+        }
+    }
+
+    #[test]
+    fn a_text_without_end_is_cut_with_a_mark_and_what_follows_it_is_read() {
+        for (long, kept) in [("x".repeat(300_000), LONGEST_TEXT), ("ñ".repeat(300_000), LONGEST_TEXT), (r"\\x".repeat(90_000), LONGEST_TEXT + 1)] {
+            let text = format!(r#"["{long}","after"]"#);
+            for piece in [1, 7, 65_536, text.len()] {
+                let out = String::from_utf8(streamed(text.as_bytes(), piece).unwrap()).unwrap();
+                let read: Vec<String> = serde_json::from_str(&out).unwrap();
+                assert!(read[0].ends_with('…') && read[0].len() <= kept + CUT.len(), "{}", read[0].len());
+                assert_eq!(read[1], "after");
+            }
+        }
+    }
+
+    #[test]
+    fn what_would_take_memory_without_end_is_refused() {
+        let escapes = format!(r#"["{}"]"#, r"\u0041".repeat(30_000));
+        for text in ["1".repeat(5_000), "[".repeat(DEEPEST + 1), escapes] {
+            let failure = streamed(text.as_bytes(), 1_000).unwrap_err().unwrap();
+            assert_eq!(failure.reason, Reason::Malformed);
+        }
+    }
+}

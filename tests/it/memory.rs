@@ -1,0 +1,74 @@
+//! Does one bound hold for the memory of all answers in flight and of what is served?
+
+use std::fs;
+
+use tempfile::TempDir;
+
+use crate::child::Running;
+use crate::home::Inhabitant;
+use crate::hostile::{Attack, Hostile};
+use crate::scraped::Scraped;
+use crate::stage::until;
+
+/// The limit of the pod that is shipped.
+const POD_BYTES: u64 = 256 << 20;
+
+/// An exporter of so many operations, each with a token and a queue of its own, all at a hostile vendor's.
+async fn attacked(attack: Attack, operations: usize) -> (Hostile, TempDir, Inhabitant) {
+    let vendor = Hostile::start(attack).expect("a free port");
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let mut config = String::from("operations:\n");
+    for operation in 0..operations {
+        let token = format!("token-{operation}");
+        fs::write(folder.path().join(&token), &token).expect("a file");
+        config += &format!(
+            "  - name: op{operation}\n    base_url: http://{}\n    token_file: {token}\n    licenses: 40\n    reports: [{}]\n",
+            vendor.address,
+            attack.report()
+        );
+    }
+    config += "polling: {interval: 6h, timeout: 20s}\nlimits: {memory: 128MiB}\n";
+    let file = folder.path().join("c.yml");
+    fs::write(&file, config).expect("a file");
+    let flags = [format!("--config.file={}", file.display()), "--web.listen-address=127.0.0.1:0".to_owned()];
+    let mut process = Running::start(crate::child::EXPORTER, &flags.each_ref().map(String::as_str));
+    let address = process.after("address=").await.parse().expect("an address");
+    (vendor, folder, Inhabitant { process, address })
+}
+
+/// Waits until every operation was polled, and returns the scrape that says so and the peak of the memory.
+async fn survived(attack: Attack, operations: usize) -> (Scraped, u64) {
+    let (vendor, _folder, exporter) = attacked(attack, operations).await;
+    let scraped = until("every operation polled", async || {
+        let scraped = exporter.scrape().await;
+        let polled = scraped.find("wolkvox_report_last_attempt_timestamp_seconds", &[]).len();
+        (polled == operations).then_some(scraped)
+    })
+    .await;
+    assert!(vendor.calls() >= operations as u64);
+    (scraped, exporter.process.peak_memory())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn never_crash_three_answers_of_249_mb_at_once_stay_under_the_pods_limit() {
+    let (scraped, peak) = survived(Attack::Rows, 3).await;
+    assert_eq!(scraped.failures("agent_aux_time").keys().map(String::as_str).collect::<Vec<_>>(), ["too_large"]);
+    assert!(peak < POD_BYTES, "{peak} bytes");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn never_crash_a_name_of_249_mb_becomes_a_short_label_with_a_mark() {
+    let (scraped, peak) = survived(Attack::Name, 3).await;
+    let series = scraped.find("wolkvox_agent_aux_seconds", &[]);
+    assert_eq!(series.len(), 3);
+    assert!(series.iter().all(|(labels, _)| labels.contains('…') && labels.len() < 1_300), "{series:?}");
+    assert_eq!(scraped.value("wolkvox_report_shortened_labels_total", &[r#"operation="op0""#]), Some(1.0));
+    assert!(peak < POD_BYTES && scraped.text().len() < 200_000, "{peak} bytes");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn never_crash_eight_servers_that_promise_249_mb_reserve_nothing() {
+    let (scraped, peak) = survived(Attack::Promise, 8).await;
+    assert_eq!(scraped.failures("agent_aux_time").keys().map(String::as_str).collect::<Vec<_>>(), ["timeout"]);
+    assert!(peak < POD_BYTES / 2, "{peak} bytes");
+}
