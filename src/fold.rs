@@ -965,7 +965,9 @@ mod tests {
             {"date":"20260228","points":"5"}]}]}"#;
         let aux = r#" [{"agent_id":"1","agent_dni":"","agent_name":"Ana","aux_state":"Break","time":"00:01:00","new":{"a":[1]}},
             {"agent_id":"1","agent_dni":"","agent_name":"Ana","aux_state":["x"],"time":"soon"}]"#;
-        for (report, body) in [("agent_kpi", kpi), ("agent_aux_time", aux), ("agent_aux_time", &format!("\u{feff}{aux}"))] {
+        for (report, body) in
+            [("agent_kpi", kpi), ("agent_aux_time", aux), ("agent_aux_time", &format!("\u{feff}{aux}"))]
+        {
             let plan = Arc::new(Plan::new(catalog.report(report).unwrap(), &Privacy::default()));
             let fold = || Fold::new(Arc::clone(&plan), window());
             let end = |fold: Fold| fold.finish(usize::MAX, &mut Kept::default()).unwrap();
@@ -982,7 +984,8 @@ mod tests {
     #[test]
     fn a_long_label_stands_shortened_with_a_mark_and_different_ones_stay_different() {
         let long = "ñ".repeat(2_000);
-        let row = |end: &str| format!(r#"{{"agent_id":"1","agent_name":"{long}{end}","aux_state":"Break","time":"1"}}"#);
+        let row =
+            |end: &str| format!(r#"{{"agent_id":"1","agent_name":"{long}{end}","aux_state":"Break","time":"1"}}"#);
         let rows = [row("a"), row("a"), row("b")].join(",");
         let folded = fold("agent_aux_time", &rows).unwrap();
         let lines = lines(&folded);

@@ -220,10 +220,11 @@ pub fn default_total() -> usize {
 pub fn usable() -> Option<u64> {
     let machine = procfs::Meminfo::current().ok().map(|memory| memory.mem_total);
     let process = Process::myself().ok();
-    let address_space = process.as_ref().and_then(|process| match process.limits().ok()?.max_address_space.soft_limit {
-        LimitValue::Value(bytes) => Some(bytes),
-        LimitValue::Unlimited => None,
-    });
+    let address_space =
+        process.as_ref().and_then(|process| match process.limits().ok()?.max_address_space.soft_limit {
+            LimitValue::Value(bytes) => Some(bytes),
+            LimitValue::Unlimited => None,
+        });
     let groups = process.and_then(|process| process.cgroups().ok());
     let groups = groups.iter().flat_map(|groups| &groups.0).filter_map(|group| {
         let mount = Path::new("/sys/fs/cgroup");

@@ -196,7 +196,9 @@ fn specimen(catalog: &Arc<Catalog>) -> String {
     store.expect(&target, Duration::ZERO);
     telemetry.target_expected(&target);
     telemetry.call_sent(&target);
-    for outcome in [Err(&failure), Ok(Gained { rows: 0, series: 0, dropped: 0, rejected: &rejected, shortened: &rejected })] {
+    for outcome in
+        [Err(&failure), Ok(Gained { rows: 0, series: 0, dropped: 0, rejected: &rejected, shortened: &rejected })]
+    {
         telemetry.poll_ended(&PollEnd {
             target: &target,
             window: &window,

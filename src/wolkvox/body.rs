@@ -278,7 +278,10 @@ impl ShortTexts {
             }
         }
         if self.length > 2 * LONGEST_TEXT && !self.cut {
-            return Err(Failure::new(Reason::Malformed, format!("a text of more than {LONGEST_TEXT} bytes that cannot be cut")));
+            return Err(Failure::new(
+                Reason::Malformed,
+                format!("a text of more than {LONGEST_TEXT} bytes that cannot be cut"),
+            ));
         }
         Ok(())
     }
@@ -348,7 +351,11 @@ mod tests {
 
     #[test]
     fn a_text_without_end_is_cut_with_a_mark_and_what_follows_it_is_read() {
-        for (long, kept) in [("x".repeat(300_000), LONGEST_TEXT), ("ñ".repeat(300_000), LONGEST_TEXT), (r"\\x".repeat(90_000), LONGEST_TEXT + 1)] {
+        for (long, kept) in [
+            ("x".repeat(300_000), LONGEST_TEXT),
+            ("ñ".repeat(300_000), LONGEST_TEXT),
+            (r"\\x".repeat(90_000), LONGEST_TEXT + 1),
+        ] {
             let text = format!(r#"["{long}","after"]"#);
             for piece in [1, 7, 65_536, text.len()] {
                 let out = String::from_utf8(streamed(text.as_bytes(), piece).unwrap()).unwrap();
