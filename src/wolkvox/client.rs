@@ -81,7 +81,7 @@ impl Client {
             .map_err(|error| broken(error, "no answer"))?;
         let status = response.status().as_u16();
         let retry_after = retry_after(response.headers());
-        let body = if response.status().is_success() {
+        let body = if status == 200 {
             read_body(&mut response, self.response_bytes).await?
         } else {
             read_refusal(&mut response).await
