@@ -1163,7 +1163,8 @@ mod tests {
     #[test]
     fn answers_to_parts_of_a_window_add_up() {
         let part = |time: &str| format!(r"[{}]", aux("1", "x", "a", time));
-        let folded = fold_in("agent_aux_time", &window(), &[&part("00:00:10"), r#"{"data":[]}"#, &part("00:00:05")]);
+        let folded =
+            fold_in("agent_aux_time", &window(), &[&part("00:00:10"), r#"{"code":200,"data":[]}"#, &part("00:00:05")]);
         let folded = folded.unwrap();
         assert_eq!((folded.rows, folded.series()), (2, 1));
         assert!(lines(&folded).contains(" 15"));

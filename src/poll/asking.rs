@@ -114,11 +114,18 @@ mod tests {
     #[test]
     fn an_answer_without_figures_is_a_failure() {
         for body in [
-            r#"{"data":[]}"#,
-            r#"{"data":[{"token_limit":"many","token_use_today":"1"}]}"#,
-            r#"{"data":[{"token_limit":"5"}]}"#,
+            r#"{"code":200,"data":[]}"#,
+            r#"{"code":200,"data":[{"token_limit":"many","token_use_today":"1"}]}"#,
+            r#"{"code":200,"data":[{"token_limit":"5"}]}"#,
         ] {
             assert_eq!(parse(body.as_bytes()).unwrap_err().reason, Reason::Schema, "{body}");
         }
+    }
+
+    #[test]
+    fn never_overspend_a_refusal_with_status_200_is_no_count() {
+        let row = r#"{"token_limit":"5000","token_use_today":"0","all_token_today":"0"}"#;
+        let body = format!(r#"{{"code":"","error":"FORBIDDEN","msg":"TOKEN LIMIT EXCEEDED","data":[{row}]}}"#);
+        assert_eq!(parse(body.as_bytes()).unwrap_err().reason, Reason::BudgetExhausted);
     }
 }

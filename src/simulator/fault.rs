@@ -35,6 +35,14 @@ pub enum Fault {
     Maintenance,
     /// 403 with this message.
     Forbidden(String),
+    /// 200 with the envelope of a refusal and no rows.
+    RefusedAs200 {
+        /// As JSON.
+        code: String,
+        message: String,
+    },
+    /// 206 with half of the good answer's rows.
+    Partial,
     /// A success whose `code` is the text `"200"`, or `" "` where it already was.
     StringCodes,
     /// Some values of a success are no longer what they should be.
@@ -149,6 +157,8 @@ impl Fault {
                 refusal(403, "THE SERVER IS UNDER MAINTENANCE, A BACKUP IS IN PROGRESS, PLEASE TRY AGAIN LATER")
             }
             Fault::Forbidden(message) => refusal(403, message),
+            Fault::RefusedAs200 { code, message } => refused_as_200(code, message),
+            Fault::Partial if success => Answer { status: 206, ..answer.rewritten(half_the_rows) },
             Fault::Body(bytes) => Answer { status: 200, body: bytes.clone(), ..answer },
             Fault::Huge(bytes) => Answer { padding: bytes.saturating_sub(answer.body.len()), ..answer },
             Fault::Bom => answer.rewritten(|body| [b"\xEF\xBB\xBF", body].concat()),
@@ -167,6 +177,24 @@ impl Fault {
 
 fn html(status: u16) -> Answer {
     Answer { status, body: HTML.into(), content_type: "text/html; charset=UTF-8", headers: Vec::new(), padding: 0 }
+}
+
+/// The forms of `code` that a refusal with status 200 may have, as JSON.
+pub const REFUSED_CODES: [&str; 12] =
+    [r#""""#, r#"" ""#, "null", "0", r#""0""#, "-1", "1001", "false", "[403]", r#""403 Forbidden""#, "200", r#""200""#];
+
+fn refused_as_200(code: &str, message: &str) -> Answer {
+    Answer::json(200, format!(r#"{{"code":{code},"error":"FORBIDDEN","msg":"{message}","data":[]}}"#))
+}
+
+fn half_the_rows(body: &[u8]) -> Vec<u8> {
+    let Ok(mut value) = serde_json::from_slice::<Value>(body) else {
+        return body.to_vec();
+    };
+    if let Some(rows) = value["data"].as_array_mut() {
+        rows.truncate(rows.len() / 2);
+    }
+    value.to_string().into_bytes()
 }
 
 fn text(body: &[u8]) -> String {

@@ -22,7 +22,7 @@ use jiff::tz::TimeZone;
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 
-pub use fault::{Fault, Scope};
+pub use fault::{Fault, REFUSED_CODES, Scope};
 pub use ledger::{Call, Ledger};
 pub use vendor::{Answer, InFlight, Request, Vendor};
 pub use world::World;

@@ -74,7 +74,7 @@ impl Answer {
         self
     }
 
-    fn json(status: u16, body: String) -> Answer {
+    pub(super) fn json(status: u16, body: String) -> Answer {
         Answer {
             status,
             body: body.into_bytes(),

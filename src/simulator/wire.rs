@@ -101,6 +101,7 @@ fn flushed(plain: &[u8]) -> io::Result<Vec<u8>> {
 fn reason(status: u16) -> &'static str {
     match status {
         200 => "OK",
+        206 => "Partial Content",
         302 => "Found",
         400 => "Bad Request",
         401 => "Unauthorized",

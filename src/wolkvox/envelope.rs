@@ -39,15 +39,14 @@ pub trait Rows<'de> {
     fn row<D: Deserializer<'de>>(&mut self, row: D) -> Result<(), D::Error>;
 }
 
-/// Decides by HTTP status; the vendor's message only tells the four kinds of 403 apart.
+/// Decides by HTTP status whether there is a body to be read. What a refusal says decides its reason.
 pub fn classify(status: u16, retry_after: Option<Duration>, body: Vec<u8>) -> Result<Answer, Failure> {
-    match status {
-        200..=299 => Ok(Answer::Body(Body::whole(body))),
-        404 if says_no_rows(&body) => Ok(Answer::NoRows),
-        _ => {
-            let message = Header::of(&body).map(|header| header.message).unwrap_or_default();
-            Err(Failure { retry_after, ..refusal(status, &message) })
-        }
+    if status == 200 {
+        return Ok(Answer::Body(Body::whole(body)));
+    }
+    match Header::of(&body).unwrap_or_default().judge(status) {
+        Ok(_) => Ok(Answer::NoRows),
+        Err(failure) => Err(Failure { retry_after, ..failure }),
     }
 }
 
@@ -99,60 +98,25 @@ fn parse<'de, J: serde_json::de::Read<'de>, R: Rows<'de>>(
         .deserialize_any(EnvelopeVisitor { rows: Some(rows) })
         .and_then(|envelope| json.end().map(|()| envelope))
         .map_err(|error| not_json(&error))?;
-    match envelope.code {
-        // The code counts only where it names another outcome than the status did.
-        Some(404) => Ok(Reading::NoRows),
-        Some(code @ 100..=599) if code != 200 => Err(refusal(code, &envelope.message)),
-        _ if envelope.has_data => Ok(Reading::Rows),
-        _ => Err(malformed("an object without data")),
-    }
+    envelope.judge(200)
 }
 
-/// A 404 is "no rows" only in the vendor's own envelope: a proxy's or a wrong server's 404 is a failure.
-fn says_no_rows(body: &[u8]) -> bool {
-    Header::of(body).is_some_and(|header| header.code.is_none_or(|code| code == 404 || code == 200))
-}
+/// What the vendor's pages say of each refusal. Only these texts are repeated: an unknown one could hold anything, a
+/// token or a name too.
+const REFUSALS: [(&str, Reason); 6] = [
+    ("PLEASE VALIDATE TOKEN", Reason::TokenRejected),
+    ("TOKEN LIMIT EXCEEDED", Reason::BudgetExhausted),
+    ("EXCEEDS THE LIMIT OF SIMULTANEOUS REQUESTS PER TOKEN", Reason::Concurrency),
+    ("PLEASE ENTER THE WOLKVOX-TOKEN", Reason::TokenMissing),
+    ("THE API YOU WANT TO CONSULT DOES NOT EXIST", Reason::Http4xx),
+    ("SOME PARAMETERS ARE REQUIRED", Reason::Http4xx),
+];
 
-fn refusal(status: u16, message: &str) -> Failure {
-    let upper = message.to_uppercase();
-    let says = |text: &str| upper.contains(text);
-    let reason = match status {
-        300..=399 => Reason::Redirect,
-        401 => Reason::TokenMissing,
-        403 if says("VALIDATE TOKEN") => Reason::TokenRejected,
-        403 if says("TOKEN LIMIT EXCEEDED") => Reason::BudgetExhausted,
-        403 if says("SIMULTANEOUS REQUESTS") => Reason::Concurrency,
-        403 if MAINTENANCE.iter().any(|text| says(text)) => Reason::Maintenance,
-        403 => Reason::ForbiddenOther,
-        400..=499 => Reason::Http4xx,
-        500..=599 => Reason::Http5xx,
-        _ => Reason::Malformed,
-    };
-    let detail = match documented(&upper) {
-        Some(text) => format!("HTTP {status}, the vendor says: {text}"),
-        None if message.trim().is_empty() => format!("HTTP {status} without a message"),
-        None => format!("HTTP {status} with a message that is not documented"),
-    };
-    Failure::new(reason, detail)
-}
+/// What the vendor says where it has no rows, though the dates are right.
+const NO_ROWS: &str = "VALIDATE DATES ENTERED";
 
 /// The maintenance answer's text is unknown: these are the words it can hardly do without.
 const MAINTENANCE: [&str; 4] = ["MAINTENANCE", "BACKUP", "MANTENIMIENTO", "RESPALDO"];
-
-/// Only texts from the vendor's pages are repeated: an unknown one could hold anything, a token or a name too.
-fn documented(message: &str) -> Option<&'static str> {
-    [
-        "THE API YOU WANT TO CONSULT DOES NOT EXIST",
-        "SOME PARAMETERS ARE REQUIRED",
-        "PLEASE ENTER THE WOLKVOX-TOKEN",
-        "PLEASE VALIDATE TOKEN",
-        "TOKEN LIMIT EXCEEDED",
-        "EXCEEDS THE LIMIT OF SIMULTANEOUS REQUESTS PER TOKEN",
-        "VALIDATE DATES ENTERED",
-    ]
-    .into_iter()
-    .find(|text| message.contains(text))
-}
 
 fn malformed(detail: impl Into<String>) -> Failure {
     Failure::new(Reason::Malformed, detail)
@@ -168,12 +132,56 @@ fn not_json(error: &serde_json::Error) -> Failure {
     malformed(format!("{what} at line {} column {}", error.line(), error.column()))
 }
 
-/// Code and message of an answer whose rows do not matter.
+/// What an answer says of itself, besides its rows.
 #[derive(Debug, Default)]
 struct Header {
-    code: Option<u16>,
-    message: String,
-    has_data: bool,
+    code: Option<Code>,
+    error: Option<Stated>,
+    message: Option<String>,
+    /// Whether there is `data`, and whether a row is in it.
+    data: Option<HasRows>,
+}
+
+type HasRows = bool;
+
+/// The `code` of an answer, a number or the text of one.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Code {
+    /// A blank text or 0: some endpoints say so in a success.
+    Blank,
+    Number(u16),
+    /// Anything else, `null` too.
+    Undocumented,
+}
+
+/// The `error` of an answer.
+#[derive(Debug, PartialEq)]
+enum Stated {
+    /// `null`, as every documented success has it, a blank text, or the text `null`.
+    Nothing,
+    Text(String),
+    /// A boolean, a list or an object.
+    Undocumented,
+}
+
+impl From<Option<Scalar<'_>>> for Code {
+    fn from(code: Option<Scalar<'_>>) -> Code {
+        let Some(Scalar::Text(text)) = code else { return Code::Undocumented };
+        match text.trim() {
+            "" | "0" => Code::Blank,
+            text => text.parse().map_or(Code::Undocumented, Code::Number),
+        }
+    }
+}
+
+impl From<Scalar<'_>> for Stated {
+    fn from(error: Scalar<'_>) -> Stated {
+        match error {
+            Scalar::Text(text) if matches!(text.trim(), "" | "null") => Stated::Nothing,
+            Scalar::Text(text) => Stated::Text(text.into_owned()),
+            Scalar::Other => Stated::Undocumented,
+        }
+    }
 }
 
 impl Header {
@@ -187,6 +195,83 @@ impl Header {
         let body = body.strip_prefix(BYTE_ORDER_MARK.as_bytes()).unwrap_or(body);
         let mut json = serde_json::Deserializer::from_slice(body);
         json.deserialize_map(EnvelopeVisitor { rows: Some(&mut Discard) }).ok()
+    }
+
+    /// A success is only what the vendor documents as one; whatever else it says is a failure, under any status.
+    fn judge(&self, status: u16) -> Result<Reading, Failure> {
+        let said = self.said();
+        let refused = REFUSALS.iter().any(|(text, _)| said.contains(text));
+        match self.data {
+            _ if refused => Err(self.failure(status, &said)),
+            Some(true) if self.says_no_rows(status, &said) => {
+                Err(malformed("rows in an answer that says there are none"))
+            }
+            _ if self.says_no_rows(status, &said) => Ok(Reading::NoRows),
+            _ if !self.says_success(status) => Err(self.failure(status, &said)),
+            Some(_) => Ok(Reading::Rows),
+            None => Err(malformed("an object without data")),
+        }
+    }
+
+    /// HTTP 200 and the code 200 without an error; where the code is blank or 0, only `error` tells, so it must be there.
+    fn says_success(&self, status: u16) -> bool {
+        status == 200
+            && match (self.code, &self.error) {
+                (Some(Code::Number(200)), None) => true,
+                (Some(Code::Number(200) | Code::Blank), Some(error)) => *error == Stated::Nothing,
+                _ => false,
+            }
+    }
+
+    /// A 404 is "no rows" only in the vendor's own words: a proxy's or a wrong server's 404 is a failure.
+    fn says_no_rows(&self, status: u16, said: &str) -> bool {
+        let is_404 = match (status, self.code) {
+            (404, None | Some(Code::Blank | Code::Number(200 | 404))) | (200, Some(Code::Number(404))) => true,
+            _ => false,
+        };
+        is_404 && said.contains(NO_ROWS) && !["FORBIDDEN", "UNAUTHORIZED"].iter().any(|error| said.contains(error))
+    }
+
+    /// The message and the error, in capitals.
+    fn said(&self) -> String {
+        let error = match &self.error {
+            Some(Stated::Text(error)) => error,
+            _ => "",
+        };
+        format!("{}\n{error}", self.message.as_deref().unwrap_or_default()).to_uppercase()
+    }
+
+    fn failure(&self, status: u16, said: &str) -> Failure {
+        // The code counts where the status says nothing.
+        let code = match self.code {
+            Some(Code::Number(code @ 400..=599)) if status == 200 => Some(code),
+            _ => None,
+        };
+        let is_error = !matches!(self.error, None | Some(Stated::Nothing));
+        let documented = REFUSALS.iter().find(|(text, _)| said.contains(text));
+        let reason = match (documented, code.unwrap_or(status)) {
+            (Some((_, reason)), _) => *reason,
+            _ if MAINTENANCE.iter().any(|text| said.contains(text)) => Reason::Maintenance,
+            (None, 300..=399) => Reason::Redirect,
+            (None, 401) => Reason::TokenMissing,
+            (None, 403) => Reason::ForbiddenOther,
+            (None, 400..=499) => Reason::Http4xx,
+            (None, 500..=599) => Reason::Http5xx,
+            (None, 200) if is_error => Reason::ForbiddenOther,
+            (None, _) => Reason::Malformed,
+        };
+        let what = match (documented, status) {
+            (Some((text, _)), _) => format!(", the vendor says: {text}"),
+            (None, 200) if is_error => " with an error that is not documented".to_owned(),
+            (None, 200) if code.is_none() => " with a code that is no success".to_owned(),
+            (None, 201..=299) => " is no whole answer".to_owned(),
+            (None, _) if self.message.as_deref().unwrap_or_default().trim().is_empty() => {
+                " without a message".to_owned()
+            }
+            (None, _) => " with a message that is not documented".to_owned(),
+        };
+        let code = code.map(|code| format!(" and code {code}")).unwrap_or_default();
+        Failure::new(reason, format!("HTTP {status}{code}{what}"))
     }
 }
 
@@ -204,22 +289,30 @@ impl<'de, R: Rows<'de>> Visitor<'de> for EnvelopeVisitor<'_, R> {
 
     fn visit_seq<A: SeqAccess<'de>>(mut self, seq: A) -> Result<Header, A::Error> {
         let rows = self.rows.take().ok_or_else(|| A::Error::custom("data twice"))?;
-        DataVisitor(rows).visit_seq(seq)?;
-        Ok(Header { has_data: true, ..Header::default() })
+        let data = Some(DataVisitor(rows).visit_seq(seq)?);
+        // Some endpoints answer with nothing but the rows.
+        Ok(Header { code: Some(Code::Number(200)), data, ..Header::default() })
     }
 
     fn visit_map<A: MapAccess<'de>>(mut self, mut map: A) -> Result<Header, A::Error> {
         let mut header = Header::default();
         while let Some(key) = map.next_key::<String>()? {
-            match key.as_str() {
-                "code" => header.code = map.next_value::<Scalar>()?.text().trim().parse().ok(),
-                "msg" => map.next_value::<Scalar>()?.text().clone_into(&mut header.message),
+            // What stands twice says two things.
+            let twice = match key.as_str() {
+                "code" => header.code.replace(map.next_value::<Option<Scalar>>()?.into()).is_some(),
+                "error" => header.error.replace(map.next_value::<Scalar>()?.into()).is_some(),
+                "msg" => header.message.replace(map.next_value::<Scalar>()?.text().to_owned()).is_some(),
                 "data" => {
                     let rows = self.rows.take().ok_or_else(|| A::Error::custom("data twice"))?;
-                    map.next_value_seed(DataVisitor(rows))?;
-                    header.has_data = true;
+                    header.data.replace(map.next_value_seed(DataVisitor(rows))?).is_some()
                 }
-                _ => drop(map.next_value::<IgnoredAny>()?),
+                _ => {
+                    map.next_value::<IgnoredAny>()?;
+                    false
+                }
+            };
+            if twice {
+                return Err(A::Error::custom("a key twice"));
             }
         }
         Ok(header)
@@ -229,31 +322,35 @@ impl<'de, R: Rows<'de>> Visitor<'de> for EnvelopeVisitor<'_, R> {
 struct DataVisitor<'r, R>(&'r mut R);
 
 impl<'de, R: Rows<'de>> DeserializeSeed<'de> for DataVisitor<'_, R> {
-    type Value = ();
+    type Value = HasRows;
 
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<HasRows, D::Error> {
         deserializer.deserialize_any(self)
     }
 }
 
 impl<'de, R: Rows<'de>> Visitor<'de> for DataVisitor<'_, R> {
-    type Value = ();
+    type Value = HasRows;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("rows")
     }
 
-    fn visit_unit<E>(self) -> Result<(), E> {
-        Ok(())
+    fn visit_unit<E>(self) -> Result<HasRows, E> {
+        Ok(false)
     }
 
-    fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<(), A::Error> {
-        self.0.row(MapAccessDeserializer::new(map))
+    fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<HasRows, A::Error> {
+        self.0.row(MapAccessDeserializer::new(map))?;
+        Ok(true)
     }
 
-    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<(), A::Error> {
-        while seq.next_element_seed(RowSeed(&mut *self.0))?.is_some() {}
-        Ok(())
+    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<HasRows, A::Error> {
+        let mut has_rows = false;
+        while seq.next_element_seed(RowSeed(&mut *self.0))?.is_some() {
+            has_rows = true;
+        }
+        Ok(has_rows)
     }
 }
 
@@ -292,9 +389,9 @@ mod tests {
     fn every_documented_envelope_is_read() {
         for (body, expected) in [
             (r#"{"code":200,"error":null,"msg":"2 records were found","data":[{},{}]}"#, (Reading::Rows, 2)),
-            (r#"{"data":[{}],"msg":"","code":"200"}"#, (Reading::Rows, 1)),
-            (r#"{"code":" ","data":[{}]}"#, (Reading::Rows, 1)),
-            (r#"{"code":"0","data":[]}"#, (Reading::Rows, 0)),
+            (r#"{"data":[{}],"msg":"","error":"","code":"200"}"#, (Reading::Rows, 1)),
+            (r#"{"code":" ","error":null,"data":[{}]}"#, (Reading::Rows, 1)),
+            (r#"{"code":"0","error":null,"data":[]}"#, (Reading::Rows, 0)),
             (r#"{"code":200,"data":{"a":"b"}}"#, (Reading::Rows, 1)),
             (r#"{"code":200,"data":null}"#, (Reading::Rows, 0)),
             (r"[{},{},{}]", (Reading::Rows, 3)),
@@ -318,9 +415,12 @@ mod tests {
             (r#"{"code":200,"data":[]} x"#, Reason::Malformed, "not JSON"),
             (r#"{"code":200,"msg":"fine"}"#, Reason::Malformed, "without data"),
             (r#"{"code":200,"data":[],"data":[]}"#, Reason::Malformed, "undocumented shape"),
+            (r#"{"code":403,"code":200,"data":[]}"#, Reason::Malformed, "undocumented shape"),
+            (r#"{"error":"FORBIDDEN","error":null,"code":200,"data":[]}"#, Reason::Malformed, "undocumented shape"),
+            (r#"{"code":"404","msg":"Validate dates entered","data":[{}]}"#, Reason::Malformed, "rows in an answer"),
             (r#"{"code":200,"data":"text"}"#, Reason::Malformed, "undocumented shape"),
             (r#"{"code":"403","msg":"TOKEN LIMIT EXCEEDED","data":[]}"#, Reason::BudgetExhausted, "TOKEN LIMIT"),
-            (r#"{"code":500,"data":[{}]}"#, Reason::Http5xx, "HTTP 500"),
+            (r#"{"code":500,"data":[{}]}"#, Reason::Http5xx, "code 500"),
         ] {
             let failure = rows(body).unwrap_err();
             assert_eq!(failure.reason, reason, "{body}: {failure}");
@@ -338,7 +438,7 @@ mod tests {
     fn a_million_nested_lists_do_not_overflow_the_stack() {
         let deep = format!(r#"{{"code":200,"x":{}"#, "[".repeat(1_000_000));
         assert_eq!(rows(&deep).unwrap_err().reason, Reason::Malformed);
-        let whole = format!(r#"{{"x":{}{},"data":[]}}"#, "[".repeat(100_000), "]".repeat(100_000));
+        let whole = format!(r#"{{"code":200,"x":{}{},"data":[]}}"#, "[".repeat(100_000), "]".repeat(100_000));
         assert_eq!(rows(&whole), Ok((Reading::Rows, 0)));
     }
 
@@ -353,6 +453,8 @@ mod tests {
             (403, "EXCEEDS THE LIMIT OF SIMULTANEOUS REQUESTS PER TOKEN (2)"),
             (403, "SERVICE IN BACKUP"),
             (403, "something new about s3cr3t"),
+            (400, "PLEASE VALIDATE TOKEN"),
+            (206, "1 records were found"),
             (302, ""),
             (404, "x"),
             (429, ""),
@@ -372,6 +474,8 @@ mod tests {
         403 concurrency: HTTP 403, the vendor says: EXCEEDS THE LIMIT OF SIMULTANEOUS REQUESTS PER TOKEN
         403 maintenance: HTTP 403 with a message that is not documented
         403 forbidden_other: HTTP 403 with a message that is not documented
+        400 token_rejected: HTTP 400, the vendor says: PLEASE VALIDATE TOKEN
+        206 malformed: HTTP 206 is no whole answer
         302 redirect: HTTP 302 without a message
         404 http_4xx: HTTP 404 with a message that is not documented
         429 http_4xx: HTTP 429 without a message
@@ -381,11 +485,146 @@ mod tests {
     }
 
     #[test]
-    fn a_404_means_no_rows_only_in_the_vendors_own_envelope() {
-        let vendor = br#"{"code":"404","error":"NOT FOUND","msg":"Validate dates entered"}"#;
-        assert!(matches!(classify(404, None, vendor.to_vec()), Ok(Answer::NoRows)));
-        for proxy in [&b"<html>not found</html>"[..], b"", b"[]"] {
+    fn a_404_means_no_rows_only_in_the_vendors_own_words() {
+        let says = |error: &str, message: &str| {
+            classify(404, None, format!(r#"{{"code":"404","error":"{error}","msg":"{message}"}}"#).into_bytes())
+        };
+        assert!(matches!(says("NOT FOUND", "Validate dates entered"), Ok(Answer::NoRows)));
+        for (error, message, reason) in [
+            ("NOT FOUND", "TOKEN LIMIT EXCEEDED", Reason::BudgetExhausted),
+            ("TOKEN LIMIT EXCEEDED", "Validate dates entered", Reason::BudgetExhausted),
+            ("FORBIDDEN", "Validate dates entered", Reason::Http4xx),
+            ("NOT FOUND", "", Reason::Http4xx),
+        ] {
+            assert_eq!(says(error, message).unwrap_err().reason, reason, "{error}: {message}");
+        }
+        for proxy in [&b"<html>not found</html>"[..], b"", b"[]", br#"{"error":"Not Found"}"#] {
             assert_eq!(classify(404, None, proxy.to_vec()).unwrap_err().reason, Reason::Http4xx);
         }
+    }
+
+    const STATUSES: [u16; 14] = [200, 201, 204, 206, 301, 302, 400, 401, 403, 404, 409, 429, 500, 503];
+    const CODES: [&str; 24] = [
+        "",
+        "null",
+        r#""""#,
+        r#"" ""#,
+        "0",
+        r#""0""#,
+        "200",
+        r#""200""#,
+        r#"" 200 ""#,
+        "404",
+        r#""404""#,
+        "403",
+        r#""403""#,
+        "500",
+        "-1",
+        "1001",
+        "206",
+        "200.5",
+        "false",
+        "true",
+        "[]",
+        "{}",
+        r#""403 Forbidden""#,
+        r#""200 OK""#,
+    ];
+    const ERRORS: [&str; 14] = [
+        "",
+        "null",
+        r#""""#,
+        r#""  ""#,
+        r#""null""#,
+        r#""FORBIDDEN""#,
+        r#""NOT FOUND""#,
+        r#""TOKEN LIMIT EXCEEDED""#,
+        "false",
+        "true",
+        "0",
+        "1",
+        "[]",
+        "{}",
+    ];
+    const MESSAGES: [&str; 12] = [
+        "",
+        "null",
+        "1",
+        "[]",
+        r#""1 records were found""#,
+        r#""Validate dates entered""#,
+        r#""Please validate token""#,
+        r#""TOKEN LIMIT EXCEEDED""#,
+        r#""EXCEEDS THE LIMIT OF SIMULTANEOUS REQUESTS PER TOKEN (2)""#,
+        r#""PLEASE ENTER THE WOLKVOX-TOKEN""#,
+        r#""THE SERVER IS IN BACKUP""#,
+        r#""something new""#,
+    ];
+    const DATA: [&str; 5] = ["", "null", "[]", "[{}]", "{}"];
+
+    /// What becomes of an answer with these members; an empty one is left out.
+    fn read_answer(status: u16, members: [(&str, &str); 4]) -> Result<(Reading, usize), Reason> {
+        let members = members.iter().filter(|(_, value)| !value.is_empty());
+        let members: Vec<String> = members.map(|(key, value)| format!("\"{key}\":{value}")).collect();
+        let body = format!("{{{}}}", members.join(","));
+        match classify(status, None, body.clone().into_bytes()) {
+            Ok(Answer::Body(_)) => rows(&body).map_err(|failure| failure.reason),
+            Ok(Answer::NoRows) => Ok((Reading::NoRows, 0)),
+            Err(failure) => Err(failure.reason),
+        }
+    }
+
+    /// The documentation as a table, without the code that is tested. A failure names the reasons that it may have, none
+    /// for any.
+    fn documented(status: u16, code: &str, error: &str, msg: &str, data: &str) -> Result<Reading, Vec<Reason>> {
+        let refusals = [
+            (r#""Please validate token""#, Reason::TokenRejected),
+            (r#""TOKEN LIMIT EXCEEDED""#, Reason::BudgetExhausted),
+            (r#""EXCEEDS THE LIMIT OF SIMULTANEOUS REQUESTS PER TOKEN (2)""#, Reason::Concurrency),
+            (r#""PLEASE ENTER THE WOLKVOX-TOKEN""#, Reason::TokenMissing),
+        ];
+        let refused = refusals.iter().filter(|(text, _)| msg == *text || error == *text);
+        let refused: Vec<Reason> = refused.map(|(_, reason)| *reason).collect();
+        if !refused.is_empty() {
+            return Err(refused);
+        }
+        let no_error = ["null", r#""""#, r#""  ""#, r#""null""#].contains(&error);
+        let blank = [r#""""#, r#"" ""#, "0", r#""0""#].contains(&code);
+        let says = |number: &str| code.trim_matches(['"', ' ']) == number;
+        let is_404 = status == 404 && (code.is_empty() || blank || says("200") || says("404"));
+        if is_404 || status == 200 && says("404") {
+            let plain = msg == r#""Validate dates entered""# && error != r#""FORBIDDEN""# && !data.contains("{}");
+            return if plain { Ok(Reading::NoRows) } else { Err(vec![]) };
+        }
+        let success = status == 200
+            && !data.is_empty()
+            && (no_error && (blank || says("200")) || error.is_empty() && says("200"));
+        if success { Ok(Reading::Rows) } else { Err(vec![]) }
+    }
+
+    #[test]
+    fn never_lie_an_answer_is_a_success_only_in_a_documented_form() {
+        let mut successes = 0_u32;
+        for (status, code) in STATUSES.iter().flat_map(|status| CODES.map(|code| (*status, code))) {
+            for (error, msg) in ERRORS.iter().flat_map(|error| MESSAGES.map(|msg| (*error, msg))) {
+                for data in DATA {
+                    let members = [("code", code), ("error", error), ("msg", msg), ("data", data)];
+                    let expected = documented(status, code, error, msg, data);
+                    for members in [members, [members[3], members[2], members[1], members[0]]] {
+                        let outcome = read_answer(status, members);
+                        let fits = match (&outcome, &expected) {
+                            (Ok((reading, rows)), Ok(expected)) => {
+                                reading == expected && *rows == usize::from(data.contains("{}"))
+                            }
+                            (Err(reason), Err(reasons)) => reasons.is_empty() || reasons.contains(reason),
+                            _ => false,
+                        };
+                        assert!(fits, "HTTP {status} {members:?}: {outcome:?}, not {expected:?}");
+                        successes += u32::from(outcome.is_ok());
+                    }
+                }
+            }
+        }
+        assert!(successes > 1_000, "{successes}");
     }
 }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use tokio::net::TcpListener;
-use wolkvox_exporter::simulator::{Fault, Scope};
+use wolkvox_exporter::simulator::{Fault, REFUSED_CODES, Scope};
 
 use crate::child::{EXPORTER, Running};
 use crate::http;
@@ -63,8 +63,32 @@ async fn never_lie_a_refusal_has_its_own_reason_and_no_series() {
         ("500", Fault::Status(500), "http_5xx"),
         ("404 of a wrong server", Fault::Status(404), "http_4xx"),
         ("403 of another kind", forbidden("GO AWAY"), "forbidden_other"),
+        ("200 that refuses", refused("200", "GO AWAY"), "forbidden_other"),
+        ("206", Fault::Partial, "malformed"),
     ])
     .await;
+}
+
+fn refused(code: &str, message: &str) -> Fault {
+    Fault::RefusedAs200 { code: code.to_owned(), message: message.to_owned() }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn never_lie_a_refusal_with_status_200_is_that_refusal_in_every_form_of_its_code() {
+    let refusals = REFUSED_CODES.map(|code| async move {
+        let plot = Plot { interval: Duration::from_secs(1), ..Plot::of_two_reports() };
+        let stage = Stage::start(plot).await;
+        let well = stage.scrape_until(code, |scraped| scraped.is_up(DISTURBED.0)).await;
+        stage.simulator.inject(refused(code, "TOKEN LIMIT EXCEEDED"), Scope::default());
+        let failed = |scraped: &Scraped| !scraped.is_up(DISTURBED.0) && !scraped.is_up(UNDISTURBED);
+        let scraped = stage.scrape_until(code, failed).await;
+        assert_eq!(scraped.find(SERIES, &[]), well.find(SERIES, &[]), "{code}: the last good series are gone");
+        for report in [DISTURBED.0, UNDISTURBED] {
+            let failures = scraped.failures(report);
+            assert!(failures.into_keys().all(|reason| reason == "budget_exhausted"), "{code}");
+        }
+    });
+    together(refusals).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -75,6 +99,8 @@ async fn never_overspend_what_befalls_the_token_stops_every_report_of_it_after_o
         ("403 budget", forbidden("TOKEN LIMIT EXCEEDED"), "budget_exhausted"),
         ("403 concurrency", forbidden("EXCEEDS THE LIMIT OF SIMULTANEOUS REQUESTS PER TOKEN (2)"), "concurrency"),
         ("403 maintenance", Fault::Maintenance, "maintenance"),
+        ("200 that refuses the budget", refused(r#""""#, "TOKEN LIMIT EXCEEDED"), "budget_exhausted"),
+        ("200 that refuses the token", refused("200", "PLEASE VALIDATE TOKEN"), "token_rejected"),
         ("429 with seconds", Fault::StatusWithRetryAfter(429, "60".to_owned()), "http_4xx"),
         ("429 with a date", Fault::StatusWithRetryAfter(429, "Fri, 31 Dec 2100 23:59:59 GMT".to_owned()), "http_4xx"),
     ];

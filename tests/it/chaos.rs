@@ -9,12 +9,12 @@ use std::time::Duration;
 use jiff::{SignedDuration, Timestamp};
 use proptest::prelude::*;
 use proptest::test_runner::{Config as Cases, RngAlgorithm, TestCaseError, TestRng, TestRunner};
-use wolkvox_exporter::simulator::{Fault, Scope};
+use wolkvox_exporter::simulator::{Fault, REFUSED_CODES, Scope};
 use wolkvox_exporter::state::retain_served;
 use wolkvox_exporter::window::WindowName;
 
 use crate::audit::Auditor;
-use crate::timelapse::{Life, PER_LICENSE, RENAMED, REPORTS, Script, Site, in_paused_time};
+use crate::timelapse::{Life, PER_LICENSE, REFUSED, RENAMED, REPORTS, Script, Site, in_paused_time};
 
 /// Cases run on so many threads, each with a fixed seed of its own.
 const SHARDS: u8 = 4;
@@ -140,7 +140,7 @@ fn sites() -> impl Strategy<Value = Vec<Site>> {
 }
 
 fn mishap() -> impl Strategy<Value = Mishap> {
-    (0..20_usize, 0..8_usize, 0..6_usize, proptest::option::weighted(0.2, 1..5_u32), 1..90_u64)
+    (0..22_usize, 0..8_usize, 0..6_usize, proptest::option::weighted(0.2, 1..5_u32), 1..90_u64)
         .prop_map(|(kind, report, token, times, amount)| Mishap { kind, report, token, times, amount })
 }
 
@@ -206,6 +206,14 @@ impl Mishap {
             16 => Fault::InvalidUtf8,
             17 => Fault::Truncated,
             18 => Fault::StringCodes,
+            19 => Fault::Partial,
+            20 => {
+                let amount = usize::try_from(self.amount).expect("few");
+                Fault::RefusedAs200 {
+                    code: REFUSED_CODES[amount % REFUSED_CODES.len()].to_owned(),
+                    message: REFUSED[amount % REFUSED.len()].0.to_owned(),
+                }
+            }
             _ => Fault::Drop,
         }
     }

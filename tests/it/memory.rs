@@ -72,3 +72,13 @@ async fn never_crash_eight_servers_that_promise_249_mb_reserve_nothing() {
     assert_eq!(scraped.failures("agent_aux_time").keys().map(String::as_str).collect::<Vec<_>>(), ["timeout"]);
     assert!(peak < POD_BYTES / 2, "{peak} bytes");
 }
+
+/// The rest of the attacks but `Noise`, whose answers take too long here: `cargo bench --bench memory` has them all.
+#[tokio::test(flavor = "multi_thread")]
+async fn never_crash_no_other_shape_of_a_249_mb_answer_takes_memory_without_end() {
+    let done_above = [Attack::Rows, Attack::Name, Attack::Promise, Attack::Noise];
+    for attack in Attack::ALL.into_iter().filter(|attack| !done_above.contains(attack)) {
+        let (_, peak) = survived(attack, 1).await;
+        assert!(peak < POD_BYTES / 2, "{attack:?}: {peak} bytes");
+    }
+}

@@ -38,6 +38,15 @@ pub const PER_LICENSE: u64 = 1000;
 /// What a renamed field is called.
 pub const RENAMED: &str = "renamed_field";
 
+/// What refusals with status 200 say, and what that means.
+pub const REFUSED: [(&str, Reason); 5] = [
+    ("TOKEN LIMIT EXCEEDED", Reason::BudgetExhausted),
+    ("PLEASE VALIDATE TOKEN", Reason::TokenRejected),
+    ("EXCEEDS THE LIMIT OF SIMULTANEOUS REQUESTS PER TOKEN (2)", Reason::Concurrency),
+    ("THE SERVER IS UNDER MAINTENANCE", Reason::Maintenance),
+    ("GO AWAY", Reason::ForbiddenOther),
+];
+
 /// The five reports and what the vendor calls them.
 pub const REPORTS: [(&str, &str); 5] = [
     ("agent_aux_time", "agent_3"),
@@ -235,8 +244,8 @@ pub struct Wire {
 struct Outcome {
     takes: Duration,
     result: Result<Answer, Failure>,
-    /// Whether the body is one that nobody can read.
-    spoiled: bool,
+    /// Why it brings nothing, though perhaps only its body tells that.
+    failure: Option<Failure>,
 }
 
 /// Keeps count of the calls in the air, however they end.
@@ -361,7 +370,8 @@ impl Wire {
             };
         let fails = |reason, detail: &str| Err(Failure::new(reason, detail));
         if takes >= timeout {
-            return Outcome { takes: timeout, result: fails(Reason::Timeout, "simulated"), spoiled: false };
+            let result = fails(Reason::Timeout, "simulated");
+            return Outcome { takes: timeout, failure: result.as_ref().err().cloned(), result };
         }
         let success = answer.status == 200;
         // A field that a report does not have cannot be renamed in it.
@@ -377,13 +387,20 @@ impl Wire {
                 classify(answer.status, retry_after, answer.body)
             }
         };
-        let spoils = match fault {
-            Some(Fault::Truncated | Fault::InvalidUtf8) => success,
-            Some(Fault::RenamedField { .. }) => renamed,
-            Some(Fault::Html200) => true,
-            _ => false,
+        let spoiled = match fault {
+            Some(Fault::Truncated | Fault::InvalidUtf8) if success => Some(Reason::Malformed),
+            Some(Fault::RenamedField { .. }) if renamed => Some(Reason::Schema),
+            Some(Fault::Html200) => Some(Reason::Malformed),
+            Some(Fault::RefusedAs200 { message, .. }) => {
+                REFUSED.iter().find(|(text, _)| text == message).map(|(_, reason)| *reason)
+            }
+            _ => None,
         };
-        Outcome { takes, spoiled: spoils && result.is_ok(), result }
+        let failure = match &result {
+            Ok(_) => spoiled.map(|reason| Failure::new(reason, "simulated")),
+            Err(failure) => Some(failure.clone()),
+        };
+        Outcome { takes, result, failure }
     }
 
     fn retry_after(&self, text: &str) -> Option<Duration> {
@@ -475,18 +492,17 @@ impl Wire {
         let budget = self.budget[key.0];
         let splits = key.2.is_some() && key.1 != "agent_kpi";
         let (mut pause, mut told) = (None, false);
-        let full = outcome.result.is_ok() && !outcome.spoiled && rows >= self.rows;
+        let full = outcome.failure.is_none() && rows >= self.rows;
         let mut book = self.book();
         book.struck += u64::from(struck);
         let turn = book.turns.get_mut(&key).and_then(|turns| turns.last_mut()).expect("it arrived");
         turn.landed = now;
-        turn.end = match &outcome.result {
-            Ok(_) if outcome.spoiled => End::Regular,
-            Ok(_) if full => {
+        turn.end = match &outcome.failure {
+            None if full => {
                 turn.cut = splits;
                 End::Regular
             }
-            Ok(_) => {
+            None => {
                 told = key.2.is_none();
                 let done = turn.parts.last_mut().is_none_or(|part| {
                     part.good = true;
@@ -494,12 +510,12 @@ impl Wire {
                 });
                 if done { End::Good } else { End::Open }
             }
-            Err(failure) if failure.retry_after.is_some() => {
+            Some(failure) if failure.retry_after.is_some() => {
                 let bounds = (Duration::from_secs(30), Duration::from_hours(1));
                 pause = failure.retry_after.map(|wait| wait.clamp(bounds.0, bounds.1));
                 End::Retry
             }
-            Err(failure) => {
+            Some(failure) => {
                 turn.cut = splits && matches!(failure.reason, Reason::Timeout | Reason::TooLarge);
                 pause = match failure.reason {
                     Reason::Concurrency => Some(Duration::from_secs(30)),
