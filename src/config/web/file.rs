@@ -38,8 +38,11 @@ pub(super) struct Tls {
 /// Go's names, which the field knows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Deserialize)]
 pub(super) enum ClientAuth {
+    #[serde(alias = "")]
     NoClientCert,
     RequestClientCert,
+    /// `RequireClientCert` is what exporter-toolkit called it once, and still takes.
+    #[serde(alias = "RequireClientCert")]
     RequireAnyClientCert,
     VerifyClientCertIfGiven,
     RequireAndVerifyClientCert,
@@ -80,6 +83,6 @@ pub(super) struct Headers {
 #[derive(serde::Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct RateLimit {
-    pub interval: Spanned<Span>,
-    pub burst: Spanned<u32>,
+    pub interval: Option<Spanned<Span>>,
+    pub burst: Option<Spanned<u32>>,
 }
