@@ -436,7 +436,7 @@ async fn never_leak_every_mistake_in_a_web_config_names_its_place_and_repeats_no
         with("client_auth_type: RequireAnyClientCert"),
         // Its old name, and blanks, as exporter-toolkit takes them.
         with("client_auth_type: RequireClientCert"),
-        with("client_auth_type: \"\"\n  cert_file: \"\"\n  client_ca_file: \"\""),
+        with("cert_file: \"\"\n  client_ca_file: \"\""),
     ] {
         let ended = check(&right).await;
         assert_eq!(ended.code, Some(0), "{right}\n{ended:?}");

@@ -38,7 +38,6 @@ pub(super) struct Tls {
 /// Go's names, which the field knows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Deserialize)]
 pub(super) enum ClientAuth {
-    #[serde(alias = "")]
     NoClientCert,
     RequestClientCert,
     /// `RequireClientCert` is what exporter-toolkit called it once, and still takes.

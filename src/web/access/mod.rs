@@ -62,6 +62,7 @@ impl Access {
     }
 
     /// Also answers to these hosts.
+    #[must_use]
     pub fn answering_to(self, hosts: Hosts) -> Access {
         Access { hosts, ..self }
     }
