@@ -54,6 +54,17 @@ pub struct Flags {
     )]
     pub listen_addresses: Vec<String>,
 
+    /// Host that requests may name besides loopback ones, such as a proxy's name; can be given several times. Without
+    /// it, any is answered where users are set or the address is not a loopback one; with it, no other is, anywhere.
+    #[arg(
+        long = "web.allowed-host",
+        env = "WOLKVOX_EXPORTER_WEB_ALLOWED_HOST",
+        global = true,
+        value_name = "HOST",
+        value_delimiter = ','
+    )]
+    pub allowed_hosts: Vec<web::Host>,
+
     /// Path of the metrics.
     #[arg(
         long = "web.telemetry-path",
@@ -138,6 +149,16 @@ mod tests {
             parse("wolkvox-exporter check --config.file=a.yml --probe --web.listen-address=:1 --web.listen-address=:2");
         assert_eq!(check.command, Some(Command::Check { probe: true }));
         assert_eq!(check.flags.listen_addresses, [":1", ":2"]);
+    }
+
+    #[test]
+    fn allowed_hosts_are_given_several_times_or_with_commas_and_have_no_port() {
+        let parse = |args: &str| Cli::try_parse_from(args.split(' ').chain(["--config.file=a.yml"]));
+        let hosts = |args| parse(args).unwrap().flags.allowed_hosts;
+        let expected: Vec<web::Host> = ["a.example", "192.0.2.7", "::1"].map(|host| host.parse().unwrap()).into();
+        assert_eq!(hosts("x --web.allowed-host=a.example,192.0.2.7 --web.allowed-host=[::1]"), expected);
+        assert_eq!(hosts("x"), []);
+        assert!(parse("x --web.allowed-host=a.example:1").is_err());
     }
 
     #[test]

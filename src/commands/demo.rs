@@ -7,7 +7,7 @@ use jiff::tz::TimeZone;
 use url::Url;
 
 use super::health::from_here;
-use super::{CommandError, Signals, bind_all, run};
+use super::{CommandError, Signals, bind_all, open_access, run};
 use crate::catalog::Catalog;
 use crate::cli::Flags;
 use crate::config::{Config, Limits, Operation, ReportPlan};
@@ -15,7 +15,7 @@ use crate::exporter::Setup;
 use crate::privacy::Privacy;
 use crate::simulator::{self, Simulator};
 use crate::state::State;
-use crate::web::{Access, ClientLimits};
+use crate::web::ClientLimits;
 use crate::window::WindowName;
 use crate::wolkvox::Token;
 
@@ -28,7 +28,7 @@ const LICENSES: u32 = 1_000;
 
 /// Runs a simulated wolkvox and an exporter of it: no token, no file, no network.
 pub async fn demo(flags: &Flags, signals: Signals) -> Result<(), CommandError> {
-    let access = Access::open(flags.web_config_file.as_deref())?;
+    let access = open_access(flags)?;
     let scheme = if access.is_encrypted() { "https" } else { "http" };
     let simulator = Simulator::start(settings()).await.map_err(CommandError::Simulator)?;
     let catalog = Arc::new(Catalog::builtin()?);

@@ -16,22 +16,27 @@ const TIMEOUT: Duration = Duration::from_secs(4);
 /// Asks the exporter that listens at the first of these addresses. Reads of the configs only whether to speak TLS, and makes
 /// no call to the vendor.
 pub async fn health(flags: &Flags) -> Result<(), CommandError> {
-    let address = flags.listen_addresses.first().map_or("", String::as_str);
+    let address = from_here(flags.listen_addresses.first().map_or("", String::as_str));
     let encrypted = Access::open(flags.web_config_file.as_deref())?.is_encrypted();
     let scheme = if encrypted { "https" } else { "http" };
-    let url = format!("{scheme}://{}{}", from_here(address), web::HEALTHY_PATH);
-    match ask(&url).await {
+    let url = format!("{scheme}://{address}{}", web::HEALTHY_PATH);
+    match ask(scheme, &address).await {
         Ok(()) => println!("{url}: healthy"),
         Err(reason) => return Err(CommandError::Unhealthy { url, reason }),
     }
     Ok(())
 }
 
-async fn ask(url: &str) -> Result<(), String> {
+async fn ask(scheme: &str, address: &str) -> Result<(), String> {
     // The library wants one even for plain http; a second installation changes nothing.
     let _ = rustls::crypto::ring::default_provider().install_default();
+    let found: Vec<SocketAddr> = tokio::net::lookup_host(address).await.map_err(|error| error.to_string())?.collect();
+    let port = found.first().ok_or("nothing stands for this address")?.port();
+    let url = format!("{scheme}://{}:{port}{}", web::HEALTH_NAME, web::HEALTHY_PATH);
     let client = reqwest::Client::builder()
         .no_proxy()
+        // By this name the exporter knows that nothing is wrong where no certificate is shown.
+        .resolve_to_addrs(web::HEALTH_NAME, &found)
         .redirect(redirect::Policy::none())
         .tls_certs_only([])
         // It asks whether this machine's own exporter answers, and tells it nothing: whose name the certificate has is

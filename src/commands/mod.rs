@@ -19,7 +19,7 @@ use crate::cli::Flags;
 use crate::config::{Config, ConfigError};
 use crate::exporter::{self, ExporterError, Setup};
 use crate::state::{State, StateError};
-use crate::web::{self, Access, ClientLimits};
+use crate::web::{self, Access, ClientLimits, Hosts};
 use crate::wolkvox::Failure;
 
 pub use bcrypt::bcrypt;
@@ -74,7 +74,7 @@ pub async fn serve(config_file: &Path, flags: &Flags, signals: Signals) -> Resul
     let catalog = Arc::new(Catalog::builtin()?);
     // Before anything is opened: a mistake in the config is the likeliest one, and reads best alone.
     Config::load(config_file, &catalog)?;
-    let access = Access::open(flags.web_config_file.as_deref())?;
+    let access = open_access(flags)?;
     let state = open_state(flags.state_dir.as_deref())?;
     let (file, known, shard) = (config_file.to_owned(), Arc::clone(&catalog), flags.shard);
     let setup = Setup {
@@ -99,6 +99,12 @@ async fn run(setup: Setup, stop: CancellationToken) -> Result<(), CommandError> 
     exporter::run(setup, stop).await?;
     info!("stopped");
     Ok(())
+}
+
+/// Who may read, and by which names they ask.
+fn open_access(flags: &Flags) -> Result<Access, ConfigError> {
+    let hosts = Hosts::new(&flags.allowed_hosts, &flags.listen_addresses);
+    Ok(Access::open(flags.web_config_file.as_deref())?.answering_to(hosts))
 }
 
 /// The folder that the flag names, or the one that service managers and desktops agree on.

@@ -4,11 +4,12 @@
 
 mod process;
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
+use std::fmt;
 use std::ops::Deref;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use jiff::{SignedDuration, Timestamp};
 use prometheus_client::encoding::EncodeLabelSet;
@@ -28,6 +29,9 @@ use crate::wolkvox::{Failure, Reason};
 /// From a fast answer to the vendor's own limit of 60 s.
 const CALL_SECONDS: [f64; 9] = [0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0];
 
+/// A flood of clients must not flood the log, and one that tries again and again is told of all the same.
+const TELL_INTERVAL: Duration = Duration::from_mins(1);
+
 /// The exporter's own metrics.
 #[derive(Debug)]
 pub struct Telemetry {
@@ -41,7 +45,29 @@ pub struct Telemetry {
     /// What something is counted of, because a family does not tell.
     known: Mutex<Known>,
     http_refusals: Family<RefusalLabels, Counter>,
+    handshake_refusals: Family<RefusalLabels, Counter>,
+    /// When the log last told of each reason, and how often it happened since.
+    handshakes_told: Mutex<HashMap<HandshakeRefused, Told>>,
     http_requests: Family<HttpLabels, Counter>,
+}
+
+/// A line of the log that clients could cause without end.
+#[derive(Debug, Default)]
+struct Told {
+    last: Option<Instant>,
+    held_back: u64,
+}
+
+impl Told {
+    /// How many were held back since the last line, if there may be another one now.
+    fn again(&mut self, now: Instant) -> Option<u64> {
+        if self.last.is_some_and(|last| now.saturating_duration_since(last) < TELL_INTERVAL) {
+            self.held_back += 1;
+            return None;
+        }
+        self.last = Some(now);
+        Some(std::mem::take(&mut self.held_back))
+    }
 }
 
 #[derive(Debug, Default)]
@@ -126,11 +152,23 @@ pub enum Refused {
     Credentials,
     /// Too many of its passwords were still to be checked.
     Busy,
+    /// It named a host that is not the exporter's.
+    Host,
+    /// A page of another site made a browser ask.
+    CrossSite,
 }
 
 impl Refused {
-    pub const ALL: [Refused; 6] =
-        [Refused::Connections, Refused::Handshake, Refused::Body, Refused::Rate, Refused::Credentials, Refused::Busy];
+    pub const ALL: [Refused; 8] = [
+        Refused::Connections,
+        Refused::Handshake,
+        Refused::Body,
+        Refused::Rate,
+        Refused::Credentials,
+        Refused::Busy,
+        Refused::Host,
+        Refused::CrossSite,
+    ];
 
     /// The value of the `reason` label.
     pub fn as_str(self) -> &'static str {
@@ -141,6 +179,97 @@ impl Refused {
             Refused::Rate => "rate",
             Refused::Credentials => "credentials",
             Refused::Busy => "busy",
+            Refused::Host => "host",
+            Refused::CrossSite => "cross_site",
+        }
+    }
+}
+
+/// Why no TLS connection came about. A closed set too.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum HandshakeRefused {
+    NoCertificate,
+    UnknownIssuer,
+    Expired,
+    NotYetValid,
+    Purpose,
+    Name,
+    /// A CA's certificate, and not itself in the client CA file.
+    CaCertificate,
+    /// Broken, of another version, or with a signature or a critical extension that is not known.
+    Certificate,
+    /// No version, cipher suite or curve in common.
+    Incompatible,
+    /// The client did not want the exporter's certificate.
+    ByClient,
+    NotTls,
+    Timeout,
+    Closed,
+    Other,
+    /// The exporter's own health check, which has no certificate and learns all it wants by being refused.
+    Health,
+}
+
+impl HandshakeRefused {
+    pub const ALL: [HandshakeRefused; 15] = [
+        HandshakeRefused::NoCertificate,
+        HandshakeRefused::UnknownIssuer,
+        HandshakeRefused::Expired,
+        HandshakeRefused::NotYetValid,
+        HandshakeRefused::Purpose,
+        HandshakeRefused::Name,
+        HandshakeRefused::CaCertificate,
+        HandshakeRefused::Certificate,
+        HandshakeRefused::Incompatible,
+        HandshakeRefused::ByClient,
+        HandshakeRefused::NotTls,
+        HandshakeRefused::Timeout,
+        HandshakeRefused::Closed,
+        HandshakeRefused::Other,
+        HandshakeRefused::Health,
+    ];
+
+    /// The value of the `reason` label, and what can be done.
+    fn told(self) -> (&'static str, &'static str) {
+        match self {
+            HandshakeRefused::NoCertificate => {
+                ("no_certificate", "give the client a certificate: cert_file and key_file of its tls_config")
+            }
+            HandshakeRefused::UnknownIssuer => (
+                "certificate_unknown_issuer",
+                "the client's certificate is neither in client_ca_file nor signed by a CA that is; are its intermediates sent?",
+            ),
+            HandshakeRefused::Expired => ("certificate_expired", "renew the client's certificate, or that of its CA"),
+            HandshakeRefused::NotYetValid => {
+                ("certificate_not_yet_valid", "are both clocks right? else wait, or make the client's certificate anew")
+            }
+            HandshakeRefused::Purpose => (
+                "certificate_purpose",
+                "the client's certificate, or that of its CA, is made for another use: extendedKeyUsage needs clientAuth",
+            ),
+            HandshakeRefused::Name => {
+                ("certificate_name", "no name in the client's certificate is in client_allowed_sans")
+            }
+            HandshakeRefused::CaCertificate => (
+                "certificate_of_ca",
+                "the client shows a CA's certificate: make one with CA:FALSE, or put this very one into client_ca_file",
+            ),
+            HandshakeRefused::Certificate => (
+                "certificate_invalid",
+                "make the client's certificate anew: version 3, signed with SHA-256 or better by RSA from 2048 bits, P-256, P-384 or Ed25519",
+            ),
+            HandshakeRefused::Incompatible => {
+                ("incompatible", "client and exporter have no TLS version, cipher suite or curve in common")
+            }
+            HandshakeRefused::ByClient => (
+                "refused_by_client",
+                "the client does not trust the exporter's certificate: see ca_file and server_name of its tls_config",
+            ),
+            HandshakeRefused::NotTls => ("not_tls", "the client does not speak TLS: set its scheme to https"),
+            HandshakeRefused::Timeout => ("timeout", "the client did not finish in time"),
+            HandshakeRefused::Closed => ("closed", "the client left before it was over, as checks of a port do"),
+            HandshakeRefused::Other => ("other", "the client does not keep to TLS"),
+            HandshakeRefused::Health => ("health", "none is needed"),
         }
     }
 }
@@ -190,6 +319,8 @@ impl Default for Telemetry {
             version: AtomicU64::new(0),
             known: Mutex::default(),
             http_refusals: Family::default(),
+            handshake_refusals: Family::default(),
+            handshakes_told: Mutex::default(),
             http_requests: Family::default(),
         };
         telemetry.register();
@@ -270,8 +401,16 @@ impl Telemetry {
             "Clients turned away before anything was answered: connections and handshake are connections, the other reasons requests",
             self.http_refusals.clone(),
         );
+        live.register(
+            "wolkvox_exporter_tls_handshake_refusals",
+            "TLS handshakes that came to nothing, by reason; health is the exporter's own check, which has no certificate",
+            self.handshake_refusals.clone(),
+        );
         for refused in Refused::ALL {
             drop(self.http_refusals.get_or_create(&RefusalLabels { reason: refused.as_str() }));
+        }
+        for refused in HandshakeRefused::ALL {
+            drop(self.handshake_refusals.get_or_create(&RefusalLabels { reason: refused.told().0 }));
         }
         if let Ok(process) = process::Collector::new() {
             live.register_collector(Box::new(process));
@@ -462,6 +601,23 @@ impl Telemetry {
         debug!(reason = reason.as_str(), "connection refused");
     }
 
+    /// No TLS connection came about with a client. What its certificate says is nobody's to read in a log.
+    pub fn handshake_refused(&self, refused: HandshakeRefused, client: &impl fmt::Display) {
+        let (reason, hint) = refused.told();
+        self.handshake_refusals.get_or_create(&RefusalLabels { reason }).inc();
+        if refused != HandshakeRefused::Health {
+            self.connection_refused(Refused::Handshake);
+        }
+        // What checks whether a port is open does so for ever, and is nobody's mistake.
+        if [HandshakeRefused::Health, HandshakeRefused::Closed].contains(&refused) {
+            return debug!(reason, %client, hint, "handshake refused");
+        }
+        let mut told = self.handshakes_told.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(held_back) = told.entry(refused).or_default().again(Instant::now()) {
+            warn!(reason, %client, held_back, hint, "handshake refused");
+        }
+    }
+
     /// A request was turned away.
     pub fn request_refused(&self, reason: Refused) {
         self.http_refusals.get_or_create(&RefusalLabels { reason: reason.as_str() }).inc();
@@ -533,6 +689,15 @@ mod tests {
         let mut text = String::new();
         telemetry.with_registry(|registry| encode(&mut text, registry)).unwrap();
         text
+    }
+
+    #[test]
+    fn a_flood_makes_one_line_a_minute_that_says_how_many_were_held_back() {
+        let (mut told, start) = (Told::default(), Instant::now());
+        let mut at = |seconds| told.again(start + Duration::from_secs(seconds));
+        assert_eq!(at(0), Some(0));
+        assert_eq!([at(0), at(30), at(59)], [None; 3]);
+        assert_eq!([at(60), at(61), at(300)], [Some(3), None, Some(1)]);
     }
 
     #[test]

@@ -11,25 +11,37 @@ use axum::middleware::Next;
 use axum::response::IntoResponse;
 
 use super::access::Denial;
-use super::origin::Origin;
+use super::host::is_cross_site;
+use super::origin::{Arrival, Origin};
 use super::{HEALTHY_PATH, READY_PATH, Site};
 use crate::telemetry::Refused;
 
 /// No endpoint reads a body. A small one is let pass, because some clients send one by habit.
 const BODY_BYTES: u64 = 4096;
+const FOREIGN_HOST: &str = "this exporter does not answer to the host that the request names\n\
+    hint: ask for 127.0.0.1 or localhost, or list the name with --web.allowed-host\n";
+const CROSS_SITE: &str = "a page of another site made the browser send this request, and it may not\n\
+    hint: a link to here may be followed; to reload, use a program without a page, such as curl, or SIGHUP\n";
 /// One check of a password is over by then.
 const BUSY: Duration = Duration::from_secs(1);
 
 /// Lets a request through to the routes, or answers it here.
 pub(super) async fn gate(
     State(site): State<Arc<Site>>,
-    Extension(origin): Extension<Origin>,
+    Extension(arrival): Extension<Arrival>,
     request: Request,
     next: Next,
 ) -> Response<Body> {
+    // Whoever asks for these, a service manager or Kubernetes, has no password, and learns one word.
+    let is_health = [HEALTHY_PATH, READY_PATH].contains(&request.uri().path());
     let refusal = match body_refusal(&request) {
         Some(status) => Some(refused(&site, Refused::Body, status)),
-        None => denial(&site, request.uri().path(), request.headers(), origin).await,
+        None if is_health => None,
+        // Before anything is counted against the client: on one machine, a browser and Prometheus are the same one.
+        None => match foreign(&site, &request, arrival) {
+            None => denial(&site, request.headers(), arrival.origin).await,
+            foreign => foreign,
+        },
     };
     let mut response = match refusal {
         Some(refusal) => refusal,
@@ -50,11 +62,20 @@ fn body_refusal(request: &Request) -> Option<StatusCode> {
     (!fits).then_some(StatusCode::PAYLOAD_TOO_LARGE)
 }
 
-async fn denial(site: &Site, path: &str, headers: &HeaderMap, origin: Origin) -> Option<Response<Body>> {
-    // Whoever runs this, a service manager or Kubernetes, has no password, and learns one word.
-    if [HEALTHY_PATH, READY_PATH].contains(&path) {
+/// What a browser was made to ask by a page that is not the exporter's own. Nothing that was sent is repeated.
+fn foreign(site: &Site, request: &Request, arrival: Arrival) -> Option<Response<Body>> {
+    let (reason, text) = if !site.access.knows_host(request, arrival) {
+        (Refused::Host, FOREIGN_HOST)
+    } else if is_cross_site(request) {
+        (Refused::CrossSite, CROSS_SITE)
+    } else {
         return None;
-    }
+    };
+    site.telemetry.request_refused(reason);
+    Some((StatusCode::FORBIDDEN, text).into_response())
+}
+
+async fn denial(site: &Site, headers: &HeaderMap, origin: Origin) -> Option<Response<Body>> {
     let denial = site.access.admit(headers, origin).await.err()?;
     let (reason, status, name, value) = match denial {
         Denial::Credentials => {

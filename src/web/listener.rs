@@ -1,6 +1,6 @@
 //! How are connections accepted, encrypted, bounded in number and time, and ended?
 
-use std::io;
+use std::io::ErrorKind::TimedOut;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,17 +10,20 @@ use hyper::server::conn::http1;
 use hyper::service::{Service, service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
+use rustls::server::Acceptor;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 use tokio::time::{sleep, timeout};
+use tokio_rustls::LazyConfigAcceptor;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tracing::warn;
 
 use super::access::Access;
 use super::answer::sent;
-use super::origin::{Origin, Tally};
+use super::handshake;
+use super::origin::{Arrival, Origin, Tally};
 use crate::telemetry::{Refused, Telemetry};
 
 /// Request heads are a few hundred bytes; hyper needs 8 KiB at least.
@@ -92,6 +95,7 @@ impl Server {
     }
 
     async fn accept(self, listener: TcpListener, connections: TaskTracker, places: Arc<Semaphore>, clients: Tally) {
+        let on_loopback = listener.local_addr().is_ok_and(|address| address.ip().to_canonical().is_loopback());
         loop {
             let Ok(place) = Arc::clone(&places).acquire_owned().await else { return };
             let (stream, origin) = match listener.accept().await {
@@ -109,31 +113,41 @@ impl Server {
             let server = self.clone();
             connections.spawn(async move {
                 let _held = (place, counted);
-                server.welcome(stream, origin).await;
+                server.welcome(stream, Arrival { origin, on_loopback }).await;
             });
         }
     }
 
     /// Agrees on encryption, where it is asked for, before a single byte of HTTP is read.
-    async fn welcome(self, stream: TcpStream, origin: Origin) {
+    async fn welcome(self, stream: TcpStream, arrival: Arrival) {
         // Without it the last part of a response can wait for an acknowledgement; failing to set it only costs that.
         let _ = stream.set_nodelay(true);
-        let Some(acceptor) = self.access.tls() else { return self.converse(stream, origin).await };
+        let Some(config) = self.access.tls() else { return self.converse(stream, arrival).await };
+        let mut name = None;
         let handshake = async {
-            let agreed = timeout(self.limits.handshake, acceptor.accept(stream)).await;
-            agreed.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()))
+            let greeted = LazyConfigAcceptor::new(Acceptor::default(), stream).await?;
+            name = greeted.client_hello().server_name().map(str::to_owned);
+            greeted.into_stream(config).await
         };
-        match self.stop.run_until_cancelled(handshake).await {
-            Some(Ok(stream)) => self.converse(stream, origin).await,
-            Some(Err(_)) => self.telemetry.connection_refused(Refused::Handshake),
+        let handshake = timeout(self.limits.handshake, handshake);
+        match self
+            .stop
+            .run_until_cancelled(handshake)
+            .await
+            .map(|agreed| agreed.unwrap_or_else(|_| Err(TimedOut.into())))
+        {
+            Some(Ok(stream)) => self.converse(stream, arrival).await,
+            Some(Err(error)) => {
+                self.telemetry.handshake_refused(handshake::reason(&error, name.as_deref()), &arrival.origin);
+            }
             None => {}
         }
     }
 
-    async fn converse(&self, stream: impl AsyncRead + AsyncWrite + Unpin, origin: Origin) {
+    async fn converse(&self, stream: impl AsyncRead + AsyncWrite + Unpin, arrival: Arrival) {
         let routes = TowerToHyperService::new(self.routes.clone());
         let answer = service_fn(move |mut request: hyper::Request<Incoming>| {
-            request.extensions_mut().insert(origin);
+            request.extensions_mut().insert(arrival);
             let answer = routes.call(request);
             async move { answer.await.map(sent) }
         });

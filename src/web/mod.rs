@@ -4,6 +4,8 @@ mod access;
 mod address;
 mod answer;
 mod gate;
+mod handshake;
+mod host;
 mod listener;
 mod origin;
 mod status;
@@ -30,6 +32,7 @@ use crate::telemetry::Telemetry;
 
 pub use access::{Access, LONGEST_PASSWORD, Renewed};
 pub use address::bind;
+pub use host::{Host, Hosts};
 pub use listener::{ClientLimits, Server};
 
 const STATUS_JSON_PATH: &str = "/status.json";
@@ -37,6 +40,8 @@ const METRICS_DOC_PATH: &str = "/docs/metrics.md";
 pub const HEALTHY_PATH: &str = "/-/healthy";
 const READY_PATH: &str = "/-/ready";
 const RELOAD_PATH: &str = "/-/reload";
+/// Whom the exporter's own health check asks for where TLS is spoken: it has no certificate, and that is nothing to warn of.
+pub const HEALTH_NAME: &str = "health.wolkvox-exporter.invalid";
 
 /// Where the outcome of a reload is sent: the reason, if the config is wrong.
 pub type ReloadRequest = oneshot::Sender<Result<(), String>>;

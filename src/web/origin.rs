@@ -1,6 +1,7 @@
 //! Who counts as one client?
 
 use std::collections::HashMap;
+use std::fmt;
 use std::net::{IpAddr, Ipv6Addr};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -8,6 +9,14 @@ use std::sync::{Arc, Mutex, PoisonError};
 /// them, so only the network counts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Origin(IpAddr);
+
+/// How a connection came.
+#[derive(Clone, Copy, Debug)]
+pub struct Arrival {
+    pub origin: Origin,
+    /// Whether the address listened on is one that only this machine reaches.
+    pub on_loopback: bool,
+}
 
 /// How many of something each origin has at the moment. Origins that have none are not kept.
 #[derive(Clone, Debug, Default)]
@@ -32,6 +41,12 @@ impl Origin {
             }
             v4 @ IpAddr::V4(_) => v4,
         })
+    }
+}
+
+impl fmt::Display for Origin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
     }
 }
 

@@ -209,6 +209,101 @@ async fn a_method_or_a_path_of_a_clients_own_makes_no_new_series() {
     assert!(!stage.scrape().await.text().contains("M99"));
 }
 
+/// One request that names its host and whatever else a browser would say.
+async fn asked(address: SocketAddr, method: &str, path: &str, headers: &str) -> Answer {
+    let stream = TcpStream::connect(address).await.expect("the exporter listens");
+    let request = format!("{method} {path} HTTP/1.1\r\nConnection: close\r\n{headers}\r\n");
+    Answer::parse(&http::talk(stream, request.as_bytes()).await)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn never_leak_a_name_that_a_stranger_points_to_loopback_reads_and_reloads_nothing() {
+    let stage = Stage::start(Plot::frozen()).await;
+    let port = stage.address.port();
+    let rebound = format!("Host: evil.example:{port}\r\nSec-Fetch-Site: same-origin\r\n");
+    let reload = ("POST", "/-/reload");
+    let refused: Vec<_> = PROTECTED.into_iter().map(|path| ("GET", path)).chain([reload]).collect();
+    for (method, path) in &refused {
+        let answer = asked(stage.address, method, path, &rebound).await;
+        assert_eq!(answer.status, 403, "{method} {path}");
+        let text = answer.text();
+        assert!(text.contains("hint: ") && text.contains("--web.allowed-host"), "{text}");
+        assert!(!text.contains("evil") && !text.contains("wolkvox_"), "{text}");
+    }
+    assert_eq!(asked(stage.address, "GET", "/-/healthy", &rebound).await.text(), "healthy\n");
+    for host in
+        [format!("127.0.0.1:{port}"), format!("localhost:{port}"), format!("[::1]:{port}"), "localhost".to_owned()]
+    {
+        for (method, path) in [("GET", "/metrics"), ("GET", "/"), reload] {
+            let answer = asked(stage.address, method, path, &format!("Host: {host}\r\n")).await;
+            assert_eq!(answer.status, 200, "{method} {path} {host}");
+        }
+    }
+    let counted = stage.scrape().await.value(REFUSALS, &["reason=\"host\""]);
+    assert_eq!(counted, Some(refused.len() as f64));
+    // Who has to know a password may be called as one likes: the page knows none.
+    let stage = guarded(alice()).await;
+    assert_eq!(asked(stage.address, "GET", "/metrics", &rebound).await.status, 401);
+    assert_eq!(asked(stage.address, "GET", "/metrics", &format!("{rebound}{}", login())).await.status, 200);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_page_of_another_site_cannot_reload_and_a_link_to_the_status_page_works() {
+    let stage = guarded(alice()).await;
+    let host = format!("Host: {}\r\n", stage.address);
+    let reloads = async || {
+        let name = "wolkvox_exporter_config_last_reload_success_timestamp_seconds";
+        scrape(&stage).await.value(name, &[])
+    };
+    let before = reloads().await;
+    // A browser sends the password that it knows with them.
+    let cross_site = [
+        "Sec-Fetch-Site: cross-site\r\nSec-Fetch-Mode: no-cors\r\nOrigin: https://evil.example\r\n",
+        "Sec-Fetch-Site: same-site\r\nSec-Fetch-Mode: cors\r\nOrigin: http://127.0.0.1:1\r\n",
+        "Sec-Fetch-Site: cross-site\r\nSec-Fetch-Mode: navigate\r\nOrigin: null\r\n",
+        "Origin: https://evil.example\r\n",
+    ];
+    for headers in cross_site {
+        let answer = asked(stage.address, "POST", "/-/reload", &format!("{host}{headers}{}", login())).await;
+        assert_eq!(answer.status, 403, "{headers}");
+        assert!(answer.text().contains("hint: ") && !answer.text().contains("evil"), "{}", answer.text());
+    }
+    assert_eq!(reloads().await, before);
+    assert_eq!(scrape(&stage).await.value(REFUSALS, &["reason=\"cross_site\""]), Some(cross_site.len() as f64));
+    for (method, path, headers) in [
+        ("GET", "/", "Sec-Fetch-Site: none\r\nSec-Fetch-Mode: navigate\r\n"),
+        ("GET", "/", "Sec-Fetch-Site: cross-site\r\nSec-Fetch-Mode: navigate\r\nSec-Fetch-Dest: document\r\n"),
+        ("GET", "/status.json", "Sec-Fetch-Site: same-origin\r\nSec-Fetch-Mode: cors\r\n"),
+        ("POST", "/-/reload", ""),
+        ("POST", "/-/reload", "Sec-Fetch-Site: same-origin\r\nSec-Fetch-Mode: cors\r\n"),
+    ] {
+        let answer = asked(stage.address, method, path, &format!("{host}{headers}{}", login())).await;
+        assert_eq!(answer.status, 200, "{method} {path} {headers}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn beyond_loopback_any_host_is_answered_until_some_are_listed_and_those_are_answered_everywhere() {
+    for (listens, allowed, expected) in [
+        ("0.0.0.0:0", "", [200, 200, 200]),
+        ("0.0.0.0:0", "--web.allowed-host=proxy.example,192.0.2.7", [403, 200, 200]),
+        ("127.0.0.1:0", "--web.allowed-host=proxy.example", [403, 200, 200]),
+        ("127.0.0.1:0", "", [403, 403, 200]),
+    ] {
+        let listens = format!("--web.listen-address={listens}");
+        let flags = ["demo", &listens, allowed].into_iter().filter(|flag| !flag.is_empty()).collect::<Vec<_>>();
+        let mut process = Running::start(EXPORTER, &flags);
+        let listening: SocketAddr = process.after("address=").await.parse().expect("an address");
+        let address = SocketAddr::new([127, 0, 0, 1].into(), listening.port());
+        for (host, status) in ["exporter:10077", "Proxy.Example", "localhost:10077"].into_iter().zip(expected) {
+            let answer = asked(address, "GET", "/status.json", &format!("Host: {host}\r\n")).await;
+            assert_eq!(answer.status, status, "{flags:?} {host}");
+        }
+        let health = asked(address, "GET", "/-/healthy", "Host: exporter:10077\r\n").await;
+        assert_eq!(health.status, 200, "{flags:?}");
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_client_that_asks_too_often_waits_and_others_do_not() {
     let stage = guarded("rate_limit: {interval: 1h, burst: 3}\n".to_owned()).await;
@@ -298,7 +393,7 @@ async fn never_leak_every_mistake_in_a_web_config_names_its_place_and_repeats_no
         ("http_server_config: {headers: {Server: x}}".to_owned(), "unknown field", ":1:32"),
         ("http_server_config: {headers: {X-Frame-Options: maybe}}".to_owned(), "deny or sameorigin", ":1:49"),
         ("http_server_config: {headers: {X-XSS-Protection: \"a\\nb\"}}".to_owned(), "no header can carry", ":1:50"),
-        ("rate_limit: {interval: 1s}".to_owned(), "burst", ":1:"),
+        ("rate_limit: {interval: 1s}".to_owned(), "burst is 0 or left out", ":1:24"),
         ("rate_limit: {interval: 1s, burst: 0}".to_owned(), "burst is 0", ":1:35"),
         ("rate_limit: {interval: soon, burst: 1}".to_owned(), "not a span of time", ":1:24"),
         ("tls_server_config: {}".to_owned(), "neither cert_file nor cert", ":1:20"),
@@ -315,6 +410,7 @@ async fn never_leak_every_mistake_in_a_web_config_names_its_place_and_repeats_no
         (with("client_auth_type: Sometimes"), "unknown variant", ":2:21"),
         (with("client_auth_type: RequireAndVerifyClientCert"), "no client_ca_file or client_ca", ":2:21"),
         (with("client_allowed_sans: [a.example]"), "needs every client", ":2:24"),
+        (with("client_allowed_sans: []"), "nobody could ever connect", ":2:24"),
         (with("client_ca_file: empty.pem"), "no certificate in PEM", ":2:19"),
         (with("cert_file: empty.pem"), "exclude each other", ":"),
     ] {
@@ -332,11 +428,15 @@ async fn never_leak_every_mistake_in_a_web_config_names_its_place_and_repeats_no
         "# nothing\n".to_owned(),
         alice(),
         "rate_limit: {interval: 0s, burst: 0}\n".to_owned(),
+        "rate_limit: {burst: 5}\n".to_owned(),
         "http_server_config: {http2: false, headers: {X-Frame-Options: \"\"}}\n".to_owned(),
         with("min_version: TLS12"),
         with("cipher_suites: [TLS_AES_128_GCM_SHA256, TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256]"),
         with("curve_preferences: [CurveP256, X25519]"),
         with("client_auth_type: RequireAnyClientCert"),
+        // Its old name, and blanks, as exporter-toolkit takes them.
+        with("client_auth_type: RequireClientCert"),
+        with("cert_file: \"\"\n  client_ca_file: \"\""),
     ] {
         let ended = check(&right).await;
         assert_eq!(ended.code, Some(0), "{right}\n{ended:?}");

@@ -32,10 +32,16 @@ pub enum Purpose {
 
 impl Authority {
     pub fn new(name: &str) -> Authority {
+        Authority::with(name, |_| {})
+    }
+
+    /// One that is not quite as it should be.
+    pub fn with(name: &str, change: impl FnOnce(&mut CertificateParams)) -> Authority {
         let mut params = CertificateParams::default();
         params.distinguished_name.push(DnType::CommonName, name);
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
         params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
+        change(&mut params);
         let key = KeyPair::generate().expect("a key");
         let pem = params.self_signed(&key).expect("a certificate").pem();
         Authority { issuer: Issuer::new(params, key), pem }
@@ -46,6 +52,11 @@ impl Authority {
         let (params, key) = (params(purpose, name), KeyPair::generate().expect("a key"));
         identity(&params.signed_by(&key, &self.issuer).expect("a certificate"), &key)
     }
+
+    /// Its own certificate, as if it were a client's: `openssl req -x509` makes such ones.
+    pub fn itself(&self) -> Identity {
+        Identity { certificate: self.pem.clone(), key: self.issuer.key().serialize_pem() }
+    }
 }
 
 impl Identity {
@@ -53,6 +64,14 @@ impl Identity {
     pub fn self_signed(purpose: Purpose, name: &str) -> Identity {
         let key = KeyPair::generate().expect("a key");
         identity(&params(purpose, name).self_signed(&key).expect("a certificate"), &key)
+    }
+
+    /// Signs as an authority does, although its certificate is none's.
+    pub fn sign(&self, purpose: Purpose, name: &str) -> Identity {
+        let own = KeyPair::from_pem(&self.key).expect("a key");
+        let issuer = Issuer::new(params(purpose, name), own);
+        let key = KeyPair::generate().expect("a key");
+        identity(&params(purpose, name).signed_by(&key, &issuer).expect("a certificate"), &key)
     }
 
     /// Writes `NAME.crt` and `NAME.key`.
@@ -67,6 +86,10 @@ impl Identity {
     }
 }
 
+pub fn expired(params: &mut CertificateParams) {
+    (params.not_before, params.not_after) = (date_time_ymd(2020, 1, 1), date_time_ymd(2021, 1, 1));
+}
+
 fn params(purpose: Purpose, name: &str) -> CertificateParams {
     let mut params = CertificateParams::default();
     params.subject_alt_names = vec![match name.parse() {
@@ -79,7 +102,7 @@ fn params(purpose: Purpose, name: &str) -> CertificateParams {
         Purpose::Client | Purpose::ExpiredClient => ExtendedKeyUsagePurpose::ClientAuth,
     }];
     if purpose == Purpose::ExpiredClient {
-        (params.not_before, params.not_after) = (date_time_ymd(2020, 1, 1), date_time_ymd(2021, 1, 1));
+        expired(&mut params);
     }
     params
 }

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, ServerName};
+use rustls::sign::{CertifiedKey, SingleCertAndKey};
 use rustls::version::{TLS12, TLS13};
 use rustls::{ClientConfig, RootCertStore, SupportedProtocolVersion};
 use tempfile::TempDir;
@@ -15,8 +16,10 @@ use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 
 use crate::access::{alice, login};
-use crate::certificates::{Authority, Identity, Purpose};
-use crate::child::{exporter, run};
+use rcgen::ExtendedKeyUsagePurpose;
+
+use crate::certificates::{Authority, Identity, Purpose, expired};
+use crate::child::{EXPORTER, Running, exporter, run};
 use crate::http::{self, Answer};
 use crate::prometheus::{Scraping, query};
 use crate::scraped::Scraped;
@@ -87,7 +90,10 @@ impl Client {
             None => builder.with_no_client_auth(),
             Some(identity) => {
                 let (chain, key) = identity.der();
-                builder.with_client_auth_cert(chain, key).expect("a key that fits")
+                let key = rustls::crypto::ring::sign::any_supported_type(&key).expect("a key");
+                // Not the plain way, which refuses a key that does not fit.
+                let shown = SingleCertAndKey::from(CertifiedKey::new(chain, key));
+                builder.with_client_cert_resolver(Arc::new(shown))
             }
         };
         TlsConnector::from(Arc::new(config))
@@ -134,6 +140,138 @@ async fn never_leak_a_client_without_the_right_certificate_hears_nothing() {
     let refused =
         Scraped::parse(&answer.text()).value("wolkvox_exporter_http_refusals_total", &["reason=\"handshake\""]);
     assert_eq!(refused, Some(10.0));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_clients_own_certificate_in_the_ca_file_is_taken_even_if_it_is_a_cas() {
+    let pki = Pki::new();
+    let named = |params: &mut rcgen::CertificateParams| {
+        params.subject_alt_names = vec![rcgen::SanType::DnsName("a.example".try_into().expect("ASCII"))];
+    };
+    let own = [
+        Authority::with("own", named).itself(),
+        Authority::with("own", |params| {
+            named(params);
+            params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth, ExtendedKeyUsagePurpose::Any];
+        })
+        .itself(),
+        Identity::self_signed(Purpose::Client, "a.example"),
+        // Signed by somebody who is not in the file.
+        Authority::new("elsewhere").sign(Purpose::Client, "a.example"),
+    ];
+    let all: String = own.iter().map(|identity| identity.certificate.as_str()).collect();
+    std::fs::write(pki.folder.path().join("ca.pem"), format!("{}{all}", pki.ca.pem)).unwrap();
+    for auth in ["RequireAndVerifyClientCert", "VerifyClientCertIfGiven"] {
+        for sans in ["", "  client_allowed_sans: [a.example]\n"] {
+            let sans = if auth.starts_with("Require") { sans } else { "" };
+            let stage = pki.stage(&format!("  client_auth_type: {auth}\n  client_ca_file: CA\n{sans}")).await;
+            for versions in [&TLS12, &TLS13] {
+                for (number, identity) in own.iter().enumerate() {
+                    let client = Client { versions: vec![versions], ..pki.client_with(identity.clone()) };
+                    assert_eq!(client.status(stage.address).await, Some(200), "{auth} {number} {versions:?}");
+                }
+                let signed = pki.client_with(pki.ca.sign(Purpose::Client, "a.example"));
+                let signed = Client { versions: vec![versions], ..signed };
+                assert_eq!(signed.status(stage.address).await, Some(200), "{auth}");
+            }
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn never_leak_being_in_the_ca_file_lets_in_nobody_else_and_nobody_for_longer() {
+    let pki = Pki::new();
+    let own = Authority::new("own");
+    let old = Authority::with("old", expired);
+    let web = Authority::with("web", |params| params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth]);
+    let plain = Identity::self_signed(Purpose::Client, "a.example");
+    let all = [&own.pem, &old.pem, &web.pem, &plain.certificate].map(String::as_str).concat();
+    std::fs::write(pki.folder.path().join("ca.pem"), all).unwrap();
+    let stranger = Authority::new("own").itself();
+    let stolen = Identity { certificate: own.itself().certificate, key: stranger.key.clone() };
+    for auth in ["RequireAndVerifyClientCert", "VerifyClientCertIfGiven"] {
+        let stage = pki.stage(&format!("  client_auth_type: {auth}\n  client_ca_file: CA\n")).await;
+        for (what, identity) in [
+            ("another one of the same name", stranger.clone()),
+            ("the right one without its key", stolen.clone()),
+            ("an expired one", old.itself()),
+            ("one for servers", web.itself()),
+            ("one that an expired CA signed", old.sign(Purpose::Client, "a.example")),
+            ("one that a CA for servers signed", web.sign(Purpose::Client, "a.example")),
+            ("one that another client signed", plain.sign(Purpose::Client, "a.example")),
+        ] {
+            for versions in [&TLS12, &TLS13] {
+                let client = Client { versions: vec![versions], ..pki.client_with(identity.clone()) };
+                assert_eq!(client.status(stage.address).await, None, "{auth}: {what}");
+            }
+        }
+        let right = pki.client_with(own.sign(Purpose::Client, "a.example"));
+        assert_eq!(right.status(stage.address).await, Some(200), "{auth}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_refused_handshake_is_counted_by_reason_and_told_once_without_what_the_certificate_says() {
+    let pki = Pki::new();
+    let web_config = pki.folder.path().join(WEB_CONFIG_FILE);
+    std::fs::write(&web_config, pki.web_config(&format!("{MUTUAL}  client_allowed_sans: [a.example]\n"))).unwrap();
+    let web_config = format!("--web.config.file={}", web_config.display());
+    let mut process = Running::start(EXPORTER, &["demo", "--web.listen-address=127.0.0.1:0", &web_config]);
+    let address: SocketAddr = process.after("address=").await.parse().expect("an address");
+    let sign = |purpose, name| pki.client_with(pki.ca.sign(purpose, name));
+    let secret = "s3cr3t-name.example";
+    let untrusting = Client { ca: Authority::new("another").pem, ..sign(Purpose::Client, "a.example") };
+    for (reason, client) in [
+        ("no_certificate", pki.client()),
+        ("certificate_unknown_issuer", pki.client_with(Authority::new(secret).sign(Purpose::Client, secret))),
+        ("certificate_expired", sign(Purpose::ExpiredClient, secret)),
+        ("certificate_purpose", sign(Purpose::Server, secret)),
+        ("certificate_name", sign(Purpose::Client, secret)),
+        ("certificate_of_ca", pki.client_with(Authority::new(secret).itself())),
+        ("refused_by_client", untrusting),
+    ] {
+        for _ in 0..3 {
+            assert_eq!(client.status(address).await, None, "{reason}");
+        }
+    }
+    for _ in 0..3 {
+        http::talk(TcpStream::connect(address).await.unwrap(), b"GET / HTTP/1.1\r\n\r\n").await;
+        http::talk(TcpStream::connect(address).await.unwrap(), &old_hello()).await;
+        drop(TcpStream::connect(address).await.unwrap());
+        let alive = exporter(&["health", &format!("--web.listen-address={address}"), &web_config]).await;
+        assert_eq!(alive.code, Some(0), "{alive:?}");
+    }
+    let right = sign(Purpose::Client, "a.example");
+    let told = [
+        "no_certificate",
+        "certificate_unknown_issuer",
+        "certificate_expired",
+        "certificate_purpose",
+        "certificate_name",
+        "certificate_of_ca",
+        "refused_by_client",
+        "not_tls",
+        "incompatible",
+    ];
+    let scraped = until("all of them", async || {
+        let scraped = Scraped::parse(&right.get(address, "/metrics", "").await?.0.text());
+        let count = |reason: &str| {
+            scraped.value("wolkvox_exporter_tls_handshake_refusals_total", &[&format!("reason=\"{reason}\"")])
+        };
+        let all = told.iter().chain(&["closed", "health"]).all(|reason| count(reason) == Some(3.0));
+        all.then_some(scraped)
+    })
+    .await;
+    let refused = scraped.value("wolkvox_exporter_http_refusals_total", &["reason=\"handshake\""]);
+    assert_eq!(refused, Some(30.0), "all but the health checks");
+    let (_, _, said) = process.terminate().await;
+    for reason in told {
+        let lines: Vec<&str> = said.lines().filter(|line| line.contains(&format!("reason={reason} "))).collect();
+        let [line] = lines[..] else { panic!("{reason}: {said}") };
+        assert!(line.contains("level=warn") && line.contains("client=127.0.0.1"), "{line}");
+        assert!(line.contains("held_back=0") && line.contains("hint="), "{line}");
+    }
+    assert!(!said.contains("s3cr3t") && !said.contains("reason=health") && !said.contains("reason=closed"), "{said}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -94,7 +94,7 @@ pub async fn large(client_limits: ClientLimits) -> Stage {
 /// Asks for `/metrics` uncompressed and reads only the beginning of the answer: that, and the length still to come.
 pub async fn half_read(stage: &Stage) -> (TcpStream, usize) {
     let mut stream = TcpStream::connect(stage.address).await.unwrap();
-    stream.write_all(b"GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n").await.unwrap();
+    stream.write_all(b"GET /metrics HTTP/1.1\r\nHost: localhost\r\n\r\n").await.unwrap();
     let mut start = Vec::new();
     while !start.windows(4).any(|part| part == b"\r\n\r\n") {
         assert!(stream.read_buf(&mut start).await.unwrap() > 0);

@@ -6,9 +6,13 @@ use std::sync::Arc;
 use rustls::client::danger::HandshakeSignatureValid;
 use rustls::crypto::{CryptoProvider, WebPkiSupportedAlgorithms, verify_tls12_signature, verify_tls13_signature};
 use rustls::server::danger::{ClientCertVerified, ClientCertVerifier};
-use rustls::{CertificateError, DigitallySignedStruct, DistinguishedName, Error, SignatureScheme};
-use rustls_pki_types::{CertificateDer, ServerName, UnixTime};
+use rustls::{
+    CertificateError, DigitallySignedStruct, DistinguishedName, Error, OtherError, RootCertStore, SignatureScheme,
+};
+use rustls_pki_types::{CertificateDer, ServerName, TrustAnchor, UnixTime};
 use webpki::EndEntityCert;
+
+use super::root::{ForClients, Root};
 
 /// What the five values of `client_auth_type` come down to. Whoever shows a certificate has to hold its key, always.
 #[derive(Debug)]
@@ -16,9 +20,18 @@ pub(super) struct ClientPolicy {
     mandatory: bool,
     /// One of them must be in the certificate, unless there are none.
     sans: Vec<AllowedSan>,
-    /// Checks that a known CA signed it, now and for this use. `None`: any certificate will do.
-    chain: Option<Arc<dyn ClientCertVerifier>>,
+    /// `None`: any certificate will do.
+    roots: Option<Roots>,
     algorithms: WebPkiSupportedAlgorithms,
+}
+
+/// Whose certificates are let in: those of the client CA file themselves, and those that a CA among them signed.
+#[derive(Debug)]
+pub(super) struct Roots {
+    known: Vec<Root>,
+    anchors: Vec<TrustAnchor<'static>>,
+    /// What a client is told, so that it can choose among its certificates.
+    subjects: Vec<DistinguishedName>,
 }
 
 /// A name that a client's certificate may have, compared as it is written.
@@ -51,21 +64,67 @@ impl AllowedSan {
     }
 }
 
-impl ClientPolicy {
-    /// Takes any certificate, as good as none against strangers.
-    pub(super) fn of_any(mandatory: bool, sans: Vec<AllowedSan>, provider: &CryptoProvider) -> ClientPolicy {
-        ClientPolicy { mandatory, sans, chain: None, algorithms: provider.signature_verification_algorithms }
+impl Roots {
+    pub(super) fn read(certificates: Vec<CertificateDer<'static>>) -> Result<Roots, Error> {
+        let mut store = RootCertStore::empty();
+        let mut known = Vec::new();
+        for der in certificates {
+            store.add(der.clone())?;
+            let anchor = store.roots.last().expect("one was added").clone();
+            known.push(Root::read(der, anchor).ok_or(CertificateError::BadEncoding)?);
+        }
+        Ok(Roots { known, subjects: store.subjects(), anchors: store.roots })
     }
 
-    /// Takes certificates that `chain` finds right.
-    pub(super) fn of_chain(
+    /// As Go judges: who is in the file needs nobody's signature, not even where the certificate is a CA's, as those are
+    /// that `openssl req -x509` makes.
+    fn check(
+        &self,
+        certificate: &EndEntityCert<'_>,
+        intermediates: &[CertificateDer<'_>],
+        now: UnixTime,
+        algorithms: &WebPkiSupportedAlgorithms,
+    ) -> Result<(), webpki::Error> {
+        if let Some(own) = self.known.iter().find(|root| root.der == certificate.der()) {
+            return own.check_own(now);
+        }
+        let check_path = |path: &webpki::VerifiedPath<'_>| {
+            let between = path.intermediate_certificates().count();
+            // A CA whose certificate was made anew may stand there twice.
+            let signers = self.known.iter().filter(|root| root.is(path.anchor()));
+            let judged = signers.map(|root| root.check_signer(now, between));
+            judged.reduce(Result::or).unwrap_or(Err(webpki::Error::UnknownIssuer))
+        };
+        certificate
+            .verify_for_usage(algorithms.all, &self.anchors, intermediates, now, ForClients, None, Some(&check_path))
+            .map(drop)
+    }
+}
+
+impl ClientPolicy {
+    /// `roots` left out takes any certificate, as good as none against strangers.
+    pub(super) fn new(
         mandatory: bool,
         sans: Vec<AllowedSan>,
         provider: &CryptoProvider,
-        chain: Arc<dyn ClientCertVerifier>,
+        roots: Option<Roots>,
     ) -> ClientPolicy {
-        ClientPolicy { chain: Some(chain), ..ClientPolicy::of_any(mandatory, sans, provider) }
+        ClientPolicy { mandatory, sans, roots, algorithms: provider.signature_verification_algorithms }
     }
+}
+
+/// In the library's own words for the client, and such that the reason can be told to the operator.
+fn refusal(error: webpki::Error) -> Error {
+    match error {
+        webpki::Error::CertExpired { .. } => CertificateError::Expired,
+        webpki::Error::CertNotValidYet { .. } => CertificateError::NotValidYet,
+        webpki::Error::UnknownIssuer | webpki::Error::EndEntityUsedAsCa | webpki::Error::PathLenConstraintViolated => {
+            CertificateError::UnknownIssuer
+        }
+        webpki::Error::RequiredEkuNotFoundContext(_) => CertificateError::InvalidPurpose,
+        other => CertificateError::Other(OtherError(Arc::new(other))),
+    }
+    .into()
 }
 
 impl ClientCertVerifier for ClientPolicy {
@@ -74,7 +133,7 @@ impl ClientCertVerifier for ClientPolicy {
     }
 
     fn root_hint_subjects(&self) -> &[DistinguishedName] {
-        self.chain.as_ref().map_or(&[], |chain| chain.root_hint_subjects())
+        self.roots.as_ref().map_or(&[], |roots| &roots.subjects)
     }
 
     fn verify_client_cert(
@@ -83,10 +142,10 @@ impl ClientCertVerifier for ClientPolicy {
         intermediates: &[CertificateDer<'_>],
         now: UnixTime,
     ) -> Result<ClientCertVerified, Error> {
-        if let Some(chain) = &self.chain {
-            chain.verify_client_cert(end_entity, intermediates, now)?;
+        let certificate = EndEntityCert::try_from(end_entity).map_err(refusal)?;
+        if let Some(roots) = &self.roots {
+            roots.check(&certificate, intermediates, now, &self.algorithms).map_err(refusal)?;
         }
-        let certificate = EndEntityCert::try_from(end_entity).map_err(|_| CertificateError::BadEncoding)?;
         if self.sans.is_empty() || self.sans.iter().any(|san| san.is_in(&certificate)) {
             return Ok(ClientCertVerified::assertion());
         }

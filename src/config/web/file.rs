@@ -40,6 +40,8 @@ pub(super) struct Tls {
 pub(super) enum ClientAuth {
     NoClientCert,
     RequestClientCert,
+    /// `RequireClientCert` is what exporter-toolkit called it once, and still takes.
+    #[serde(alias = "RequireClientCert")]
     RequireAnyClientCert,
     VerifyClientCertIfGiven,
     RequireAndVerifyClientCert,
@@ -80,6 +82,6 @@ pub(super) struct Headers {
 #[derive(serde::Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct RateLimit {
-    pub interval: Spanned<Span>,
-    pub burst: Spanned<u32>,
+    pub interval: Option<Spanned<Span>>,
+    pub burst: Option<Spanned<u32>>,
 }

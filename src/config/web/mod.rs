@@ -5,6 +5,7 @@
 
 mod client;
 mod file;
+mod root;
 mod sources;
 mod tls;
 
@@ -170,17 +171,18 @@ impl Reader<'_> {
         checked.collect()
     }
 
-    /// An interval of 0 is no limit.
+    /// An interval of 0, or none, is no limit.
     fn rate(&self, rate: &file::RateLimit) -> Result<Option<Rate>, ConfigError> {
-        let file::RateLimit { interval, burst } = rate;
-        if interval.value.0.is_zero() {
+        let Some(interval) = rate.interval.as_ref().filter(|interval| !interval.value.0.is_zero()) else {
             return Ok(None);
-        }
-        if burst.value == 0 {
+        };
+        let burst = rate.burst.as_ref().map_or(0, |burst| burst.value);
+        if burst == 0 {
+            let place = rate.burst.as_ref().map_or(interval.referenced, |burst| burst.referenced);
             return Err(self
-                .wrong(burst.referenced, "rate_limit.burst is 0: nobody could ever ask")
+                .wrong(place, "rate_limit.burst is 0 or left out: nobody could ever ask")
                 .hint("20 is a good start; to have no limit, set interval to 0s"));
         }
-        Ok(Some(Rate { interval: interval.value.0, burst: burst.value }))
+        Ok(Some(Rate { interval: interval.value.0, burst }))
     }
 }

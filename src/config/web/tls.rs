@@ -3,15 +3,15 @@
 use std::sync::Arc;
 
 use rustls::crypto::{CryptoProvider, SupportedKxGroup, ring};
-use rustls::server::{NoServerSessionStorage, WebPkiClientVerifier};
+use rustls::server::NoServerSessionStorage;
 use rustls::version::{TLS12, TLS13};
-use rustls::{RootCertStore, ServerConfig, SupportedCipherSuite, SupportedProtocolVersion};
+use rustls::{ServerConfig, SupportedCipherSuite, SupportedProtocolVersion};
 use rustls_pki_types::pem::PemObject;
 use rustls_pki_types::{CertificateDer, PrivateKeyDer};
 use serde_saphyr::{Location, Spanned};
 
 use super::Reader;
-use super::client::{AllowedSan, ClientPolicy};
+use super::client::{AllowedSan, ClientPolicy, Roots};
 use super::file::{ClientAuth, Tls, Version};
 use crate::config::error::{ConfigError, shown};
 
@@ -58,6 +58,8 @@ impl Reader<'_> {
 
     /// What a file or the text in place of it holds, and where the web config says so.
     fn pem(&self, keys: [&str; 2], (file, text): Files<'_>) -> Result<Option<(Vec<u8>, Location)>, ConfigError> {
+        // A blank value is none, as in exporter-toolkit.
+        let [file, text] = [file, text].map(|value| value.as_ref().filter(|value| !value.value.is_empty()));
         match (file, text) {
             (None, None) => Ok(None),
             (Some(_), Some(both)) => {
@@ -157,7 +159,7 @@ impl Reader<'_> {
     }
 
     /// Who must show a certificate, and which; `None`: nobody is asked for one.
-    fn clients(&self, tls: &Tls, provider: &Arc<CryptoProvider>) -> Result<Option<ClientPolicy>, ConfigError> {
+    fn clients(&self, tls: &Tls, provider: &CryptoProvider) -> Result<Option<ClientPolicy>, ConfigError> {
         let auth = tls.client_auth_type.as_ref().map_or(ClientAuth::NoClientCert, |auth| auth.value);
         let place = tls.client_auth_type.as_ref().map_or(Location::UNKNOWN, |auth| auth.referenced);
         let roots = self.certificates(["client_ca_file", "client_ca"], (&tls.client_ca_file, &tls.client_ca))?;
@@ -172,7 +174,7 @@ impl Reader<'_> {
                 )
                 .hint("add client_auth_type: RequireAndVerifyClientCert")),
             (ClientAuth::RequestClientCert | ClientAuth::RequireAnyClientCert, _) => {
-                Ok(Some(ClientPolicy::of_any(mandatory, sans, provider)))
+                Ok(Some(ClientPolicy::new(mandatory, sans, provider, None)))
             }
             (_, None) => Err(self
                 .wrong(
@@ -182,25 +184,21 @@ impl Reader<'_> {
                 .hint(
                     "name the CA that signs your clients' certificates: the machine's own roots would let strangers in",
                 )),
-            (_, Some((roots, roots_place))) => {
-                let mut store = RootCertStore::empty();
-                let unusable =
-                    |error: String| self.wrong(roots_place, format!("the client CA cannot be used: {error}"));
-                for root in roots {
-                    store.add(root).map_err(|error| unusable(error.to_string()))?;
-                }
-                let chain = WebPkiClientVerifier::builder_with_provider(Arc::new(store), Arc::clone(provider))
-                    .build()
-                    .map_err(|error| unusable(error.to_string()))?;
-                Ok(Some(ClientPolicy::of_chain(mandatory, sans, provider, chain)))
+            (_, Some((roots, place))) => {
+                let roots = Roots::read(roots)
+                    .map_err(|error| self.wrong(place, format!("the client CA cannot be used: {error}")))?;
+                Ok(Some(ClientPolicy::new(mandatory, sans, provider, Some(roots))))
             }
         }
     }
 
     fn sans(&self, tls: &Tls, auth: ClientAuth) -> Result<Vec<AllowedSan>, ConfigError> {
-        let Some(named) = tls.client_allowed_sans.as_ref().filter(|named| !named.value.is_empty()) else {
-            return Ok(Vec::new());
-        };
+        let Some(named) = &tls.client_allowed_sans else { return Ok(Vec::new()) };
+        if named.value.is_empty() {
+            return Err(self
+                .wrong(named.referenced, "client_allowed_sans has no name: nobody could ever connect")
+                .hint("leave it out to let in every certificate that client_auth_type does"));
+        }
         if !matches!(auth, ClientAuth::RequireAnyClientCert | ClientAuth::RequireAndVerifyClientCert) {
             return Err(self
                 .wrong(named.referenced, "client_allowed_sans needs every client to show a certificate")

@@ -7,10 +7,12 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
+use axum::extract::Request;
 use axum::http::HeaderMap;
-use tokio_rustls::TlsAcceptor;
+use rustls::ServerConfig;
 
-use super::origin::Origin;
+use super::host::Hosts;
+use super::origin::{Arrival, Origin};
 use crate::config::{ConfigError, Sources, WebConfig};
 use pace::Pace;
 use password::{Login, Passwords, Verdict};
@@ -29,6 +31,7 @@ pub struct Access {
     sources: Mutex<Sources>,
     passwords: Passwords,
     pace: Pace,
+    hosts: Hosts,
 }
 
 /// A web config that is right and not yet in force.
@@ -54,7 +57,14 @@ impl Access {
             sources: Mutex::new(sources),
             passwords: Passwords::default(),
             pace: Pace::default(),
+            hosts: Hosts::default(),
         })
+    }
+
+    /// Also answers to these hosts.
+    #[must_use]
+    pub fn answering_to(self, hosts: Hosts) -> Access {
+        Access { hosts, ..self }
     }
 
     /// Reads the web config again. It is not in force before [`Access::take`].
@@ -96,13 +106,20 @@ impl Access {
     }
 
     /// What connections are to be encrypted with, if they are.
-    pub(super) fn tls(&self) -> Option<TlsAcceptor> {
-        self.in_force().tls.clone().map(TlsAcceptor::from)
+    pub(super) fn tls(&self) -> Option<Arc<ServerConfig>> {
+        self.in_force().tls.clone()
     }
 
     /// Headers for every answer.
     pub(super) fn headers(&self) -> HeaderMap {
         self.in_force().headers.clone()
+    }
+
+    /// Whether the host that a request names may be answered. Where everybody on this machine may read, a name that a
+    /// stranger pointed to loopback would let a page read in everybody's stead; where users have passwords, it has none.
+    pub(super) fn knows_host(&self, request: &Request, arrival: Arrival) -> bool {
+        let everybody_may_read = arrival.on_loopback && self.in_force().users.is_empty();
+        !(everybody_may_read || self.hosts.are_given()) || self.hosts.answer(request)
     }
 
     /// Whether a request with these headers may be answered.
