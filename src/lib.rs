@@ -30,5 +30,6 @@ pub mod catalog;
 pub mod target;
 pub mod window;
 pub mod clock;
+pub mod files;
 pub mod series;
 pub mod simulator;
