@@ -329,7 +329,9 @@ mod tests {
             if !seen.insert((at.clone(), offsets, zone.to_offset(begins).seconds())) {
                 continue;
             }
-            at.into_iter().for_each(|change| live_through(&zone, change));
+            for change in at {
+                live_through(&zone, change);
+            }
         }
         assert!(seen.len() > 30, "{} kinds of zones", seen.len());
     }

@@ -148,16 +148,14 @@ async fn a_pipe_in_place_of_any_file_of_the_start_neither_holds_it_up_nor_is_bel
     let third = home.start(&[]).await;
     assert!(!third.process.said().contains("error"), "{}", third.process.said());
     let web = config.join("web.yml");
-    for (text, files) in
-        [("", vec!["web.yml"]), ("tls_server_config: {cert_file: c.pem, key_file: k.pem}", vec!["c.pem"])]
-    {
-        fs::write(&web, text).unwrap();
-        files.iter().for_each(|file| put_pipe(&config.join(file)));
-        let flags = ["check", &format!("--config.file={}", home.config_file().display())].map(str::to_owned);
-        let flag = format!("--web.config.file={}", web.display());
-        let ended = run(EXPORTER, &[&flags[0], &flags[1], &flag], b"").await;
-        assert!(ended.code == Some(1) && ended.stderr.contains("it is a pipe"), "{ended:?}");
+    for file in [web.clone(), config.join("c.pem")] {
         let _ = fs::remove_file(&web);
+        fs::write(&web, "tls_server_config: {cert_file: c.pem, key_file: k.pem}").unwrap();
+        put_pipe(&file);
+        let flags = [("--config.file=", &home.config_file()), ("--web.config.file=", &web)];
+        let [config, web] = flags.map(|(flag, path)| format!("{flag}{}", path.display()));
+        let ended = run(EXPORTER, &["check", &config, &web], b"").await;
+        assert!(ended.code == Some(1) && ended.stderr.contains("it is a pipe"), "{ended:?}");
     }
 }
 
