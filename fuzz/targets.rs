@@ -448,9 +448,11 @@ async fn spend(state: Arc<State>, record: &CallRecord) {
     let now = now();
     let today = now.wall.to_zoned(zone()).date();
     let own = record.calls.range(today..).fold(0_u64, |sum, (_, calls)| sum.saturating_add(*calls));
-    let mut ledger = Ledger::open(state, vec![(OPERATION.into(), 5)], zone(), Some(1_000), now);
+    let mut ledger = Ledger::open(Arc::clone(&state), vec![(OPERATION.into(), 5)], zone(), Some(1_000), now);
     assert!(ledger.budget(now).used >= own, "{own} calls became {}", ledger.budget(now).used);
     let turn = TargetRecord { last_attempt: now.wall, due: now.wall, failures: 0 };
+    assert!(ledger.paused_until().is_none_or(|until| until <= now.wall + Duration::from_hours(1)));
+    assert!(ledger.turn(&target()).is_none_or(|turn| turn.last_attempt <= now.wall));
     let (left, day) = (ledger.left(now), Duration::from_hours(24));
     assert_eq!(ledger.pay(&target(), turn, now).await.is_ok(), left > 0);
     assert_eq!(ledger.left(now), left.saturating_sub(1));
@@ -458,6 +460,13 @@ async fn spend(state: Arc<State>, record: &CallRecord) {
     let left = ledger.left(now);
     ledger.observe(set).await.expect("a folder in memory takes it");
     assert!(ledger.left(set) <= left, "a clock that is set gives calls back");
+    let mut left = ledger.left(set);
+    for other in ["Pacific/Kiritimati", "Pacific/Midway", ZONE] {
+        let other = TimeZone::get(other).expect("the zone database is compiled in");
+        let reopened = Ledger::open(Arc::clone(&state), vec![(OPERATION.into(), 5)], other, Some(1_000), set);
+        assert!(reopened.left(set) <= left, "a change of the timezone gives calls back");
+        left = reopened.left(set);
+    }
 }
 
 fn served(folder: &Path, data: &[u8]) -> Option<Served> {

@@ -31,5 +31,6 @@ pub mod target;
 pub mod window;
 pub mod clock;
 pub mod memory;
+pub mod files;
 pub mod series;
 pub mod simulator;

@@ -1,12 +1,12 @@
 //! Which stretch of time does a report cover, and until when is that true?
 //!
-//! Windows are calendar days of the operation's own zone: a day may have 23 or 25 hours, and its
-//! midnight may not exist.
+//! Windows are calendar days of the operation's own zone: a day may have 23 or 25 hours, its midnight may not exist,
+//! and clocks may go back over it. A day begins once all the same, and ends where the next one begins.
 
 use std::fmt;
 
-use jiff::civil::{Date, DateTime};
-use jiff::tz::TimeZone;
+use jiff::civil::{Date, DateTime, Time};
+use jiff::tz::{AmbiguousOffset, TimeZone};
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
@@ -42,15 +42,13 @@ pub struct Window {
 impl Window {
     /// The window of this name as seen at `now`.
     pub fn at(name: WindowName, now: Timestamp, zone: &TimeZone) -> Window {
-        let today = day_of(now, zone);
-        let midnight = start_of(today, zone);
+        let midnight = midnight_before(now, zone);
         let expires = next_midnight(now, zone);
+        let before_midnight = midnight - SECOND;
         let (start, end) = match name {
-            WindowName::Today => (midnight, whole_seconds(now)),
-            WindowName::Yesterday => (
-                start_of(today.saturating_sub(jiff::Span::new().days(1)), zone),
-                midnight - SignedDuration::from_secs(1),
-            ),
+            WindowName::Today => (midnight, last_second_of(day_of(now, zone), now, zone)),
+            // Not the date before: where a zone changed sides of the date line, there is none.
+            WindowName::Yesterday => (midnight_before(before_midnight, zone), before_midnight),
         };
         Window { name, zone: zone.clone(), start, end, expires }
     }
@@ -60,9 +58,17 @@ impl Window {
         Window { name, zone: zone.clone(), start, end, expires }
     }
 
-    /// The whole window as it is asked of the vendor.
+    /// The whole window as it is asked of the vendor: up to the latest reading of the local clock that it reached.
+    /// Where clocks went back, that is not the last one, and rows up to it may be there.
     pub fn whole(&self) -> Stretch {
-        Stretch { from: self.zone.to_datetime(self.start), to: self.zone.to_datetime(self.end) }
+        let reading = |at: Timestamp| self.zone.to_datetime(at);
+        let after_end = self.end.saturating_add(SECOND).unwrap_or(self.end);
+        let turned = self.zone.preceding(after_end).map(|change| change.timestamp());
+        let before_turning = turned.take_while(|at| *at > self.start).map(|at| reading(at - SECOND));
+        let last = reading(self.end);
+        let latest = before_turning.fold(last, DateTime::max);
+        // The readings after a midnight that clocks went back over are the next day's.
+        Stretch { from: reading(self.start), to: latest.min(last.date().at(23, 59, 59, 0)) }
     }
 
     pub fn name(&self) -> WindowName {
@@ -86,11 +92,11 @@ impl Window {
 
     /// Whether this stretch of time has at `now` the name that it was asked for by: a clock can also be set back.
     pub fn has_its_name(&self, now: Timestamp) -> bool {
-        let begins = match self.name {
-            WindowName::Today => self.start,
-            WindowName::Yesterday => self.end + SignedDuration::from_secs(1),
+        let has_begun = match self.name {
+            WindowName::Today => self.start <= now,
+            WindowName::Yesterday => now.duration_since(self.end) >= SECOND,
         };
-        begins <= now && now < self.expires
+        has_begun && now < self.expires
     }
 
     /// Whether a local day lies in this window.
@@ -139,14 +145,23 @@ impl Stretch {
     }
 }
 
-/// The operation's local day at `now`.
+const SECOND: SignedDuration = SignedDuration::from_secs(1);
+
+/// The operation's local day at `now`: the one that began last, whatever date a clock shows before it goes back over
+/// midnight.
 pub fn day_of(now: Timestamp, zone: &TimeZone) -> Date {
-    zone.to_datetime(now).date()
+    let date = zone.to_datetime(now).date();
+    if start_of(date, zone) > now { date.yesterday().unwrap_or(date) } else { date }
 }
 
 /// The operation's next midnight.
 pub fn next_midnight(now: Timestamp, zone: &TimeZone) -> Timestamp {
-    start_of(day_of(now, zone).saturating_add(jiff::Span::new().days(1)), zone)
+    end_of(day_of(now, zone), zone)
+}
+
+/// When a day ends and the next one begins.
+pub fn end_of(day: Date, zone: &TimeZone) -> Timestamp {
+    start_of(day.saturating_add(jiff::Span::new().days(1)), zone)
 }
 
 /// The operation's midnight before `now`.
@@ -154,15 +169,36 @@ pub fn midnight_before(now: Timestamp, zone: &TimeZone) -> Timestamp {
     start_of(day_of(now, zone), zone)
 }
 
+/// When a day begins: at the first moment that its date is there to stay.
 fn start_of(day: Date, zone: &TimeZone) -> Timestamp {
-    // Where midnight does not exist, the day starts at the first moment that does.
-    zone.to_ambiguous_timestamp(day.to_datetime(jiff::civil::Time::midnight()))
-        .compatible()
-        .expect("days of this era lie within what a timestamp can hold")
+    let midnight = zone.to_ambiguous_timestamp(day.to_datetime(Time::midnight()));
+    let offset = midnight.offset();
+    let in_era = "days of this era lie within what a timestamp can hold";
+    match offset {
+        // Twice, and between the two the date was another: clocks went back over midnight.
+        AmbiguousOffset::Fold { .. } => {
+            let second = midnight.later().expect(in_era);
+            let was_before = zone.to_datetime(second - SECOND).date() < day;
+            if was_before { second } else { midnight.earlier().expect(in_era) }
+        }
+        // Never: the day begins where the clocks had jumped to.
+        AmbiguousOffset::Gap { .. } => {
+            let after = midnight.later().expect(in_era);
+            zone.preceding(after + SECOND).next().map_or(after, |change| change.timestamp())
+        }
+        AmbiguousOffset::Unambiguous { .. } => midnight.compatible().expect(in_era),
+    }
 }
 
-fn whole_seconds(at: Timestamp) -> Timestamp {
-    Timestamp::from_second(at.as_second()).unwrap_or(at)
+/// The last whole second up to `now` that a clock showed with a day's date.
+fn last_second_of(day: Date, now: Timestamp, zone: &TimeZone) -> Timestamp {
+    let shown = zone.to_datetime(now).date();
+    let first_midnight = zone.to_ambiguous_timestamp(shown.to_datetime(Time::midnight())).earlier();
+    match first_midnight {
+        // Before the clock goes back over it.
+        Ok(midnight) if shown > day => midnight - SECOND,
+        _ => Timestamp::from_second(now.as_second()).unwrap_or(now),
+    }
 }
 
 #[cfg(test)]
@@ -245,6 +281,112 @@ mod tests {
         assert!(part.to.duration_since(part.from).as_secs() + 1 >= SHORTEST_HALF);
     }
 
+    /// Lives through the days around a change of a zone's clocks, minute by minute.
+    fn live_through(zone: &TimeZone, change: Timestamp) {
+        let minute = SignedDuration::from_mins(1);
+        let name = zone.iana_name().unwrap_or("a zone of the test");
+        let mut now = midnight_before(change - SignedDuration::from_hours(2), zone);
+        let until = next_midnight(change + SignedDuration::from_hours(2), zone) + minute;
+        let mut day = Window::at(WindowName::Today, now, zone);
+        let (mut first, mut last) = (zone.to_datetime(now), zone.to_datetime(now));
+        while now < until {
+            let (today, reading) = (Window::at(WindowName::Today, now, zone), zone.to_datetime(now));
+            if today.start() != day.start() {
+                assert_eq!((today.start(), now), (day.expires(), day.expires()), "{name}: a day begins once");
+                let yesterday = Window::at(WindowName::Yesterday, now, zone);
+                assert_eq!((yesterday.start(), yesterday.end()), (day.start(), now - SECOND), "{name} at {reading}");
+                let Stretch { from, to } = yesterday.whole();
+                assert!(from == first && last <= to, "{name}: {from}..{to} of {first}..{last}");
+                (first, last) = (reading, reading);
+            }
+            assert!(today.start() <= today.end() && today.end() <= now && now < today.expires(), "{name}: {today:?}");
+            // What a clock shows before it goes back over midnight has the next day's date, and is the next day's.
+            let shows_tomorrow = reading.date() > day_of(now, zone);
+            assert_eq!(today.end() == now, !shows_tomorrow, "{name} at {reading}");
+            if !shows_tomorrow {
+                (first, last) = (first.min(reading), last.max(reading));
+            }
+            let Stretch { from, to } = today.whole();
+            assert!(from == first && last <= to, "{name} at {reading}: {from}..{to} of {first}..{last}");
+            assert!(to <= last.saturating_add(SignedDuration::from_secs(59)), "{name} at {reading}: {to}");
+            if let Some((one, other)) = today.whole().halves() {
+                assert!(one.from == from && other.to == to && one.to.saturating_add(SECOND) == other.from, "{name}");
+            }
+            (day, now) = (today, now + minute);
+        }
+    }
+
+    #[test]
+    fn never_lie_the_window_asked_covers_every_minute_of_the_day_in_every_zone_of_the_world() {
+        let begins: Timestamp = "2026-11-25T00:00:00Z".parse().unwrap();
+        let ends = begins + SignedDuration::from_hours(2 * 365 * 24);
+        let mut seen = std::collections::HashSet::new();
+        for name in jiff::tz::db().available() {
+            let zone = zone(name.as_str());
+            let changes: Vec<_> = zone.following(begins).take_while(|change| change.timestamp() < ends).collect();
+            let at: Vec<Timestamp> = changes.iter().map(jiff::tz::TimeZoneTransition::timestamp).collect();
+            let offsets: Vec<_> = changes.iter().map(|change| change.offset().seconds()).collect();
+            if !seen.insert((at.clone(), offsets, zone.to_offset(begins).seconds())) {
+                continue;
+            }
+            for change in at {
+                live_through(&zone, change);
+            }
+        }
+        assert!(seen.len() > 30, "{} kinds of zones", seen.len());
+    }
+
+    #[test]
+    fn never_lie_a_day_begins_once_where_clocks_turn_over_midnight() {
+        let over_midnight = |rule: &str| TimeZone::posix(rule).unwrap();
+        for (zone, change) in [
+            // From 00:01 back to 23:01.
+            (zone("America/St_Johns"), "2010-11-07T02:31:00Z"),
+            (over_midnight("AAA3BBB2,M9.1.0/0,M4.1.0/0:30"), "2026-04-05T02:30:00Z"),
+            // From 23:30 on to 00:30.
+            (over_midnight("AAA3BBB2,M9.1.0/23:30,M4.1.0/3"), "2026-09-07T02:30:00Z"),
+            // From the end of 29 December on to 31 December.
+            (zone("Pacific/Apia"), "2011-12-30T10:00:00Z"),
+            // Midnight twice, on one date.
+            (zone("America/Havana"), "2026-11-01T05:00:00Z"),
+        ] {
+            let change: Timestamp = change.parse().unwrap();
+            let turned = zone.following(change - SECOND).next().unwrap();
+            assert_eq!(turned.timestamp(), change, "the rules of the zone");
+            live_through(&zone, change);
+        }
+    }
+
+    #[test]
+    fn never_lie_in_an_hour_that_comes_twice_the_window_ends_at_the_latest_reading() {
+        for (tz, now, end) in [
+            ("America/Santiago", "2026-04-05T02:10:00Z", "20260404231000"),
+            ("America/Santiago", "2026-04-05T03:10:00Z", "20260404235959"),
+            ("Europe/Madrid", "2026-10-25T01:10:00Z", "20261025025959"),
+            ("Europe/Madrid", "2026-10-25T02:10:00Z", "20261025031000"),
+        ] {
+            let window = at(WindowName::Today, now, tz);
+            assert_eq!(window.whole().vendor_dates().1, end, "{tz} at {now}");
+            let zone = zone(tz);
+            let again =
+                Window::restored(WindowName::Today, &zone, window.start(), window.end(), window.expires()).whole();
+            assert_eq!(again, window.whole());
+        }
+    }
+
+    #[test]
+    fn a_window_from_the_end_of_time_is_none_that_breaks() {
+        let zone = zone("America/Bogota");
+        for end in [Timestamp::MIN, Timestamp::MAX] {
+            for name in [WindowName::Today, WindowName::Yesterday] {
+                let window = Window::restored(name, &zone, Timestamp::MIN, end, Timestamp::MAX);
+                window.has_its_name(Timestamp::UNIX_EPOCH);
+                window.has_day(Date::MAX);
+                assert!(!window.to_string().is_empty());
+            }
+        }
+    }
+
     proptest! {
         #[test]
         fn yesterday_ends_one_second_before_today_starts(second in 0_i64..4_000_000_000, pick in 0_usize..4) {
@@ -254,7 +396,7 @@ mod tests {
             let yesterday = Window::at(WindowName::Yesterday, now, &zone);
             prop_assert!(today.start() <= now && now < today.expires());
             prop_assert_eq!(yesterday.end() + SignedDuration::from_secs(1), today.start());
-            prop_assert!(yesterday.start() < yesterday.end() || pick == 3);
+            prop_assert!(yesterday.start() < yesterday.end());
             prop_assert_eq!(yesterday.expires(), today.expires());
         }
     }

@@ -13,6 +13,7 @@ use super::error::{ConfigError, shown};
 use super::file::{self, AgentDni, AgentName, At, File, Report, ReportEntry};
 use super::{Config, Limits, Operation, ReportPlan, VENDOR_INTERVAL};
 use crate::catalog::Catalog;
+use crate::files;
 use crate::memory::LEAST_TOTAL;
 use crate::privacy::{Agents, NameKey, Privacy};
 use crate::window::WindowName;
@@ -123,7 +124,7 @@ impl Checker<'_> {
     fn key_file(&self, file: &At<String>) -> Result<NameKey, ConfigError> {
         let path = self.beside_config(&file.value);
         let hint = "make one with: openssl rand -hex 32 > names.key; it must be readable by the exporter's user";
-        let text = std::fs::read_to_string(&path)
+        let text = files::read_text(&path)
             .map_err(|error| self.wrong(file.referenced, format!("the key file cannot be read: {error}")).hint(hint))?;
         NameKey::parse(&text).map_err(|error| self.wrong(file.referenced, error.to_string()).hint(hint))
     }
@@ -211,7 +212,7 @@ impl Checker<'_> {
 
     fn token_file(&self, file: &At<String>) -> Result<String, ConfigError> {
         let path = self.beside_config(&file.value);
-        std::fs::read_to_string(&path).map_err(|error| {
+        files::read_text(&path).map_err(|error| {
             self.wrong(file.referenced, format!("the token file cannot be read: {error}"))
                 .hint("the file must hold the token alone and be readable by the exporter's user")
         })

@@ -119,7 +119,7 @@ impl Default for Limits {
 impl Config {
     /// Reads and checks a file, and the token files it names.
     pub fn load(path: &Path, catalog: &Catalog) -> Result<Config, ConfigError> {
-        let text = std::fs::read_to_string(path)
+        let text = crate::files::read_text(path)
             .map_err(|error| ConfigError::of_file(path, format!("the config cannot be read: {error}")))?;
         Config::parse(&text, path, catalog)
     }

@@ -3,6 +3,7 @@
 //! Operations that share a token or a pool share one budget. A call is counted in its operation's record and synced
 //! to the disk before it is sent; one that cannot be counted is not sent.
 
+use std::collections::BTreeMap;
 use std::io;
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,11 +12,12 @@ use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 
+use super::schedule::LONGEST_PAUSE;
 use crate::clock::Moment;
 use crate::state::{CallRecord, Loaded, Reported, State, TargetRecord};
 use crate::store::Budget;
 use crate::target::Target;
-use crate::window::{day_of, midnight_before, next_midnight};
+use crate::window::{day_of, end_of, midnight_before, next_midnight};
 use crate::wolkvox::{Failure, Reason};
 
 /// Calls a day that every licence pays for (the vendor's page of `agent_3`).
@@ -60,21 +62,32 @@ impl Ledger {
         licensed: Option<u64>,
         now: Moment,
     ) -> Ledger {
+        let name = zone.iana_name().map(str::to_owned);
         let since_midnight = now.wall.duration_since(midnight_before(now.wall, &zone)).unsigned_abs();
         let turns = since_midnight.as_secs() / FASTEST_TURN.as_secs() + 1;
         let member = |(operation, reports): (Arc<str>, usize)| {
-            let record = match state.load_calls(&operation) {
-                Loaded::Known(record) => record,
+            let loaded = state.load_calls(&operation);
+            let mut record = match &loaded {
+                Loaded::Known(record) => record.clone(),
                 Loaded::Fresh => CallRecord::default(),
                 Loaded::Damaged => {
                     let calls = [(day_of(now.wall, &zone), turns * reports as u64)].into();
-                    let record = CallRecord { calls, ..CallRecord::default() };
-                    // At once: a restart before the next call must not find an operation that never called. If it
-                    // cannot be written, neither can the next call, and that is told.
-                    let _ = state.save_calls(&operation, &record);
-                    record
+                    CallRecord { calls, ..CallRecord::default() }
                 }
             };
+            move_days(&mut record, &zone, now.wall);
+            bound_times(&mut record, now.wall);
+            record.zone.clone_from(&name);
+            let is_new = match &loaded {
+                Loaded::Known(known) => *known != record,
+                Loaded::Fresh => false,
+                Loaded::Damaged => true,
+            };
+            if is_new {
+                // At once: a restart before the next call must not find an operation that never called, or one that
+                // called on another day. If it cannot be written, neither can the next call, and that is told.
+                let _ = state.save_calls(&operation, &record);
+            }
             Member { operation, record }
         };
         Ledger {
@@ -213,16 +226,8 @@ impl Ledger {
         }
         let operations: Vec<Arc<str>> = self.operations().cloned().collect();
         for operation in &operations {
-            self.change(operation, |record| {
-                let inherited = total(record.calls.range(unset..today));
-                let calls = record.calls.entry(today).or_default();
-                *calls = calls.saturating_add(inherited);
-                // What others had used by then is of the vendor's same day too.
-                if let Some(reported) = record.reported.as_mut().filter(|told| (unset..today).contains(&told.day)) {
-                    reported.day = today;
-                }
-            })
-            .await?;
+            let inherits = |day: Date| if (unset..today).contains(&day) { today } else { day };
+            self.change(operation, |record| change_days(record, inherits)).await?;
         }
         Ok(())
     }
@@ -263,6 +268,55 @@ impl Ledger {
     }
 }
 
+/// Makes the days of a record those of a zone: calls that were counted for a day of another zone count for each day of
+/// this one on which they can have been made, and for the current one if they were of the other zone's current one.
+///
+/// So a day that begins by changing the zone is no new day of the vendor's either. And no day lies further ahead than
+/// tomorrow: a clock that once ran years ahead would leave nothing to spend until then.
+fn move_days(record: &mut CallRecord, zone: &TimeZone, now: Timestamp) {
+    let today = day_of(now, zone);
+    let days = |count: i32| today.saturating_add(jiff::Span::new().days(count));
+    let counted_in = record.zone.as_deref().filter(|name| Some(*name) != zone.iana_name());
+    // Where a zone is not known any more, its days may have been any.
+    let counted_in = counted_in.map(|name| TimeZone::get(name).ok());
+    let last_moment = |day: Date| match counted_in.as_ref()? {
+        Some(other) => Some((end_of(day, other) - SignedDuration::from_secs(1)).min(now)),
+        None => Some(now),
+    };
+    change_days(record, |day| match () {
+        // Two zones differ by little more than a day.
+        () if day < days(-3) => day,
+        () if day < today => last_moment(day).map_or(day, |at| day.max(day_of(at, zone))),
+        () => day.min(days(1)),
+    });
+}
+
+/// Makes other days of a record's days.
+fn change_days(record: &mut CallRecord, change: impl Fn(Date) -> Date) {
+    let mut changed = BTreeMap::<Date, u64>::new();
+    for (day, calls) in std::mem::take(&mut record.calls) {
+        let sum = changed.entry(change(day)).or_default();
+        *sum = sum.saturating_add(calls);
+    }
+    record.calls = changed;
+    // What others had used by then is of the vendor's same day too.
+    if let Some(reported) = &mut record.reported {
+        reported.day = change(reported.day);
+    }
+}
+
+/// A call that seems to come from the future was made before a clock was set back, as were its waits: they begin anew,
+/// and are as long as they were. No pause is longer than the longest.
+fn bound_times(record: &mut CallRecord, now: Timestamp) {
+    for turn in record.targets.values_mut().filter(|turn| turn.last_attempt > now) {
+        let wait = turn.due.duration_since(turn.last_attempt);
+        turn.last_attempt = now;
+        turn.due = now.saturating_add(wait).unwrap_or(now);
+    }
+    let longest = now.saturating_add(LONGEST_PAUSE).unwrap_or(now);
+    record.paused_until = record.paused_until.filter(|until| *until <= longest);
+}
+
 /// Of counts that come from a disk: a sum too large is no small one.
 fn total<'c>(calls: impl Iterator<Item = (&'c Date, &'c u64)>) -> u64 {
     calls.fold(0, |sum, (_, calls)| sum.saturating_add(*calls))
@@ -295,6 +349,7 @@ pub fn stretch(left: u64, time: Duration, calls_per_second: f64) -> Option<f64> 
 mod tests {
     use super::*;
     use crate::window::WindowName;
+    use proptest::prelude::*;
 
     fn at(wall: &str) -> Moment {
         let wall: Timestamp = wall.parse().unwrap();
@@ -310,7 +365,11 @@ mod tests {
     }
 
     fn open(state: &Arc<State>, licensed: Option<u64>, now: Moment) -> Ledger {
-        let zone = TimeZone::get("America/Bogota").unwrap();
+        open_in("America/Bogota", state, licensed, now)
+    }
+
+    fn open_in(zone: &str, state: &Arc<State>, licensed: Option<u64>, now: Moment) -> Ledger {
+        let zone = TimeZone::get(zone).unwrap();
         Ledger::open(Arc::clone(state), vec![("acme".into(), 5), ("beta".into(), 5)], zone, licensed, now)
     }
 
@@ -417,6 +476,96 @@ mod tests {
         let due = at("2026-03-02T14:05:00Z").wall;
         assert_eq!(again.turn(&target("acme")).unwrap().due, due);
         assert_eq!(again.paused_until(), Some(due));
+    }
+
+    #[tokio::test]
+    async fn never_overspend_a_day_that_begins_by_changing_the_timezone_inherits_the_count() {
+        let folder = tempfile::tempdir().unwrap();
+        // Eight in the evening in Bogotá, two in the morning of the next day in Madrid.
+        let now = at("2026-03-02T01:00:00Z");
+        let opened = || Arc::new(State::open(folder.path()).unwrap());
+        let state = opened();
+        let mut ledger = open(&state, Some(10), now);
+        ledger.note_reported(10, 1, now).await.unwrap();
+        pay(&mut ledger, "acme", now, 4).await;
+        pay(&mut ledger, "beta", now, 2).await;
+        drop((ledger, state));
+        for zone in ["Europe/Madrid", "America/Bogota", "Europe/Madrid"] {
+            assert_eq!(open_in(zone, &opened(), Some(10), now).left(now), 3, "{zone}, after a restart");
+        }
+        let state = opened();
+        assert_eq!(open_in("Europe/Madrid", &state, Some(10), now).left(now), 3);
+        // Bogotá's day ended at six in the morning of Madrid's: some of its calls may be of that.
+        let later = at("2026-03-02T12:00:00Z");
+        assert_eq!(open_in("Europe/Madrid", &state, Some(10), later).left(later), 3);
+        assert_eq!(open_in("Europe/Madrid", &state, Some(10), later).left(at("2026-03-02T23:00:00Z")), 10);
+    }
+
+    #[tokio::test]
+    async fn never_overspend_the_day_of_a_timezone_that_is_not_known_any_more_is_taken_for_today() {
+        let (state, now) = (Arc::new(State::in_memory()), at("2026-03-02T12:00:00Z"));
+        let calls = [("2026-03-01".parse().unwrap(), 4), ("2026-03-02".parse().unwrap(), 3)].into();
+        let record = CallRecord { calls, zone: Some("America/Macondo".to_owned()), ..CallRecord::default() };
+        state.save_calls("acme", &record).unwrap();
+        assert_eq!(open(&state, Some(10), now).left(now), 3);
+        // A record from before zones were written down is one of the zone at hand.
+        state.save_calls("acme", &CallRecord { zone: None, ..record }).unwrap();
+        assert_eq!(open(&state, Some(10), now).left(now), 7);
+    }
+
+    #[tokio::test]
+    async fn times_that_nobody_can_have_written_are_bounded() {
+        let now = at("2026-03-02T12:00:00Z");
+        for (earliest, latest) in [(Timestamp::MIN, Timestamp::MAX), (Timestamp::MAX, Timestamp::MIN)] {
+            let state = Arc::new(State::in_memory());
+            let turn = TargetRecord { last_attempt: earliest, due: latest, failures: u32::MAX };
+            let record = CallRecord {
+                calls: [(Date::MIN, 1), ("2026-03-02".parse().unwrap(), 2), (Date::MAX, 4)].into(),
+                zone: Some("Europe/Madrid".to_owned()),
+                reported: Some(Reported { day: Date::MAX, limit: 100, used: 8, own: 0 }),
+                paused_until: Some(latest),
+                targets: [(target("acme").key(), turn)].into(),
+            };
+            state.save_calls("acme", &record).unwrap();
+            let mut ledger = open(&state, Some(20), now);
+            assert_eq!(ledger.left(now), 20 - 2 - 4 - 8, "what is counted ahead counts today");
+            assert_eq!(ledger.left(at("2026-03-04T12:00:00Z")), 20, "and not for ever");
+            assert!(ledger.paused_until().is_none_or(|until| until < now.wall + LONGEST_PAUSE));
+            assert!(ledger.turn(&target("acme")).unwrap().last_attempt <= now.wall);
+            for set in [now.wall + SignedDuration::from_hours(5), now.wall - SignedDuration::from_hours(5)] {
+                ledger.observe(Moment { wall: set, ..now }).await.unwrap();
+            }
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn never_overspend_after_any_change_of_the_timezone_no_call_of_the_day_is_forgotten(
+            (from, to) in (0_usize..6, 0_usize..6),
+            calls in proptest::collection::vec(0_i64..60 * 60, 1..12),
+            pause in 0_i64..20 * 60,
+        ) {
+            const ZONES: [&str; 6] = [
+                "America/Bogota", "America/Santiago", "Europe/Madrid", "Asia/Kolkata", "Pacific/Kiritimati", "Pacific/Midway",
+            ];
+            let begins: Timestamp = "2026-04-03T12:00:00Z".parse().unwrap();
+            let mut minutes = calls;
+            minutes.sort_unstable();
+            let moment = |minute: i64| at(&(begins + SignedDuration::from_mins(minute)).to_string());
+            let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+            let state = Arc::new(State::in_memory());
+            let mut ledger = open_in(ZONES[from], &state, Some(100), moment(0));
+            for minute in &minutes {
+                runtime.block_on(pay(&mut ledger, "acme", moment(*minute), 1));
+            }
+            let now = moment(minutes.last().unwrap() + pause);
+            let used = open_in(ZONES[to], &state, Some(100), now).budget(now).used;
+            for zone in [from, to].map(|zone| TimeZone::get(ZONES[zone]).unwrap()) {
+                let is_todays = |minute: &&i64| day_of(moment(**minute).wall, &zone) == day_of(now.wall, &zone);
+                let made = minutes.iter().filter(is_todays).count() as u64;
+                prop_assert!(used >= made, "{used} of {made} calls are counted, {} to {}", ZONES[from], ZONES[to]);
+            }
+        }
     }
 
     #[tokio::test]

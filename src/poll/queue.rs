@@ -92,18 +92,17 @@ impl Queue {
             .into_iter()
             .map(|job| {
                 let record = ledger.turn(job.target());
-                let turn = first_turn(record, start_after, now);
+                let turn = first_turn(record, job.interval(), start_after, now);
                 Scheduled { turn, failures: record.map_or(0, |record| record.failures), fresh: record.is_none(), job }
             })
             .collect();
         let question = question.map(|question| {
-            let wait = ledger.turn(question.target()).map_or(start_after, |record| rest_of_wait(record, now));
+            let wait =
+                ledger.turn(question.target()).map_or(start_after, |record| rest_of_wait(record, ASK_INTERVAL, now));
             Asked { not_before: now.steady + wait, failures: 0, question }
         });
-        let pause =
-            ledger.paused_until().map(|until| Duration::try_from(until.duration_since(now.wall)).unwrap_or_default());
-        // A pause that a clock set back made longer than any pause is none.
-        let pause = pause.filter(|pause| *pause <= schedule::LONGEST_PAUSE).unwrap_or_default();
+        let pause = ledger.paused_until().map(|until| until.duration_since(now.wall));
+        let pause = pause.and_then(|pause| Duration::try_from(pause).ok()).unwrap_or_default();
         let queue = Queue { paused_until: now.steady + pause, context, ledger, jobs, question };
         queue.announce(now);
         queue
@@ -394,16 +393,41 @@ enum Next {
 }
 
 /// The first turn of a job: where its record left off, or soon.
-fn first_turn(record: Option<TargetRecord>, start_after: Duration, now: Moment) -> Turn {
-    if let Some(record) = record {
-        return Turn { not_before: now.steady + rest_of_wait(record, now), at: None };
-    }
-    Turn { not_before: now.steady + start_after, at: None }
+fn first_turn(record: Option<TargetRecord>, interval: Duration, start_after: Duration, now: Moment) -> Turn {
+    let wait = record.map_or(start_after, |record| rest_of_wait(record, interval, now));
+    Turn { not_before: now.steady + wait, at: None }
 }
 
-/// What is left of a wait that was written down. A clock set back meanwhile does not make it longer.
-fn rest_of_wait(record: TargetRecord, now: Moment) -> Duration {
-    let whole = Duration::try_from(record.due.duration_since(record.last_attempt)).unwrap_or_default();
-    let rest = Duration::try_from(record.due.duration_since(now.wall)).unwrap_or_default();
-    rest.min(whole)
+/// What is left of a wait that was written down. Neither a clock set back meanwhile makes it longer than it was, nor
+/// anything else longer than any wait.
+fn rest_of_wait(record: TargetRecord, interval: Duration, now: Moment) -> Duration {
+    let span = |from: Timestamp, to: Timestamp| Duration::try_from(to.duration_since(from)).unwrap_or_default();
+    let whole = span(record.last_attempt, record.due).min(schedule::longest_wait(interval));
+    whole.saturating_sub(span(record.last_attempt, now.wall))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use jiff::SignedDuration;
+
+    #[test]
+    fn a_report_is_asked_again_whatever_is_written_down_of_its_turn() {
+        let minutes =
+            |minutes: i64| "2026-03-02T12:00:00Z".parse::<Timestamp>().unwrap() + SignedDuration::from_mins(minutes);
+        let now = Moment { wall: minutes(0), steady: Duration::from_hours(1) };
+        let interval = Duration::from_mins(5);
+        let rest = |last_attempt: Timestamp, due: Timestamp| {
+            rest_of_wait(TargetRecord { last_attempt, due, failures: 0 }, interval, now)
+        };
+        assert_eq!(rest(minutes(-2), minutes(3)), Duration::from_mins(3));
+        assert_eq!(rest(minutes(-9), minutes(-4)), Duration::ZERO);
+        assert_eq!(rest(minutes(60), minutes(65)), interval, "before a clock was set back");
+        assert_eq!(rest(minutes(0), minutes(26 * 60)), Duration::from_hours(26), "until the calls of another day");
+        let longest = schedule::longest_wait(interval);
+        assert_eq!(rest(minutes(-1), Timestamp::MAX), longest.saturating_sub(Duration::from_mins(1)));
+        assert_eq!(rest(Timestamp::MAX, Timestamp::MAX), Duration::ZERO);
+        assert_eq!(rest(Timestamp::MIN, Timestamp::MAX), Duration::ZERO);
+        assert_eq!(rest(Timestamp::MAX, Timestamp::MIN), Duration::ZERO);
+    }
 }

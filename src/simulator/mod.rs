@@ -24,7 +24,7 @@ use tokio::task::JoinHandle;
 
 pub use fault::{Fault, REFUSED_CODES, Scope};
 pub use ledger::{Call, Ledger};
-pub use vendor::{Answer, InFlight, Request, Vendor};
+pub use vendor::{Answer, InFlight, Request, Vendor, passes};
 pub use world::World;
 
 /// Where the simulator gets the time from.

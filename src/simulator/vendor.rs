@@ -145,10 +145,8 @@ fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-struct Window {
-    from: Timestamp,
-    to: Timestamp,
-}
+/// What a window of local readings covers, half-open: where clocks go back, perhaps two stretches.
+type Passes = Vec<(Timestamp, Timestamp)>;
 
 const DAYS_LIMIT: f64 = 31.0;
 const NO_SUCH_API: &str = "THE API YOU WANT TO CONSULT DOES NOT EXIST";
@@ -272,31 +270,41 @@ impl Vendor {
         if !known {
             return Err(refusal(400, NO_SUCH_API));
         }
-        let window = window(request, &operation.zone)?;
-        let printed = self.printed(api, index, &window, now);
+        let printed = self.printed(api, index, &asked(request, &operation.zone)?, now);
         if printed.rows == 0 {
             return Err(refusal(404, EMPTY));
         }
         Ok(success(&printed, api == "agents_kpi"))
     }
 
-    fn printed(&self, api: &str, index: usize, window: &Window, now: Timestamp) -> Printed {
-        let (limit, world, from) = (self.record_limit, &self.world, window.from);
+    fn printed(&self, api: &str, index: usize, asked: &Passes, now: Timestamp) -> Printed {
+        let (limit, world) = (self.record_limit, &self.world);
         let horizon = world.horizon(now);
-        let to = window.to.min(horizon);
+        let seen = || asked.iter().map(|(from, to)| (*from, (*to).min(horizon)));
         match api {
-            "agent_3" => report::aux(&world.aux(index, from, to), limit),
-            "agent_9" => report::hold_mute(&world.hold_mute(index, from, to), limit),
-            "chat_7" => report::closed(&world.closed(index, from, to), limit),
-            "diagram_3" => report::callbacks(&world.callbacks(index, from, to), limit, &self.operations[index].zone),
-            // Inactive agents carry zeros here, so a day that began after the horizon is listed all the same.
-            _ if from <= now => {
-                let to = window.to.min(second_after(now));
-                report::kpi(&world.kpi_seen(index, from, to, horizon), limit)
+            "agent_3" => report::aux(&rows(seen(), |from, to| world.aux(index, from, to)), limit),
+            "agent_9" => report::hold_mute(&rows(seen(), |from, to| world.hold_mute(index, from, to)), limit),
+            "chat_7" => report::closed(&rows(seen(), |from, to| world.closed(index, from, to)), limit),
+            "diagram_3" => {
+                let callbacks = rows(seen(), |from, to| world.callbacks(index, from, to));
+                report::callbacks(&callbacks, limit, &self.operations[index].zone)
             }
-            _ => report::kpi(&[], limit),
+            // Inactive agents carry zeros here, so a day that began after the horizon is listed all the same.
+            _ => {
+                let begun = asked.iter().filter(|(from, _)| *from <= now);
+                let begun = begun.map(|(from, to)| (*from, (*to).min(second_after(now))));
+                report::kpi(&rows(begun, |from, to| world.kpi_seen(index, from, to, horizon)), limit)
+            }
         }
     }
+}
+
+/// The rows of one stretch after the other.
+fn rows<R>(
+    passes: impl Iterator<Item = (Timestamp, Timestamp)>,
+    of: impl Fn(Timestamp, Timestamp) -> Vec<R>,
+) -> Vec<R> {
+    passes.flat_map(|(from, to)| of(from, to)).collect()
 }
 
 fn vendor_day(operation: &Operation, now: Timestamp) -> Date {
@@ -324,7 +332,7 @@ fn token_info(operation: &Operation, used: u64) -> Answer {
     success(&Printed { rows: 1, json: json!([row]).to_string() }, false)
 }
 
-fn window(request: &Request, zone: &TimeZone) -> Result<Window, Answer> {
+fn asked(request: &Request, zone: &TimeZone) -> Result<Passes, Answer> {
     let date = |name| request.parameter(name).and_then(civil).ok_or_else(|| refusal(400, PARAMETERS));
     let (begin, end) = (date("date_ini")?, date("date_end")?);
     if begin > end {
@@ -334,8 +342,29 @@ fn window(request: &Request, zone: &TimeZone) -> Result<Window, Answer> {
     if days.is_ok_and(|days| days > DAYS_LIMIT) {
         return Err(refusal(400, "THE DATE RANGE EXCEEDS THE LIMIT OF 31 DAYS"));
     }
-    let instant = |at: DateTime| zone.to_ambiguous_timestamp(at).compatible().map_err(|_| refusal(400, PARAMETERS));
-    Ok(Window { from: instant(begin)?, to: second_after(instant(end)?) })
+    passes(zone, begin, end).map_err(|_| refusal(400, PARAMETERS))
+}
+
+/// When a local clock shows a reading from `begin` to `end`, both included. The vendor's rows carry readings without an
+/// offset, so that a window takes every row whose reading lies in it, whichever of two equal hours that is of.
+pub fn passes(zone: &TimeZone, begin: DateTime, end: DateTime) -> Result<Passes, jiff::Error> {
+    let first = zone.to_ambiguous_timestamp(begin).earlier()?;
+    let last = second_after(zone.to_ambiguous_timestamp(end).later()?);
+    let changes = zone.following(first).map(|change| change.timestamp()).take_while(|at| *at < last);
+    let mut passes = Passes::new();
+    let mut from = first;
+    for to in changes.chain([last]) {
+        let offset = zone.to_offset(from);
+        let low = offset.to_timestamp(begin)?.max(from);
+        let high = second_after(offset.to_timestamp(end)?).min(to);
+        match passes.last_mut() {
+            Some((_, before)) if *before == low => *before = high.max(low),
+            _ if low < high => passes.push((low, high)),
+            _ => {}
+        }
+        from = to;
+    }
+    Ok(passes)
 }
 
 /// `YYYYmmddHHiiss`, strictly.

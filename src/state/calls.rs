@@ -16,6 +16,9 @@ const VERSION: u32 = 1;
 pub struct CallRecord {
     /// Calls per local day: the current one, and after a clock was set back also days that seem to lie ahead.
     pub calls: BTreeMap<Date, u64>,
+    /// Whose days these are. Records from before there was this field do not say.
+    #[serde(default)]
+    pub zone: Option<String>,
     /// What the vendor last said of the budget.
     pub reported: Option<Reported>,
     /// Until when nothing is asked with this operation's token.
@@ -55,6 +58,22 @@ struct File {
 }
 
 impl CallRecord {
+    /// Adds what somebody else recorded of the same operation. How much of it was known here nobody can tell, so that
+    /// all of it counts.
+    pub(super) fn add(&mut self, other: &CallRecord) {
+        for (day, calls) in &other.calls {
+            let own = self.calls.entry(*day).or_default();
+            *own = own.saturating_add(*calls);
+        }
+        self.paused_until = self.paused_until.max(other.paused_until);
+        for (target, turn) in &other.targets {
+            let own = self.targets.entry(target.clone()).or_insert(*turn);
+            if own.last_attempt < turn.last_attempt {
+                *own = *turn;
+            }
+        }
+    }
+
     /// Reads a file's bytes; says why they are no record of this operation.
     pub(super) fn parse(bytes: &[u8], operation: &str) -> Result<CallRecord, String> {
         let file: File = serde_json::from_slice(bytes)

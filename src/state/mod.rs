@@ -7,17 +7,18 @@
 mod calls;
 mod served;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::fmt::Write as _;
 use std::fs::{self, DirBuilder, File, Permissions};
 use std::io::{self, Write};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, OnceLock, PoisonError};
+use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError, RwLock, RwLockReadGuard};
 
 use tempfile::NamedTempFile;
 use tracing::warn;
 
+use crate::files;
 use crate::privacy::NameKey;
 
 pub use calls::{CallRecord, Reported, TargetRecord};
@@ -34,6 +35,8 @@ const CALLS_FILE_DAMAGED: &str = "calls.corrupt";
 const KEY_FILE: &str = "names.key";
 /// How the names of files begin that are being written.
 const UNFINISHED: &str = ".new-";
+/// A record has a line for each report and window, and a few more.
+const LONGEST_CALLS: u64 = 1 << 20;
 /// Longest file name made of an operation's name.
 const LONGEST_NAME: usize = 150;
 
@@ -48,10 +51,25 @@ enum Place {
         calls: Mutex<HashMap<String, CallRecord>>,
         key: OnceLock<Box<NameKey>>,
     },
-    Folder {
-        path: PathBuf,
-        _lock: File,
-    },
+    Folder(Folder),
+}
+
+/// A folder that is this process' own.
+#[derive(Debug)]
+struct Folder {
+    path: PathBuf,
+    /// Taken for reading by whoever writes into the folder, for writing by whoever takes the folder's lock anew.
+    lock: RwLock<File>,
+    known: Mutex<Known>,
+}
+
+/// What is known of a folder's counts beside the folder.
+#[derive(Debug, Default)]
+struct Known {
+    /// The records as they were last read or written: where the folder is gone, they are not.
+    calls: HashMap<String, CallRecord>,
+    /// Operations whose calls somebody else counted in the folder: nothing is written of them before they are read.
+    counted_elsewhere: HashSet<String>,
 }
 
 /// Why a state folder cannot be used.
@@ -99,31 +117,24 @@ impl State {
     /// Opens a folder, makes it if need be, and keeps every other exporter out of it.
     pub fn open(path: &Path) -> Result<State, StateError> {
         let unusable = |error| StateError::Unusable { path: path.to_owned(), error };
-        make_folder(path).map_err(unusable)?;
-        let mut options = File::options();
-        let lock = options.create(true).truncate(false).write(true).mode(0o600).open(path.join(LOCK_FILE));
-        let lock = lock.map_err(unusable)?;
-        match lock.try_lock() {
-            Ok(()) => {}
-            Err(fs::TryLockError::WouldBlock) => return Err(StateError::InUse(path.to_owned())),
-            Err(fs::TryLockError::Error(error)) => return Err(unusable(error)),
-        }
+        let lock = lock_in(path).map_err(unusable)?.ok_or_else(|| StateError::InUse(path.to_owned()))?;
         // The lock may be there from better days: only a new file tells whether the folder takes any.
         drop(new_file(path).map_err(unusable)?);
         remove_unfinished(path);
-        Ok(State(Place::Folder { path: path.to_owned(), _lock: lock }))
+        let folder = Folder { path: path.to_owned(), lock: RwLock::new(lock), known: Mutex::default() };
+        Ok(State(Place::Folder(folder)))
     }
 
     /// Where the state is, for people.
     pub fn place(&self) -> String {
         match &self.0 {
             Place::Memory { .. } => "none (memory only)".to_owned(),
-            Place::Folder { path, .. } => path.display().to_string(),
+            Place::Folder(folder) => folder.path.display().to_string(),
         }
     }
 
     pub fn is_kept(&self) -> bool {
-        matches!(self.0, Place::Folder { .. })
+        matches!(self.0, Place::Folder(_))
     }
 
     /// Reads what is known of an operation's calls.
@@ -133,23 +144,7 @@ impl State {
                 let records = records.lock().unwrap_or_else(PoisonError::into_inner);
                 records.get(operation).cloned().map_or(Loaded::Fresh, Loaded::Known)
             }
-            Place::Folder { path, .. } => {
-                let file = path.join(file_name(operation)).join(CALLS_FILE);
-                match fs::read(&file) {
-                    Err(error) if error.kind() == io::ErrorKind::NotFound => Loaded::Fresh,
-                    Ok(bytes) => CallRecord::parse(&bytes, operation).map_or_else(
-                        |why| {
-                            set_aside(&file, &why);
-                            Loaded::Damaged
-                        },
-                        Loaded::Known,
-                    ),
-                    Err(error) => {
-                        set_aside(&file, &error.to_string());
-                        Loaded::Damaged
-                    }
-                }
-            }
+            Place::Folder(folder) => folder.load_calls(operation),
         }
     }
 
@@ -161,10 +156,15 @@ impl State {
                 records.insert(operation.to_owned(), record.clone());
                 Ok(())
             }
-            Place::Folder { path, .. } => {
-                let folder = path.join(file_name(operation));
-                write_whole(&folder, CALLS_FILE, &[&record.to_bytes(operation)?])
-            }
+            Place::Folder(folder) => folder.save_calls(operation, record),
+        }
+    }
+
+    /// Makes sure that nobody else writes or removes anything as long as the guard lives.
+    fn hold(&self) -> io::Result<Option<RwLockReadGuard<'_, File>>> {
+        match &self.0 {
+            Place::Memory { .. } => Ok(None),
+            Place::Folder(folder) => folder.hold().map(Some),
         }
     }
 
@@ -181,10 +181,12 @@ impl State {
                 })
                 .as_ref()
                 .clone()),
-            Place::Folder { path, .. } => {
+            Place::Folder(folder) => {
+                let path = &folder.path;
                 let file = path.join(KEY_FILE);
                 let unusable = |error| StateError::Key { path: file.clone(), error };
-                let text = match fs::read_to_string(&file) {
+                let _held = folder.hold().map_err(unusable)?;
+                let text = match files::read_text(&file) {
                     Err(error) if error.kind() == io::ErrorKind::NotFound => {
                         let drawn = NameKey::draw();
                         write_whole(path, KEY_FILE, &[drawn.as_bytes(), b"\n"]).map(|()| drawn)
@@ -198,7 +200,7 @@ impl State {
 
     /// Every file in the operations' folders.
     fn files(&self) -> io::Result<Vec<PathBuf>> {
-        let Place::Folder { path, .. } = &self.0 else { return Ok(Vec::new()) };
+        let Place::Folder(Folder { path, .. }) = &self.0 else { return Ok(Vec::new()) };
         let mut files = Vec::new();
         for folder in fs::read_dir(path)? {
             // What is no folder, or not ours to read, as `lost+found` is, has no file of ours in it.
@@ -213,21 +215,151 @@ impl State {
     fn folder(&self, operation: &str) -> Option<PathBuf> {
         match &self.0 {
             Place::Memory { .. } => None,
-            Place::Folder { path, .. } => Some(path.join(file_name(operation))),
+            Place::Folder(Folder { path, .. }) => Some(path.join(file_name(operation))),
         }
     }
+}
+
+// === impl Folder ===
+
+impl Folder {
+    fn load_calls(&self, operation: &str) -> Loaded {
+        let held = self.hold();
+        let mut known = self.known();
+        match held.map(|_| read_calls(&self.path, operation)) {
+            Ok(Ok(Some(record))) => {
+                known.counted_elsewhere.remove(operation);
+                known.calls.insert(operation.to_owned(), record.clone());
+                Loaded::Known(record)
+            }
+            Ok(Err(why)) => {
+                known.counted_elsewhere.remove(operation);
+                known.calls.remove(operation);
+                set_aside(&calls_file(&self.path, operation), &why);
+                Loaded::Damaged
+            }
+            // The file is gone, or the folder somebody else's by now: what was known still is.
+            Ok(Ok(None)) | Err(_) => known.calls.get(operation).cloned().map_or(Loaded::Fresh, Loaded::Known),
+        }
+    }
+
+    fn save_calls(&self, operation: &str, record: &CallRecord) -> io::Result<()> {
+        let _held = self.hold()?;
+        if self.known().counted_elsewhere.contains(operation) {
+            let why = "another exporter counted calls in the state folder; a reload or a restart takes them over";
+            return Err(io::Error::other(why));
+        }
+        write_calls(&self.path, operation, record)?;
+        self.known().calls.insert(operation.to_owned(), record.clone());
+        Ok(())
+    }
+
+    fn known(&self) -> MutexGuard<'_, Known> {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Makes sure that the folder's lock is this process'. Whoever deletes a folder, or puts another in its place, takes
+    /// the lock away with it: it is taken anew then.
+    fn hold(&self) -> io::Result<RwLockReadGuard<'_, File>> {
+        let held = || Some(self.lock.read().unwrap_or_else(PoisonError::into_inner)).filter(|lock| self.has(lock));
+        if let Some(lock) = held() {
+            return Ok(lock);
+        }
+        self.take_anew()?;
+        held().ok_or_else(|| io::Error::other("the state folder is being deleted or replaced"))
+    }
+
+    /// Whether a lock is the one that others find in the folder.
+    fn has(&self, lock: &File) -> bool {
+        let id = |found: io::Result<fs::Metadata>| found.map(|found| (found.dev(), found.ino())).ok();
+        let found = id(fs::metadata(self.path.join(LOCK_FILE)));
+        found.is_some() && found == id(lock.metadata())
+    }
+
+    /// Takes the lock and writes every record anew: what is not on the disk, a restart would forget.
+    fn take_anew(&self) -> io::Result<()> {
+        let mut lock = self.lock.write().unwrap_or_else(PoisonError::into_inner);
+        if self.has(&lock) {
+            return Ok(());
+        }
+        let taken = lock_in(&self.path)?.ok_or_else(|| {
+            io::Error::other(format!(
+                "{} was deleted or replaced, and another exporter runs on the one in its place",
+                self.path.display()
+            ))
+        })?;
+        let Known { calls, counted_elsewhere } = &mut *self.known();
+        for (operation, record) in calls {
+            match read_calls(&self.path, operation) {
+                Ok(Some(found)) if found == *record => {}
+                Ok(None) => write_calls(&self.path, operation, record)?,
+                Ok(Some(found)) => {
+                    let mut both = record.clone();
+                    both.add(&found);
+                    write_calls(&self.path, operation, &both)?;
+                    *record = both;
+                    counted_elsewhere.insert(operation.clone());
+                }
+                // It is set aside when it is read, and taken for the most that can have been spent.
+                Err(_) => drop(counted_elsewhere.insert(operation.clone())),
+            }
+        }
+        warn!(
+            folder = %self.path.display(),
+            "the state folder was deleted or replaced: its lock was taken anew, and the counts of calls are in it again"
+        );
+        *lock = taken;
+        Ok(())
+    }
+}
+
+/// Makes a folder, if need be, and takes its lock; `None` where somebody else has it.
+fn lock_in(path: &Path) -> io::Result<Option<File>> {
+    make_folder(path)?;
+    let file = path.join(LOCK_FILE);
+    let lock = files::open(&file, File::options().create(true).truncate(false).write(true).mode(0o600))?;
+    match lock.try_lock() {
+        Ok(()) => Ok(Some(lock)),
+        Err(fs::TryLockError::WouldBlock) => Ok(None),
+        Err(fs::TryLockError::Error(error)) => Err(error),
+    }
+}
+
+fn calls_file(path: &Path, operation: &str) -> PathBuf {
+    path.join(file_name(operation)).join(CALLS_FILE)
+}
+
+/// An operation's record, if there is one; or why it cannot be read.
+fn read_calls(path: &Path, operation: &str) -> Result<Option<CallRecord>, String> {
+    match files::read(&calls_file(path, operation), LONGEST_CALLS) {
+        Ok(bytes) => CallRecord::parse(&bytes, operation).map(Some),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(error.to_string()),
+    }
+}
+
+fn write_calls(path: &Path, operation: &str, record: &CallRecord) -> io::Result<()> {
+    write_whole(&path.join(file_name(operation)), CALLS_FILE, &[&record.to_bytes(operation)?])
 }
 
 /// A damaged file is evidence and not to be overwritten; its place must be free for a new one.
 fn set_aside(file: &Path, why: &str) {
     let aside = file.with_extension(DAMAGED);
-    let moved = fs::rename(file, &aside);
+    // A folder takes no file's place, and no file a folder's: the older evidence goes.
+    let moved = fs::rename(file, &aside).or_else(|_| {
+        fs::remove_file(&aside).or_else(|_| fs::remove_dir(&aside))?;
+        fs::rename(file, &aside)
+    });
     warn!(file = %file.display(), aside = %aside.display(), moved = moved.is_ok(), why, "a damaged state file was set aside");
 }
 
 /// All or nothing: beside its place, synced, renamed, and the rename itself synced.
 fn write_whole(folder: &Path, name: &str, parts: &[&[u8]]) -> io::Result<()> {
-    make_folder(folder)?;
+    // The state folder itself is made with its lock only.
+    match DirBuilder::new().mode(0o700).create(folder) {
+        Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(error),
+        _ => {}
+    }
     let mut file = new_file(folder)?;
     for part in parts {
         file.write_all(part)?;
@@ -318,6 +450,92 @@ mod tests {
             assert_eq!(state.load_calls("acme"), Loaded::Damaged, "{}", String::from_utf8_lossy(damage));
             assert_eq!(fs::read(file.with_extension("corrupt")).unwrap(), damage);
             assert_eq!(state.load_calls("acme"), Loaded::Fresh);
+        }
+    }
+
+    /// What the next start would find.
+    fn kept(folder: &Path, operation: &str) -> Result<Option<CallRecord>, String> {
+        read_calls(folder, operation)
+    }
+
+    #[test]
+    fn never_overspend_a_folder_or_lock_that_is_deleted_is_made_anew_with_all_that_was_counted() {
+        let root = tempfile::tempdir().unwrap();
+        let path = root.path().join("state");
+        let state = State::open(&path).unwrap();
+        state.save_calls("acme", &record(7)).unwrap();
+        state.save_calls("beta", &record(5)).unwrap();
+        let deleted: [&dyn Fn(); 4] = [
+            &|| fs::remove_dir_all(&path).unwrap(),
+            &|| fs::remove_file(path.join(LOCK_FILE)).unwrap(),
+            &|| fs::rename(&path, root.path().join("elsewhere")).unwrap(),
+            &|| {
+                fs::remove_dir_all(root.path().join("elsewhere")).unwrap();
+                fs::rename(&path, root.path().join("elsewhere")).unwrap();
+                fs::create_dir(&path).unwrap();
+                fs::write(path.join(LOCK_FILE), "").unwrap();
+            },
+        ];
+        for (calls, delete) in (8..).zip(deleted) {
+            delete();
+            state.save_calls("acme", &record(calls)).unwrap();
+            assert!(matches!(State::open(&path), Err(StateError::InUse(_))));
+            assert_eq!(kept(&path, "acme"), Ok(Some(record(calls))));
+            assert_eq!(kept(&path, "beta"), Ok(Some(record(5))), "whose next call may be hours away");
+            delete_and_load(&state, &path);
+        }
+    }
+
+    /// A reload reads what is known.
+    fn delete_and_load(state: &State, path: &Path) {
+        fs::remove_dir_all(path).unwrap();
+        assert_eq!(state.load_calls("beta"), Loaded::Known(record(5)));
+        assert!(matches!(State::open(path), Err(StateError::InUse(_))));
+    }
+
+    #[test]
+    fn never_overspend_in_a_folder_that_became_another_exporters_nothing_is_written() {
+        let root = tempfile::tempdir().unwrap();
+        let (path, away) = (root.path().join("state"), root.path().join("away"));
+        let first = State::open(&path).unwrap();
+        first.save_calls("acme", &record(7)).unwrap();
+        fs::rename(&path, &away).unwrap();
+        let second = State::open(&path).unwrap();
+        second.save_calls("acme", &record(2)).unwrap();
+        let error = first.save_calls("acme", &record(8)).unwrap_err().to_string();
+        assert!(error.contains("another exporter runs on the one in its place"), "{error}");
+        assert_eq!(kept(&path, "acme"), Ok(Some(record(2))));
+        assert_eq!(first.load_calls("acme"), Loaded::Known(record(7)), "what it spent itself");
+        drop(second);
+        // The folder is free again, and what the other one spent is not forgotten.
+        let error = first.save_calls("acme", &record(8)).unwrap_err().to_string();
+        assert!(error.contains("a reload or a restart takes them over"), "{error}");
+        assert_eq!(kept(&path, "acme"), Ok(Some(record(9))));
+        assert_eq!(first.load_calls("acme"), Loaded::Known(record(9)));
+        first.save_calls("acme", &record(10)).unwrap();
+        assert_eq!(kept(&path, "acme"), Ok(Some(record(10))));
+    }
+
+    #[test]
+    fn never_overspend_what_is_no_regular_file_is_a_damaged_record() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("acme").join(CALLS_FILE);
+        let put: [&dyn Fn(); 4] = [
+            &|| assert!(std::process::Command::new("mkfifo").arg(&file).status().unwrap().success()),
+            &|| std::os::unix::fs::symlink("/dev/zero", &file).unwrap(),
+            &|| fs::create_dir(&file).unwrap(),
+            &|| File::create(&file).unwrap().set_len(1 << 40).unwrap(),
+        ];
+        for put in put {
+            let state = State::open(folder.path()).unwrap();
+            state.save_calls("acme", &record(7)).unwrap();
+            fs::remove_file(&file).unwrap();
+            put();
+            drop(state);
+            let state = State::open(folder.path()).unwrap();
+            assert_eq!(state.load_calls("acme"), Loaded::Damaged);
+            assert!(fs::symlink_metadata(file.with_extension(DAMAGED)).is_ok());
+            assert!(fs::symlink_metadata(&file).is_err(), "its place is free for a new one");
         }
     }
 

@@ -4,7 +4,7 @@
 
 use std::collections::HashMap;
 use std::fs::{self, File};
-use std::io::{self, BufRead, BufReader};
+use std::io::{self, BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -15,6 +15,7 @@ use serde::{Deserialize, Serialize};
 use super::{CALLS_FILE_DAMAGED, DAMAGED, State, set_aside, write_whole};
 use crate::catalog::{Catalog, Family, FamilyId, Kind};
 use crate::clock::Moment;
+use crate::files;
 use crate::segment::{FamilySegment, Segment};
 use crate::store::Served;
 use crate::target::Target;
@@ -22,6 +23,8 @@ use crate::window::Window;
 
 /// Grows when a file of an older version would be misread.
 const VERSION: u32 = 1;
+/// A million series are 20 MB.
+const LONGEST_SERVED: u64 = 256 << 20;
 /// How the names of files with data end.
 const SERVED: &str = "served";
 
@@ -112,13 +115,14 @@ pub fn save_served(
     line.push(b'\n');
     let segments = served.families.iter().chain(&served.entries).map(|part| part.segment.deflated.as_ref());
     let parts: Vec<&[u8]> = [line.as_slice()].into_iter().chain(segments).collect();
+    let _held = state.hold()?;
     write_whole(&folder, &file_of(target), &parts)
 }
 
 /// A target's kept data with the age they have by now; `None` where there are none of this origin.
 pub fn load_served(state: &State, target: &Target, origin: &Origin, catalog: &Catalog, now: Moment) -> Option<Served> {
     let file = state.folder(&target.operation)?.join(file_of(target));
-    let bytes = match fs::read(&file) {
+    let bytes = match files::read(&file, LONGEST_SERVED) {
         Ok(bytes) => Bytes::from(bytes),
         Err(error) if error.kind() == io::ErrorKind::NotFound => return None,
         Err(error) => {
@@ -148,6 +152,7 @@ pub fn retain_served<'o>(
         .into_iter()
         .filter_map(|(target, origin)| Some((state.folder(&target.operation)?.join(file_of(target)), origin)))
         .collect();
+    let _held = state.hold()?;
     for file in state.files()? {
         let extension = file.extension().unwrap_or_default();
         let stays = if extension == SERVED {
@@ -170,7 +175,8 @@ pub fn retain_served<'o>(
 /// What a file's data are bound to; `None` where it does not say.
 fn origin_of(file: &Path) -> Option<Origin> {
     let mut line = Vec::new();
-    BufReader::new(File::open(file).ok()?).read_until(b'\n', &mut line).ok()?;
+    let file = files::open(file, File::options().read(true)).ok()?;
+    BufReader::new(file.take(LONGEST_SERVED)).read_until(b'\n', &mut line).ok()?;
     serde_json::from_slice::<Header>(&line).ok().map(|header| header.origin)
 }
 

@@ -5,12 +5,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
-use wolkvox_exporter::simulator::World;
+use wolkvox_exporter::simulator::{World, passes};
 use wolkvox_exporter::state::Loaded;
 use wolkvox_exporter::store::{Snapshot, Status};
 use wolkvox_exporter::window::WindowName;
 
-use crate::timelapse::{End, Key, Life, Part, REPORTS, Turn, name_of, start_of};
+use crate::timelapse::{End, Key, Life, Part, REPORTS, Script, Site, Turn, in_paused_time, name_of, start_of};
 
 /// Family and the label that its series are told apart by here → the sum of their values.
 type Sums = BTreeMap<(&'static str, String), f64>;
@@ -88,7 +88,8 @@ impl Auditor {
                 continue;
             }
             let own = wire.members(budget).map(|site| match life.context.state.load_calls(&name_of(site)) {
-                Loaded::Known(record) => record.calls.get(&today).copied().unwrap_or(0),
+                // Days ahead are days that a clock ran ahead in: their calls count as well.
+                Loaded::Known(record) => record.calls.range(today..).map(|(_, calls)| calls).sum(),
                 Loaded::Fresh | Loaded::Damaged => 0,
             });
             let (own, used) = (own.sum::<u64>(), wire.used(budget, life.time.truth()));
@@ -152,6 +153,11 @@ impl Auditor {
         }
         let parts = turn.whole().ok_or_else(|| format!("serves less than a whole window: {turn:?}"))?;
         let truth = truth(life, key, &parts);
+        if let [part] = parts[..]
+            && claimed(life, key, (start, end), part) != truth
+        {
+            return Err(format!("says that it covers {start}..{end}, and asked for {part:?}"));
+        }
         let nothing = Sums::new();
         let shown = shown.unwrap_or(&nothing);
         if *shown != truth {
@@ -202,12 +208,22 @@ fn truth(life: &Life, (site, report, _): Key, parts: &[&Part]) -> Sums {
     let (world, behind, zone) = (life.wire.simulator.world(), life.wire.behind[site], life.wire.zone(site));
     let mut sums = Sums::new();
     for part in parts {
-        let instant = |at| zone.to_ambiguous_timestamp(at).compatible().expect("of this era");
-        let end = instant(part.end) + SignedDuration::from_secs(1);
-        let stretch = (instant(part.ini), end.min(world.horizon(part.at)));
-        if stretch.0 < stretch.1 {
-            add_rows(&mut sums, world, behind, report, stretch);
+        for (from, to) in passes(zone, part.ini, part.end).expect("of this era") {
+            let to = to.min(world.horizon(part.at));
+            if from < to {
+                add_rows(&mut sums, world, behind, report, (from, to));
+            }
         }
+    }
+    sums
+}
+
+/// What happened in the stretch of time that a window says it covers, as far as it was visible when it was asked for.
+fn claimed(life: &Life, (site, report, _): Key, (start, end): (Timestamp, Timestamp), part: &Part) -> Sums {
+    let (world, mut sums) = (life.wire.simulator.world(), Sums::new());
+    let end = (end + SignedDuration::from_secs(1)).min(world.horizon(part.at));
+    if start < end {
+        add_rows(&mut sums, world, life.wire.behind[site], report, (start, end));
     }
     sums
 }
@@ -273,4 +289,35 @@ fn labelled<'s>(series: &'s str, label: &str) -> Option<&'s str> {
         inner.split_once(&format!(",{label}=\""))?
     };
     rest.split_once('"').map(|(value, _)| value)
+}
+
+/// Lives in a zone from an hour before one that comes twice until the day is closed, with a visit every minute.
+fn live_twice(zone: &'static str, begins: &str, hours: u64) {
+    let windows = vec![WindowName::Today, WindowName::Yesterday];
+    let site =
+        Site { zone, windows, licenses: Some(40), calls_per_day: 40_000, callbacks: 240, ..Site::of_one_license() };
+    in_paused_time(async {
+        let mut life = Life::new(&Script::of(begins, vec![site]));
+        let mut auditor = Auditor::default();
+        life.start();
+        let mut whole = HashSet::new();
+        for _ in 0..hours * 60 {
+            tokio::time::sleep(Duration::from_mins(1)).await;
+            auditor.visit(&life);
+            let ends = auditor.proven.iter().map(|(key, (wall, _))| (*key, life.wire.zone(0).to_datetime(*wall)));
+            whole.extend(ends);
+        }
+        life.stop().await;
+        let broken = life.wire.book().broken.clone();
+        assert!(broken.is_empty(), "{zone}: {}", broken.join("\n"));
+        assert!(whole.len() > 5 * 12 && auditor.compared > 100, "{zone}: {} windows were compared", whole.len());
+    });
+}
+
+#[test]
+fn never_lie_in_an_hour_that_comes_twice_all_that_happened_in_the_window_is_served() {
+    // The last hour of 4 April 2026, so that the whole day is yesterday soon.
+    live_twice("America/Santiago", "2026-04-05T01:30:00Z", 5);
+    live_twice("Europe/Madrid", "2026-10-24T23:30:00Z", 4);
+    live_twice("Europe/Madrid", "2026-10-25T22:00:00Z", 2);
 }

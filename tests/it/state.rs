@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use crate::child::{EXPORTER, Running, run};
 use crate::home::Home;
 use crate::http;
+use crate::scraped::Scraped;
 use crate::stage::{PERSONAL, Plot, TOKEN, midnight, until};
 
 const LAST_SUCCESS: &str = "wolkvox_report_last_success_timestamp_seconds";
@@ -49,6 +50,113 @@ async fn never_overspend_a_second_exporter_on_the_folder_ends_with_status_1_and_
     assert_eq!(home.charged(), 5);
     first.process.terminate().await;
     home.start(&[]).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn never_overspend_a_state_folder_deleted_while_running_is_made_anew_with_its_lock_and_its_count() {
+    let home = Home::new(Plot { reports: "[agent_aux_time, agent_hold_mute]", ..Plot::fast() }).await;
+    let exporter = home.start(&[]).await;
+    until("calls", async || (home.charged() >= 4).then_some(())).await;
+    // A write in between makes a folder anew, or leaves a file in it.
+    until("the folder is gone", async || fs::remove_dir_all(home.state()).ok()).await;
+    let before = home.charged();
+    until("calls", async || (home.charged() > before && home.file("calls.json").exists()).then_some(())).await;
+    let second = home.refused(&[]).await;
+    assert!(second.code == Some(1) && second.stderr.contains("another exporter runs on"), "{second:?}");
+    let (_, _, said) = exporter.process.terminate().await;
+    assert!(said.contains("deleted or replaced"), "{said}");
+    assert!(home.counted() >= home.charged(), "{} of {} calls are counted", home.counted(), home.charged());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn never_overspend_a_state_folder_with_another_exporter_in_its_place_ends_the_polls_and_says_why() {
+    let stale_after = std::time::Duration::from_secs(4);
+    let plot = || Plot { reports: "[agent_aux_time]", stale_after, ..Plot::fast() };
+    let (home, other) = (Home::new(plot()).await, Home::new(plot()).await);
+    let exporter = home.start(&[]).await;
+    let intruder = other.start(&[]).await;
+    for (home, exporter) in [(&home, &exporter), (&other, &intruder)] {
+        exporter.scrape_until("a poll", |scraped| scraped.is_up("agent_aux_time")).await;
+        assert!(home.charged() > 0);
+    }
+    // Both at once, so that each finds the other's lock where its own was.
+    let exchange = rustix::fs::RenameFlags::EXCHANGE;
+    rustix::fs::renameat_with(rustix::fs::CWD, home.state(), rustix::fs::CWD, other.state(), exchange).unwrap();
+    for exporter in [&exporter, &intruder] {
+        let refused = |scraped: &Scraped| scraped.failures("agent_aux_time").contains_key("budget_exhausted");
+        exporter.scrape_until("a refusal", refused).await;
+        let said = exporter.process.said();
+        assert!(said.contains("another exporter runs on the one in its place"), "{said}");
+    }
+    let charged = (home.charged(), other.charged());
+    for exporter in [&exporter, &intruder] {
+        exporter.scrape_until("too old", |scraped| scraped.sum("wolkvox_report_stale", &[]) == 1.0).await;
+    }
+    assert_eq!((home.charged(), other.charged()), charged);
+    assert_eq!((other.counted(), home.counted()), charged, "each folder has the calls of its own exporter only");
+}
+
+/// Puts a pipe that nobody writes to in a file's place.
+fn put_pipe(path: &Path) {
+    let _ = fs::remove_file(path);
+    assert!(std::process::Command::new("mkfifo").arg(path).status().unwrap().success());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_pipe_in_place_of_any_file_of_the_start_neither_holds_it_up_nor_is_believed() {
+    let home = Home::new(Plot { reports: "[agent_aux_time]", ..Plot::frozen() }).await;
+    let first = home.start(&[]).await;
+    first.scrape_until("a report", |scraped| scraped.is_up("agent_aux_time")).await;
+    first.process.terminate().await;
+    // What the exporter wrote itself is set aside.
+    for name in ["calls.json", "agent_aux_time.today.served"] {
+        put_pipe(&home.file(name));
+    }
+    let second = home.start(&[]).await;
+    let cautious = second.scrape().await;
+    assert!(cautious.sum("wolkvox_api_budget_used", &[]) > 100.0, "{}", cautious.text());
+    let (_, _, said) = second.process.terminate().await;
+    for name in ["calls.json", "agent_aux_time.today.served"] {
+        let told = |line: &str| line.contains("set aside") && line.contains(name) && line.contains("it is a pipe");
+        assert!(said.lines().any(told), "{name}: {said}");
+    }
+    // What it cannot do without ends the start.
+    let (state, config) = (home.state(), home.config_file().parent().unwrap().to_owned());
+    let token = config.join("token");
+    let text = fs::read_to_string(home.config_file()).unwrap();
+    fs::write(home.config_file(), text.replace("privacy: {}", "privacy: {agent_name: hashed}")).unwrap();
+    fs::write(state.join("names.key"), "k".repeat(64)).unwrap();
+    for (file, what) in [
+        (state.join("lock"), "the state folder"),
+        (state.join("names.key"), "the key for names"),
+        (token.clone(), "the token file cannot be read: it is a pipe, where only a regular file can be"),
+        (home.config_file(), "the config cannot be read: it is a pipe"),
+    ] {
+        let aside = file.with_extension("aside");
+        fs::rename(&file, &aside).unwrap();
+        put_pipe(&file);
+        let ended = home.refused(&[]).await;
+        assert_eq!(ended.code, Some(1), "{}: {ended:?}", file.display());
+        assert!(ended.stderr.contains(what) && ended.stderr.contains("it is a pipe"), "{ended:?}");
+        fs::rename(&aside, &file).unwrap();
+    }
+    // A secret of a pod is a link to a link's file.
+    fs::create_dir(config.join("..2026")).unwrap();
+    fs::rename(&token, config.join("..2026/token")).unwrap();
+    std::os::unix::fs::symlink("..2026", config.join("..data")).unwrap();
+    std::os::unix::fs::symlink("..data/token", &token).unwrap();
+    let third = home.start(&[]).await;
+    assert!(!third.process.said().contains("error"), "{}", third.process.said());
+    let web = config.join("web.yml");
+    for file in [web.clone(), config.join("c.pem")] {
+        let _ = fs::remove_file(&web);
+        fs::write(&web, "tls_server_config: {cert_file: c.pem, key_file: k.pem}").unwrap();
+        put_pipe(&file);
+        let flags = [("--config.file=", &home.config_file()), ("--web.config.file=", &web)];
+        let [config, web] = flags.map(|(flag, path)| format!("{flag}{}", path.display()));
+        let ended = run(EXPORTER, &["check", &config, &web], b"").await;
+        assert!(ended.code == Some(1) && ended.stderr.contains("it is a pipe"), "{ended:?}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -437,11 +437,14 @@ impl Wire {
         let interval = book.intervals.get(&(site, report)).copied().unwrap_or(Duration::from_hours(4));
         let whole = match window {
             None => (today.at(0, 0, 0, 0), today.at(0, 0, 0, 0)),
-            Some(WindowName::Today) => (local(zone, start_of(today, zone)), whole_second(zone, wall)),
+            Some(WindowName::Today) => {
+                let begins = start_of(today, zone);
+                (local(zone, begins), latest_reading(zone, begins, wall))
+            }
             Some(WindowName::Yesterday) => {
                 let before = today.yesterday().expect("days of this era");
-                let end = start_of(today, zone) - SignedDuration::from_secs(1);
-                (local(zone, start_of(before, zone)), local(zone, end))
+                let (begins, end) = (start_of(before, zone), start_of(today, zone) - SignedDuration::from_secs(1));
+                (local(zone, begins), latest_reading(zone, begins, end))
             }
         };
         let mut wrong = Vec::new();
@@ -577,8 +580,13 @@ pub fn local(zone: &TimeZone, at: Timestamp) -> DateTime {
     zone.to_datetime(at)
 }
 
-fn whole_second(zone: &TimeZone, at: Timestamp) -> DateTime {
-    local(zone, Timestamp::from_second(at.as_second()).expect("a second of this era"))
+/// The latest that a local clock has shown since a day began, in whole seconds: looked for in every quarter of an hour,
+/// at whose ends clocks are set.
+fn latest_reading(zone: &TimeZone, begins: Timestamp, at: Timestamp) -> DateTime {
+    let at = Timestamp::from_second(at.as_second()).expect("a second of this era");
+    let quarters = (begins.as_second() / 900 + 1..=at.as_second() / 900).map(|quarter| quarter * 900 - 1);
+    let ends = quarters.map(|second| local(zone, Timestamp::from_second(second).expect("a second of this era")));
+    ends.fold(local(zone, at), DateTime::max)
 }
 
 fn civil(text: &str) -> DateTime {

@@ -5,6 +5,8 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use std::io;
 use std::path::{Path, PathBuf};
 
+use crate::files;
+
 /// The files that were read, and what each held then. Contents are compared, not times: a certificate that is put in
 /// place with its old time, or by turning a symbolic link, is a new one too.
 #[derive(Debug, Default)]
@@ -18,15 +20,19 @@ type Content = Option<u64>;
 impl Sources {
     /// Reads a file and remembers what it held.
     pub(super) fn read(&self, path: &Path) -> io::Result<Vec<u8>> {
-        let bytes = std::fs::read(path);
+        let bytes = read(path);
         self.read.borrow_mut().push((path.to_owned(), digest(&bytes)));
         bytes
     }
 
     /// Whether any of the files holds something else by now.
     pub fn have_changed(&self) -> bool {
-        self.read.borrow().iter().any(|(path, content)| digest(&std::fs::read(path)) != *content)
+        self.read.borrow().iter().any(|(path, content)| digest(&read(path)) != *content)
     }
+}
+
+fn read(path: &Path) -> io::Result<Vec<u8>> {
+    files::read(path, files::LONGEST_WRITTEN)
 }
 
 fn digest(bytes: &io::Result<Vec<u8>>) -> Content {

@@ -1,0 +1,98 @@
+//! How is a file read that may be anything by now?
+//!
+//! A name can lead to a pipe that nobody writes to, to a device without an end, or to more than the memory holds. Only
+//! regular files are read, and only up to a length; symbolic links to them, as secrets of pods are, count as such.
+
+use std::fs::{self, File, FileType, OpenOptions};
+use std::io::{self, Read};
+use std::os::unix::fs::{FileTypeExt, OpenOptionsExt};
+use std::path::Path;
+
+use rustix::fs::OFlags;
+
+/// No file that an operator writes is longer: a bundle of certificates has some hundred kilobytes.
+pub const LONGEST_WRITTEN: u64 = 16 << 20;
+
+/// Opens a regular file, and waits for nobody on the way.
+pub fn open(path: &Path, options: &mut OpenOptions) -> io::Result<File> {
+    // Without it, opening a pipe waits for its other end.
+    let flags = (OFlags::NONBLOCK | OFlags::NOCTTY).bits().cast_signed();
+    let opened = options.custom_flags(flags).open(path);
+    // What could not be opened may be no file either, and that says more than the system does.
+    let kind = match &opened {
+        Ok(file) => file.metadata(),
+        Err(_) => fs::metadata(path),
+    };
+    match kind.map(|found| found.file_type()) {
+        Ok(kind) if !kind.is_file() => {
+            Err(io::Error::other(format!("it is {}, where only a regular file can be", named(kind))))
+        }
+        _ => opened,
+    }
+}
+
+/// Reads a regular file of at most `longest` bytes.
+pub fn read(path: &Path, longest: u64) -> io::Result<Vec<u8>> {
+    let file = open(path, File::options().read(true))?;
+    let too_long = || io::Error::other(format!("it is longer than {longest} bytes"));
+    if file.metadata()?.len() > longest {
+        return Err(too_long());
+    }
+    let mut bytes = Vec::new();
+    // It may grow meanwhile, and some files do not say how long they are.
+    file.take(longest + 1).read_to_end(&mut bytes)?;
+    if bytes.len() as u64 > longest { Err(too_long()) } else { Ok(bytes) }
+}
+
+/// Reads a text that an operator wrote.
+pub fn read_text(path: &Path) -> io::Result<String> {
+    String::from_utf8(read(path, LONGEST_WRITTEN)?).map_err(|_| io::Error::other("it is not UTF-8"))
+}
+
+fn named(kind: FileType) -> &'static str {
+    match () {
+        () if kind.is_dir() => "a folder",
+        () if kind.is_fifo() => "a pipe",
+        () if kind.is_char_device() || kind.is_block_device() => "a device",
+        () => "a socket",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::os::unix::fs::symlink;
+
+    #[test]
+    fn only_regular_files_are_read_and_links_to_them() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = |name: &str| folder.path().join(name);
+        fs::write(path("token"), "s3cr3t").unwrap();
+        symlink(path("token"), path("link")).unwrap();
+        symlink("/dev/zero", path("zero")).unwrap();
+        let made = std::process::Command::new("mkfifo").arg(path("pipe")).status().unwrap();
+        assert!(made.success());
+        let said = |name: &str| read(&path(name), 10).map_err(|error| error.to_string());
+        assert_eq!(said("token"), Ok(b"s3cr3t".to_vec()));
+        assert_eq!(said("link"), Ok(b"s3cr3t".to_vec()));
+        let no_file = |what: &str| Err(format!("it is {what}, where only a regular file can be"));
+        assert_eq!(said("pipe"), no_file("a pipe"));
+        assert_eq!(said("zero"), no_file("a device"));
+        assert_eq!(said("."), no_file("a folder"));
+        assert_eq!(read(&path("missing"), 10).unwrap_err().kind(), io::ErrorKind::NotFound);
+    }
+
+    #[test]
+    fn no_more_is_read_than_what_is_allowed() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("huge");
+        fs::write(&path, "ten bytes!").unwrap();
+        assert_eq!(read(&path, 10).unwrap(), b"ten bytes!");
+        File::options().write(true).open(&path).unwrap().set_len(1 << 40).unwrap();
+        assert_eq!(read(&path, 10).unwrap_err().to_string(), "it is longer than 10 bytes");
+        // It says that it is empty.
+        assert_eq!(read(Path::new("/proc/self/maps"), 10).unwrap_err().to_string(), "it is longer than 10 bytes");
+        fs::write(&path, [0xff]).unwrap();
+        assert_eq!(read_text(&path).unwrap_err().to_string(), "it is not UTF-8");
+    }
+}
