@@ -2,6 +2,7 @@
 //!
 //! Each event has one function here that writes both its log line and its metrics, so that the two cannot drift.
 
+pub mod log;
 mod process;
 
 use std::collections::HashSet;
@@ -264,6 +265,7 @@ impl Telemetry {
         for refused in Refused::ALL {
             drop(self.http_refusals.get_or_create(&RefusalLabels { reason: refused.as_str() }));
         }
+        live.register_collector(Box::new(log::Collector));
         if let Ok(process) = process::Collector::new() {
             live.register_collector(Box::new(process));
         }
