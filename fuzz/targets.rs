@@ -19,7 +19,7 @@ use tempfile::TempDir;
 use tokio::runtime::{Builder, Runtime};
 use wolkvox_exporter::catalog::{Catalog, Form, Format, FormatKind, Label, Report, parse_day};
 use wolkvox_exporter::clock::Moment;
-use wolkvox_exporter::config::Config;
+use wolkvox_exporter::config::{Config, ConfigError, WebConfig};
 use wolkvox_exporter::exposition::{self, accepts_gzip};
 use wolkvox_exporter::fold::{Fold, Folded, Kept, Plan};
 use wolkvox_exporter::poll::Ledger;
@@ -343,8 +343,34 @@ pub fn accept(data: &[u8]) {
 const TOKEN: &str = "t0ken-0f-a-file";
 /// Stands in lines of the config that should not be there.
 const PLANTED: &str = "pl4nted-s3cret";
+/// Such lines, in every form that YAML has for a text. `=` stands for the indentation of the line below.
+const PLANTS: [&str; 20] = [
+    "=token: PLANTED",
+    "=# PLANTED",
+    "=- PLANTED",
+    "=PLANTED",
+    "=PLANTED: x",
+    "=? PLANTED",
+    "=\"token\": \"PLANTED\"",
+    "=token: 'PLANTED",
+    "=\"PLANTED",
+    "=x: PLANTED\"",
+    "=token: >-\n=  PLANTED",
+    "=token: |\n=  PLANTED",
+    "=? |\n=  PLANTED\n=: x",
+    "={token: PLANTED, PLANTED: PLANTED}",
+    "=[PLANTED, {PLANTED: x}]",
+    "=token: &PLANTED x",
+    "=token: *PLANTED",
+    "=token: !PLANTED x",
+    "%PLANTED x",
+    "=`PLANTED`: `PLANTED`",
+];
+/// Longer is no message: what it quotes is short, and so are the lists of what would be right.
+const LONGEST_MESSAGE: usize = 1_500;
 
-/// A config's text: it is checked or told what is wrong with it, and no message repeats a line that could be secret.
+/// A text of a config and of a web config: it is checked or told what is wrong with it, and no message repeats a line that
+/// could be secret.
 pub fn config(data: &[u8]) {
     thread_local! {
         static FOLDER: TempDir = {
@@ -359,22 +385,34 @@ pub fn config(data: &[u8]) {
         return;
     }
     FOLDER.with(|folder| {
-        let path = folder.path().join("c.yml");
+        let [path, web] = ["c.yml", "web.yml"].map(|name| folder.path().join(name));
         let parse = |text: &str| Config::parse(text, &path, &CATALOG);
-        match parse(&text) {
-            Ok(config) => check_config(&config),
-            Err(error) => assert!(!format!("{error}{error:?}").contains(TOKEN), "{error}"),
+        let refusals = |text: &str| {
+            fs::write(&web, text).expect("a file in the temporary folder");
+            [parse(text).err(), WebConfig::load(&web).0.err()].into_iter().flatten()
+        };
+        if let Ok(config) = parse(&text) {
+            check_config(&config);
         }
+        refusals(&text).for_each(|error| check_message(&text, &error, TOKEN));
         let lines: Vec<&str> = text.split('\n').collect();
         let place = data.len() % lines.len();
         let indent = &lines[place][..lines[place].len() - lines[place].trim_start().len()];
-        for planted in [format!("{indent}token: {PLANTED}"), format!("{indent}# {PLANTED}")] {
+        // The first two are the likeliest; of the others, each input has some.
+        let turn = data.iter().fold(data.len(), |sum, &byte| sum.wrapping_mul(31).wrapping_add(byte.into()));
+        let others = (0..3).map(|step| PLANTS[2 + (turn + step * 7) % (PLANTS.len() - 2)]);
+        for plant in PLANTS[..2].iter().copied().chain(others) {
+            let planted = plant.replace('=', indent).replace("PLANTED", PLANTED);
             let text = [&lines[..place], &[&planted], &lines[place..]].concat().join("\n");
-            if let Err(error) = parse(&text) {
-                assert!(!format!("{error}{error:?}").contains(PLANTED), "{text:?} says {error}");
-            }
+            refusals(&text).for_each(|error| check_message(&text, &error, PLANTED));
         }
     });
+}
+
+fn check_message(text: &str, error: &ConfigError, secret: &str) {
+    let (told, debug) = (error.to_string(), format!("{error:?}"));
+    assert!(!told.contains(secret) && !debug.contains(secret), "{text:?} says {error}");
+    assert!(told.lines().count() <= 3 && told.len() <= LONGEST_MESSAGE, "{text:?} says {error}");
 }
 
 fn check_config(config: &Config) {

@@ -1,32 +1,80 @@
 //! Parses the command line and runs one command.
 
+use std::io::{self, Write};
+use std::num::NonZero;
+use std::os::fd::AsFd;
 use std::process::ExitCode;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, OnceLock};
+use std::thread;
+use std::time::{Duration, Instant};
 
 use clap::error::ErrorKind;
 use clap::{CommandFactory, Parser};
+use tokio::runtime::{Builder, Runtime};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 use wolkvox_exporter::cli::{Cli, Command};
 use wolkvox_exporter::commands::{self, CommandError, Signals};
-use wolkvox_exporter::logs;
+use wolkvox_exporter::logs::Logs;
 
 // A large poll is over in a moment and leaves little: glibc would keep what it used, jemalloc gives it back.
 #[cfg(feature = "jemalloc")]
 #[global_allocator]
 static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
 
-#[tokio::main]
-async fn main() -> ExitCode {
+/// From the signal that stops it, the process is to be gone within two seconds, whoever does not read its log.
+const END: Duration = Duration::from_millis(1_900);
+/// Open files that the runtime, a listener and a call need.
+const FILES: usize = 16;
+/// Threads, besides the runtime's own, for what blocks: files, passwords, names of machines.
+const BLOCKING: usize = 4;
+
+/// When the signal came.
+static STOPPED: OnceLock<Instant> = OnceLock::new();
+
+fn main() -> ExitCode {
     let cli = Cli::parse();
-    logs::start(cli.flags.log_level, cli.flags.log_format);
-    match run(cli).await {
-        Ok(()) => ExitCode::SUCCESS,
+    let is_stopped_by_signals = matches!(cli.command, None | Some(Command::Serve | Command::Demo));
+    let mut logs = match Logs::start(cli.flags.log_level, cli.flags.log_format, END) {
+        Ok(logs) => logs,
         Err(error) => {
-            eprintln!("error: {error}");
-            ExitCode::FAILURE
+            // Where nobody listens, the status says it all.
+            let _ = writeln!(io::stderr(), "error: {}", CommandError::Start(error));
+            return ExitCode::FAILURE;
         }
+    };
+    let ended = runtime().map_err(CommandError::Start).and_then(|runtime| {
+        let ended = runtime.block_on(run(cli));
+        // What blocks a thread, as a name server that does not answer, must not block the end.
+        runtime.shutdown_timeout(time_left() / 2);
+        ended
+    });
+    if let Err(error) = &ended {
+        logs.say(&format!("error: {error}\n"));
     }
+    // A command that is over by itself waits for its reader, as any other program does, and any signal ends it.
+    logs.patience = if is_stopped_by_signals { time_left() } else { Duration::MAX };
+    if ended.is_ok() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+fn time_left() -> Duration {
+    STOPPED.get().map_or(END, |stopped| END.saturating_sub(stopped.elapsed()))
+}
+
+/// A runtime, or why the system has none for us. Where open files or threads are few the library panics or waits for ever,
+/// so what it needs is asked for before.
+fn runtime() -> io::Result<Runtime> {
+    let files = (0..FILES).map(|_| io::stderr().as_fd().try_clone_to_owned());
+    drop(files.collect::<io::Result<Vec<_>>>()?);
+    let workers = thread::available_parallelism().map_or(1, NonZero::get);
+    let all_there = Mutex::new(());
+    thread::scope(|scope| {
+        // Each waits for the others: together they are as many as there will be.
+        let _held = all_there.lock();
+        let start = |_| thread::Builder::new().spawn_scoped(scope, || drop(all_there.lock()));
+        (0..workers + BLOCKING).map(start).collect::<io::Result<Vec<_>>>().map(drop)
+    })?;
+    Builder::new_multi_thread().worker_threads(workers).enable_all().build()
 }
 
 async fn run(cli: Cli) -> Result<(), CommandError> {
@@ -65,6 +113,8 @@ fn signals() -> Result<Signals, CommandError> {
                 _ = hangup.recv() => reload.notify_one(),
             }
         }
+        // Only once; another signal changes nothing.
+        let _ = STOPPED.set(Instant::now());
         stop.cancel();
     });
     Ok(signals)

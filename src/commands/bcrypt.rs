@@ -4,7 +4,7 @@ use std::io::{self, BufRead, IsTerminal, Read, Write};
 
 use rustix::termios::{LocalModes, OptionalActions, Termios, tcgetattr, tcsetattr};
 
-use super::CommandError;
+use super::{CommandError, print};
 use crate::web::LONGEST_PASSWORD;
 
 /// Some fifty milliseconds for each guess; an exporter checks a right password once and then remembers it.
@@ -28,8 +28,7 @@ pub async fn bcrypt() -> Result<(), CommandError> {
             std::process::exit(130);
         }
     };
-    println!("{}", hash(&password)?);
-    Ok(())
+    print(&format!("{}\n", hash(&password)?))
 }
 
 fn hash(password: &str) -> Result<String, CommandError> {

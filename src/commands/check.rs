@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use humantime::format_duration;
 
-use super::{CommandError, open_state, table};
+use super::{CommandError, open_state, print, table};
 use crate::catalog::Catalog;
 use crate::cli::Flags;
 use crate::clock::Clock;
@@ -28,14 +28,14 @@ pub async fn check(config_file: &Path, flags: &Flags, probe: bool) -> Result<(),
     let config = Config::load(config_file, &catalog)?.share_of(flags.shard);
     let jobs = poll::jobs(&config);
     let (file, operations) = (config_file.display(), config.operations.len());
-    println!("{file}: fine, {operations} operation(s), {} windows of reports", jobs.len());
+    print(&format!("{file}: fine, {operations} operation(s), {} windows of reports\n", jobs.len()))?;
     if let Some(file) = &flags.web_config_file {
         Access::open(Some(file))?;
-        println!("{}: fine", file.display());
+        print(&format!("{}: fine\n", file.display()))?;
     }
-    println!("agents: {}", agents(&config));
-    println!("memory: {} for answers and what is served", size(config.limits.memory));
-    print!("{}", forecast(&poll::forecast(&config)));
+    let memory = config.limits.memory >> 20;
+    print(&format!("agents: {}\nmemory: {memory} MiB for answers and what is served\n", agents(&config)))?;
+    print(&forecast(&poll::forecast(&config)))?;
     if !probe {
         return Ok(());
     }
@@ -49,11 +49,6 @@ pub async fn check(config_file: &Path, flags: &Flags, probe: bool) -> Result<(),
         catalog,
     };
     print_probe(&poll::probe(&config, &context, one_window_each(jobs)).await)
-}
-
-/// Bytes as people write them.
-fn size(bytes: usize) -> String {
-    format!("{} MiB", bytes >> 20)
 }
 
 /// How agents would be shown.
@@ -140,7 +135,7 @@ fn print_probe(probed: &[(Target, Polled)]) -> Result<(), CommandError> {
             polled.elapsed.as_millis().to_string(),
         ]);
     }
-    print!("{}", table(&rows));
+    print(&table(&rows))?;
     if failures.is_empty() {
         return Ok(());
     }

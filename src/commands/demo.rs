@@ -7,7 +7,7 @@ use jiff::tz::TimeZone;
 use url::Url;
 
 use super::health::from_here;
-use super::{CommandError, Signals, bind_all, open_access, run};
+use super::{CommandError, Signals, bind_all, open_access, print, run};
 use crate::catalog::Catalog;
 use crate::cli::Flags;
 use crate::config::{Config, Limits, Operation, ReportPlan};
@@ -36,10 +36,15 @@ pub async fn demo(flags: &Flags, signals: Signals) -> Result<(), CommandError> {
     let listeners = bind_all(&flags.listen_addresses).await?;
     if let Some(address) = listeners.first().and_then(|listener| listener.local_addr().ok()) {
         let address = from_here(&address.to_string());
-        println!("Two simulated operations are being watched. Nothing here comes from a real contact centre.");
-        println!("  open   {scheme}://{address}/");
-        println!("  try    curl -s {scheme}://{address}{} | grep wolkvox_agent_aux", flags.telemetry_path);
-        println!("  stop   Ctrl-C");
+        let welcome = format!(
+            "Two simulated operations are being watched. Nothing here comes from a real contact centre.\n  \
+             open   {scheme}://{address}/\n  \
+             try    curl -s {scheme}://{address}{} | grep wolkvox_agent_aux\n  \
+             stop   Ctrl-C\n",
+            flags.telemetry_path
+        );
+        // On a thread of its own and not waited for: the demo runs, and ends, also where nobody reads this.
+        tokio::task::spawn_blocking(move || print(&welcome));
     }
     let known = Arc::clone(&catalog);
     let setup = Setup {

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use reqwest::redirect;
 
-use super::CommandError;
+use super::{CommandError, print};
 use crate::cli::Flags;
 use crate::web::{self, Access};
 
@@ -21,10 +21,9 @@ pub async fn health(flags: &Flags) -> Result<(), CommandError> {
     let scheme = if encrypted { "https" } else { "http" };
     let url = format!("{scheme}://{address}{}", web::HEALTHY_PATH);
     match ask(scheme, &address).await {
-        Ok(()) => println!("{url}: healthy"),
-        Err(reason) => return Err(CommandError::Unhealthy { url, reason }),
+        Ok(()) => print(&format!("{url}: healthy\n")),
+        Err(reason) => Err(CommandError::Unhealthy { url, reason }),
     }
-    Ok(())
 }
 
 async fn ask(scheme: &str, address: &str) -> Result<(), String> {

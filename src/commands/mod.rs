@@ -6,6 +6,7 @@ mod demo;
 mod health;
 mod reports;
 
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -50,6 +51,12 @@ pub enum CommandError {
     NotAPassword(&'static str),
     #[error("the password cannot be read: {0}")]
     Password(std::io::Error),
+    #[error("standard output cannot be written: {0}\nhint: is the disk full?")]
+    Output(io::Error),
+    #[error(
+        "the process cannot start: {0}\nhint: does it reach a limit on open files or threads? see ulimit -n and ulimit -u"
+    )]
+    Start(io::Error),
     #[error("signals cannot be received: {0}")]
     Signal(std::io::Error),
     #[error("the simulated wolkvox cannot listen on this machine: {0}")]
@@ -105,6 +112,15 @@ async fn run(setup: Setup, stop: CancellationToken) -> Result<(), CommandError> 
 fn open_access(flags: &Flags) -> Result<Access, ConfigError> {
     let hosts = Hosts::new(&flags.allowed_hosts, &flags.listen_addresses);
     Ok(Access::open(flags.web_config_file.as_deref())?.answering_to(hosts))
+}
+
+/// Prints what a command was asked for. Whoever has closed the pipe, as `head` does, has read enough.
+fn print(text: &str) -> Result<(), CommandError> {
+    let mut out = io::stdout().lock();
+    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(CommandError::Output(error)),
+        _ => Ok(()),
+    }
 }
 
 /// The folder that the flag names, or the one that service managers and desktops agree on.

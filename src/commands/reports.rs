@@ -1,6 +1,6 @@
 //! Which reports are there, as people read it?
 
-use super::{CommandError, table};
+use super::{CommandError, print, table};
 use crate::catalog::{Catalog, Report};
 
 /// Prints the catalogue: a row per metric, and what each report is about.
@@ -9,8 +9,7 @@ pub fn reports() -> Result<(), CommandError> {
     for report in Catalog::builtin()?.reports() {
         rows.extend(rows_of(report));
     }
-    print!("{}", table(&rows));
-    Ok(())
+    print(&table(&rows))
 }
 
 fn rows_of(report: &Report) -> Vec<Vec<String>> {

@@ -9,7 +9,7 @@ use jiff::tz::TimeZone;
 use serde_saphyr::Location;
 use url::Url;
 
-use super::error::{ConfigError, shown};
+use super::error::{ConfigError, quoted};
 use super::file::{self, AgentDni, AgentName, At, File, Report, ReportEntry};
 use super::{Config, Limits, Operation, ReportPlan, VENDOR_INTERVAL};
 use crate::catalog::Catalog;
@@ -268,7 +268,7 @@ impl Checker<'_> {
     fn report(&self, entry: &Report, location: Location) -> Result<ReportPlan, ConfigError> {
         let report = self.catalog.report(&entry.name).ok_or_else(|| {
             let known: Vec<&str> = self.catalog.reports().iter().map(|report| &*report.name).collect();
-            self.wrong(location, format!("report {} is not known", shown(&entry.name)))
+            self.wrong(location, format!("report {} is not known", quoted(&entry.name)))
                 .hint(format!("the known reports are {}", known.join(", ")))
         })?;
         let interval = self.interval(entry)?;
@@ -424,6 +424,13 @@ mod tests {
             ("operations: []\n".to_owned(), "operations is empty", ":1:13"),
             (String::new(), "unexpected end", ":1:1"),
             (with("    tokn: x\n", ""), "unknown field `tokn`", ":5:5"),
+            (
+                with(&format!("    {}: x\n", "long_".repeat(9)), ""),
+                &format!("unknown field `{}…`", "long_".repeat(8)),
+                ":5:5",
+            ),
+            (with("    pool: x\n    pool: y\n", ""), "the key `pool` is there twice", ":6:5"),
+            (with("    token_file: x\n    token_file: y\n", ""), "the key `token_file` is there twice", ":5:5"),
             (with("    token: s3cr3t-t0ken\n", ""), "a token written into the config is refused", ":5:12"),
             (with("    licenses: many\n", ""), "not a whole number", ":5:15"),
             (with("    licenses: [1]\n", ""), "neither a list nor a mapping", ":5:15"),

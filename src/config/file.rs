@@ -8,9 +8,9 @@ use std::time::Duration;
 
 use serde::de::value::MapAccessDeserializer;
 use serde::de::{Deserialize, DeserializeOwned, Deserializer, Error as _, IgnoredAny, MapAccess, Visitor};
-use serde_saphyr::{Location, Spanned};
+use serde_saphyr::{Error as YamlError, Location, MessageFormatter, Spanned, UserMessageFormatter};
 
-use super::error::{ConfigError, shown};
+use super::error::{ConfigError, quoted};
 use crate::window::WindowName;
 
 /// The config of wolkvox-exporter.
@@ -193,24 +193,34 @@ pub(super) fn parse<T: DeserializeOwned>(text: &str, path: &Path) -> Result<T, C
     // A snippet would print the neighbouring lines, and one of them may hold a secret.
     let options = serde_saphyr::options! { with_snippet: false };
     serde_saphyr::from_str_with_options(text, options).map_err(|error| {
-        let place = error.location();
-        let rendered = error.render_with_formatter(&serde_saphyr::UserMessageFormatter);
-        // What the parser repeats stands between backticks, at every second place. A key may be repeated, a value not.
-        let is_value = rendered.contains("unknown variant");
-        let repeated = |part| if is_value { "…" } else { shown(part) };
-        let parts =
-            rendered.split('`').enumerate().map(|(place, part)| if place % 2 == 1 { repeated(part) } else { part });
-        let mut what = parts.collect::<Vec<_>>().join("`");
-        if let Some((_, better)) = KINDS.iter().find(|(parsers, _)| what.starts_with(parsers)) {
-            (*better).clone_into(&mut what);
-        }
-        if let Some(location) = place {
-            let suffix = format!(" at line {}, column {}", location.line(), location.column());
-            what = what.replace(&suffix, "");
-            return ConfigError::at(path, location, what);
-        }
-        ConfigError::of_file(path, what)
+        let (place, said) = (error.location(), said(&error));
+        let better = KINDS.iter().find(|(parsers, _)| said.starts_with(parsers));
+        let what = better.map_or(said.as_str(), |(_, better)| better);
+        place.map_or_else(|| ConfigError::of_file(path, what), |place| ConfigError::at(path, place, what))
     })
+}
+
+/// The parser's words. Of the file they repeat only what [`quoted`] lets through: keys, and never a value.
+fn said(error: &YamlError) -> String {
+    match error {
+        YamlError::AliasError { error, .. } | YamlError::WithSnippet { error, .. } => said(error),
+        YamlError::SerdeUnknownField { field, expected, .. } => {
+            format!("unknown field `{}`, expected one of {}", quoted(field), expected.join(", "))
+        }
+        YamlError::DuplicateMappingKey { key: Some(key), .. } => format!("the key `{}` is there twice", quoted(key)),
+        YamlError::SerdeUnknownVariant { expected, .. } => {
+            format!("unknown variant, expected one of {}", expected.join(", "))
+        }
+        YamlError::SerdeInvalidType { expected, .. } | YamlError::SerdeInvalidValue { expected, .. } => {
+            format!("expected {expected}")
+        }
+        YamlError::UnsupportedTag { .. } | YamlError::TaggedEnumMismatch { .. } | YamlError::SerdeVariantId { .. } => {
+            "a tag or a variant that is not known here".to_owned()
+        }
+        YamlError::NonFiniteFloat { .. } => "not a finite number".to_owned(),
+        // These say nothing of the file: their texts are the parser's and those of this module.
+        _ => UserMessageFormatter.format_message(error).into_owned(),
+    }
 }
 
 /// The parser's words for a value of the wrong kind, and words for people.
@@ -220,7 +230,7 @@ const KINDS: [(&str, &str); 6] = [
     ("expected mapping start", "keys with values are expected here"),
     ("invalid boolean", "neither true nor false"),
     ("invalid u", "not a whole number"),
-    ("invalid type: sequence, expected a report's name", "a report is a name, or a mapping with one"),
+    ("expected a report's name", "a report is a name, or a mapping with one"),
 ];
 
 impl<'de, T: Deserialize<'de>> Deserialize<'de> for At<T> {

@@ -2,6 +2,7 @@
 //!
 //! Each event has one function here that writes both its log line and its metrics, so that the two cannot drift.
 
+pub mod log;
 mod process;
 
 use std::collections::{HashMap, HashSet};
@@ -412,6 +413,7 @@ impl Telemetry {
         for refused in HandshakeRefused::ALL {
             drop(self.handshake_refusals.get_or_create(&RefusalLabels { reason: refused.told().0 }));
         }
+        live.register_collector(Box::new(log::Collector));
         if let Ok(process) = process::Collector::new() {
             live.register_collector(Box::new(process));
         }

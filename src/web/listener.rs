@@ -96,12 +96,19 @@ impl Server {
 
     async fn accept(self, listener: TcpListener, connections: TaskTracker, places: Arc<Semaphore>, clients: Tally) {
         let on_loopback = listener.local_addr().is_ok_and(|address| address.ip().to_canonical().is_loopback());
+        let mut failed = false;
         loop {
             let Ok(place) = Arc::clone(&places).acquire_owned().await else { return };
             let (stream, origin) = match listener.accept().await {
-                Ok((stream, address)) => (stream, Origin::of(address.ip())),
+                Ok((stream, address)) => {
+                    failed = false;
+                    (stream, Origin::of(address.ip()))
+                }
                 Err(error) => {
-                    warn!(%error, "a connection could not be accepted");
+                    // Told once: until one is accepted again, the next ones fail for the same reason.
+                    if !std::mem::replace(&mut failed, true) {
+                        warn!(%error, hint = "see ulimit -n", "a connection could not be accepted");
+                    }
                     sleep(ACCEPT_PAUSE).await;
                     continue;
                 }

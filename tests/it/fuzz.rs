@@ -17,7 +17,7 @@ const BOUND: Duration = Duration::from_secs(2);
 /// Longest input that mutations grow to.
 const LONGEST: usize = 8 * 1024;
 /// What parsers like to trip over.
-const INTERESTING: [&[u8]; 24] = [
+const INTERESTING: [&[u8]; 30] = [
     b"\0",
     b"\xff",
     b"\n",
@@ -42,6 +42,12 @@ const INTERESTING: [&[u8]; 24] = [
     "İ".as_bytes(),
     b";q=",
     b": |\n",
+    b": >-\n",
+    b"\n? ",
+    b"`",
+    b"\"\n",
+    b"\\\n",
+    b" &a *a !a ",
 ];
 
 #[test]

@@ -41,6 +41,7 @@ mod parsers;
 mod kill;
 mod disk;
 mod state;
+mod logs;
 mod reload;
 mod readme;
 mod fuzz;

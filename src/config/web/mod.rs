@@ -24,7 +24,7 @@ use rustls::ServerConfig;
 use secrecy::{ExposeSecret, SecretString};
 use serde_saphyr::{Location, Spanned};
 
-use super::error::{ConfigError, shown};
+use super::error::{ConfigError, quoted};
 use file::File;
 
 pub use sources::Sources;
@@ -158,7 +158,7 @@ impl Reader<'_> {
                 let what = "a user's name is blank or has a colon, and could never be sent";
                 return Err(self.wrong(hash.referenced, what));
             }
-            let who = format!("the password of user {}", shown(&name));
+            let who = format!("the password of user {}", quoted(&name));
             let Some(parsed) = PasswordHash::parse(&hash.value) else {
                 return Err(self.wrong(hash.referenced, format!("{who} is not a bcrypt hash")).hint(hint));
             };

@@ -13,7 +13,7 @@ use serde_saphyr::{Location, Spanned};
 use super::Reader;
 use super::client::{AllowedSan, ClientPolicy, Roots};
 use super::file::{ClientAuth, Tls, Version};
-use crate::config::error::{ConfigError, shown};
+use crate::config::error::{ConfigError, quoted};
 
 /// The groups for key exchange, as Go names them.
 const CURVES: [(&str, &dyn SupportedKxGroup); 3] = [
@@ -70,7 +70,7 @@ impl Reader<'_> {
                 let path =
                     self.path.parent().map_or_else(|| file.value.clone().into(), |folder| folder.join(&file.value));
                 let bytes = self.sources.read(&path).map_err(|error| {
-                    let what = format!("the {} {} cannot be read: {error}", keys[0], shown(&path.to_string_lossy()));
+                    let what = format!("the {} cannot be read: {error}", keys[0]);
                     self.wrong(file.referenced, what).hint(
                         "it must be readable by the exporter's user; a relative path starts at the web config's folder",
                     )
@@ -136,7 +136,7 @@ impl Reader<'_> {
                 let known = provider.cipher_suites.iter().find(|suite| go_name(suite) == name.value);
                 let known = known.ok_or_else(|| {
                     let names: Vec<String> = old.iter().map(go_name).collect();
-                    self.wrong(name.referenced, format!("cipher suite {} is not offered", shown(&name.value)))
+                    self.wrong(name.referenced, format!("cipher suite {} is not offered", quoted(&name.value)))
                         .hint(format!("those of TLS 1.2 are {}", names.join(", ")))
                 })?;
                 if !suites.contains(known) {
@@ -149,7 +149,7 @@ impl Reader<'_> {
             let groups = named.value.iter().map(|name| {
                 let known = CURVES.iter().find(|(known, _)| *known == name.value);
                 known.map(|(_, group)| *group).ok_or_else(|| {
-                    self.wrong(name.referenced, format!("curve {} is not offered", shown(&name.value)))
+                    self.wrong(name.referenced, format!("curve {} is not offered", quoted(&name.value)))
                         .hint(format!("the curves are {}", CURVES.map(|(name, _)| name).join(", ")))
                 })
             });

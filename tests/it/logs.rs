@@ -1,0 +1,219 @@
+//! Does the exporter do its work, and end, whoever does not read what it writes?
+
+use std::io::{self, PipeReader, Read, Write};
+use std::net::SocketAddr;
+use std::process::Stdio;
+use std::sync::{Arc, Mutex};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use tempfile::TempDir;
+use tokio::process::{Child, Command};
+use tokio::time::timeout;
+use wolkvox_exporter::simulator::{Operation, Settings, Simulator};
+
+use crate::child::{EXPORTER, run};
+use crate::home::Home;
+use crate::http;
+use crate::prometheus::free_port;
+use crate::scraped::Scraped;
+use crate::stage::{CONFIG_FILE, PATIENCE, Plot, TOKEN, config_folder, settings, until, zone, zone_name};
+
+const OPERATIONS: usize = 150;
+const POLLS: f64 = 10_000.0;
+const DROPPED: &str = "wolkvox_exporter_log_lines_dropped_total";
+const SOON: Duration = Duration::from_secs(2);
+
+/// A vendor of many small operations, and a config that polls them as fast as one can.
+async fn crowd() -> (Simulator, TempDir) {
+    let operation = |number| Operation {
+        zone: zone(),
+        agents: 1,
+        callbacks_per_day: 1,
+        calls_per_day: 4_000_000,
+        ..Operation::new(format!("{TOKEN}-{number}"))
+    };
+    let operations = (0..OPERATIONS).map(operation).collect();
+    let simulator = Simulator::start(Settings { operations, simultaneous: 100, ..settings() }).await.unwrap();
+    let operations: String = (0..OPERATIONS)
+        .map(|number| {
+            format!(
+                "  - {{name: \"{number}\", base_url: \"{}\", token_file: token-{number}, timezone: {}, licenses: 4000}}\n",
+                simulator.base_url(),
+                zone_name()
+            )
+        })
+        .collect();
+    let polling = "polling: {interval: 1s, allow_faster_than_vendor: true, stale_after: 1h}\n";
+    let folder = config_folder(&format!("operations:\n{operations}{polling}"));
+    for number in 0..OPERATIONS {
+        std::fs::write(folder.path().join(format!("token-{number}")), format!("{TOKEN}-{number}")).unwrap();
+    }
+    (simulator, folder)
+}
+
+/// Starts the exporter with these for its standard output and standard error.
+fn start(args: &[&str], stdout: Stdio, stderr: Stdio) -> (Child, SocketAddr) {
+    let address = free_port();
+    let mut command = Command::new(EXPORTER);
+    command.args(args).arg(format!("--web.listen-address={address}")).env("WOLKVOX_EXPORTER_STATE_DIR", "none");
+    (command.stdin(Stdio::null()).stdout(stdout).stderr(stderr).kill_on_drop(true).spawn().unwrap(), address)
+}
+
+async fn is_alive(address: SocketAddr) {
+    until("an answer", async || {
+        tokio::net::TcpStream::connect(address).await.ok()?;
+        (http::get(address, "/-/healthy").await.status == 200).then_some(())
+    })
+    .await;
+}
+
+/// Ends it as a service manager does; it is gone within two seconds.
+async fn terminate(mut child: Child) {
+    let started = Instant::now();
+    let sent = run("sh", &["-c", &format!("kill -TERM {}", child.id().unwrap())], b"").await;
+    assert_eq!(sent.code, Some(0), "{sent:?}");
+    let status = timeout(PATIENCE, child.wait()).await.expect("it does not end").unwrap();
+    let took = started.elapsed();
+    assert!(status.success() && took < SOON, "{status} after {took:?}");
+}
+
+/// Reads a kilobyte now and then, and all that comes once it is told to hurry.
+fn read_slowly(mut reader: PipeReader, hurry: Arc<Mutex<bool>>) -> thread::JoinHandle<String> {
+    thread::spawn(move || {
+        let (mut text, mut part) = (Vec::new(), [0; 1024]);
+        loop {
+            match reader.read(&mut part).unwrap() {
+                0 => return String::from_utf8(text).unwrap(),
+                read => text.extend_from_slice(&part[..read]),
+            }
+            if !*hurry.lock().unwrap() {
+                thread::sleep(Duration::from_millis(100));
+            }
+        }
+    })
+}
+
+/// The numbers in the lines that say how many are missing.
+fn missing(log: &str) -> f64 {
+    let told = log.lines().filter(|line| line.contains("\"message\":\"log lines dropped\""));
+    told.map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap()["lines"].as_f64().unwrap()).sum()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn ten_thousand_polls_and_the_end_wait_for_no_reader_of_the_log_be_it_stalled_closed_or_slow() {
+    let (_simulator, folder) = crowd().await;
+    let config = format!("--config.file={}", folder.path().join(CONFIG_FILE).display());
+    let launch = || {
+        let (reader, writer) = io::pipe().unwrap();
+        (start(&[&config, "--log.format=json"], Stdio::null(), writer.into()), reader)
+    };
+    let ((stalled, stalled_at), _unread) = launch();
+    let ((closed, closed_at), reader) = launch();
+    drop(reader);
+    let ((slow, slow_at), reader) = launch();
+    let hurry = Arc::<Mutex<bool>>::default();
+    let reading = read_slowly(reader, Arc::clone(&hurry));
+    let scrape = async |address| Scraped::parse(&http::get(address, "/metrics").await.text());
+    for address in [stalled_at, closed_at, slow_at] {
+        is_alive(address).await;
+        until("ten thousand polls", async || {
+            let scraped = scrape(address).await;
+            (scraped.sum("wolkvox_api_requests_total", &[]) >= POLLS).then_some(())
+        })
+        .await;
+        let dropped = scrape(address).await.value(DROPPED, &[]).unwrap();
+        assert!(dropped > 0.0, "{address}: no line was dropped");
+    }
+    terminate(stalled).await;
+    terminate(closed).await;
+    *hurry.lock().unwrap() = true;
+    // Nothing more is dropped while it is read, so the log says in the end how many were.
+    let dropped = until("a log that is read again", async || {
+        let before = scrape(slow_at).await.value(DROPPED, &[]).unwrap();
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        (scrape(slow_at).await.value(DROPPED, &[]) == Some(before)).then_some(before)
+    })
+    .await;
+    terminate(slow).await;
+    let log = reading.join().unwrap();
+    assert_eq!(missing(&log), dropped, "the log does not tell how many lines are missing");
+    for line in log.lines() {
+        let event: Result<serde_json::Value, _> = serde_json::from_str(line);
+        assert!(event.is_ok_and(|event| event["timestamp"].is_string()), "a line is cut: {line}");
+    }
+    assert!(log.trim_end().ends_with("\"message\":\"stopped\"}"), "the last line is missing");
+}
+
+/// A pipe that is full already, as one that other programs share.
+fn full_pipe() -> (PipeReader, io::PipeWriter) {
+    let (reader, mut writer) = io::pipe().unwrap();
+    rustix::io::ioctl_fionbio(&writer, true).unwrap();
+    while writer.write(&[b'x'; 512]).is_ok() {}
+    rustix::io::ioctl_fionbio(&writer, false).unwrap();
+    (reader, writer)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_demo_runs_and_ends_where_nobody_reads_its_output() {
+    let (_reader, writer) = full_pipe();
+    let (unread, address) = start(&["demo"], writer.try_clone().unwrap().into(), writer.into());
+    let (_, gone) = io::pipe().unwrap();
+    let (closed, closed_at) = start(&["demo"], gone.try_clone().unwrap().into(), gone.into());
+    for (demo, address) in [(unread, address), (closed, closed_at)] {
+        is_alive(address).await;
+        terminate(demo).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_command_whose_output_nobody_takes_ends_with_its_own_status_or_a_sentence_and_never_panics() {
+    let home = Home::new(Plot::default()).await;
+    let config = format!("--config.file={}", home.config_file().display());
+    for command in [&["reports"][..], &["check", &config], &["bcrypt"]] {
+        let words = command.join(" ");
+        let closed =
+            run("bash", &["-c", &format!("(sleep 0.2; echo secret | {EXPORTER} {words}; echo $? >&2) | true")], b"");
+        let closed = closed.await;
+        assert_eq!(closed.stderr, "0\n", "{words}");
+        let full = run("sh", &["-c", &format!("echo secret | {EXPORTER} {words} > /dev/full")], b"").await;
+        assert_eq!(full.code, Some(1), "{words} {full:?}");
+        assert!(full.stderr.starts_with("error: standard output cannot be written: "), "{words} {full:?}");
+    }
+    let no_reader = run("bash", &["-c", &format!("({EXPORTER} check --config.file=nowhere; echo $?) 2> >(true)")], b"");
+    assert_eq!(no_reader.await.stdout, "1\n");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn too_few_open_files_or_threads_end_the_start_with_a_sentence_and_status_1() {
+    let home = Home::new(Plot::frozen()).await;
+    let mut started = 0;
+    // Wherever between nothing and enough it is refused, it says so.
+    for files in [8, 12, 16, 19, 20, 21, 22, 23, 24, 28, 40] {
+        let limited = format!("ulimit -n {files}; exec \"$@\"");
+        let mut process = home.launch(&["sh", "-c", &limited, "sh"]);
+        match process.after_or_end("address=").await {
+            Ok(_) => {
+                started += 1;
+                let (status, _, said) = process.terminate().await;
+                assert!(status.success() && !said.contains("panicked"), "{files} files: {status} {said}");
+            }
+            Err(told) => {
+                assert!(told.contains("exit status: 1 "), "{files} files: {told}");
+                assert!(told.contains("error: ") && told.contains("hint: "), "{files} files: {told}");
+                assert!(told.contains("Too many open files") && !told.contains("panicked"), "{files} files: {told}");
+            }
+        }
+    }
+    assert!((1..=10).contains(&started), "{started} starts");
+    let few = home.refused(&["sh", "-c", "ulimit -n 8; exec \"$@\"", "sh"]).await;
+    assert_eq!(few.code, Some(1), "{few:?}");
+    assert!(few.stderr.starts_with("error: the process cannot start: Too many open files"), "{few:?}");
+    // No machine has room for such a stack.
+    let none = home.refused(&["env", "RUST_MIN_STACK=4503599627370496"]).await;
+    assert_eq!(none.code, Some(1), "{none:?}");
+    assert!(
+        none.stderr.starts_with("error: the process cannot start: ") && none.stderr.contains("\nhint: "),
+        "{none:?}"
+    );
+}
