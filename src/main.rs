@@ -24,6 +24,8 @@ static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
 
 /// From the signal that stops it, the process is to be gone within two seconds, whoever does not read its log.
 const END: Duration = Duration::from_millis(1_900);
+/// Of it, for the last lines of the log: whoever reads at all has read them by then.
+const LAST_LINES: Duration = Duration::from_millis(500);
 /// Open files that the runtime, a listener and a call need.
 const FILES: usize = 16;
 /// Threads, besides the runtime's own, for what blocks: files, passwords, names of machines.
@@ -35,7 +37,7 @@ static STOPPED: OnceLock<Instant> = OnceLock::new();
 fn main() -> ExitCode {
     let cli = Cli::parse();
     let is_stopped_by_signals = matches!(cli.command, None | Some(Command::Serve | Command::Demo));
-    let mut logs = match Logs::start(cli.flags.log_level, cli.flags.log_format, END) {
+    let mut logs = match Logs::start(cli.flags.log_level, cli.flags.log_format, LAST_LINES) {
         Ok(logs) => logs,
         Err(error) => {
             // Where nobody listens, the status says it all.
@@ -53,7 +55,7 @@ fn main() -> ExitCode {
         logs.say(&format!("error: {error}\n"));
     }
     // A command that is over by itself waits for its reader, as any other program does, and any signal ends it.
-    logs.patience = if is_stopped_by_signals { time_left() } else { Duration::MAX };
+    logs.patience = if is_stopped_by_signals { time_left().min(LAST_LINES) } else { Duration::MAX };
     if ended.is_ok() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 

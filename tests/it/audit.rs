@@ -153,7 +153,9 @@ impl Auditor {
         }
         let parts = turn.whole().ok_or_else(|| format!("serves less than a whole window: {turn:?}"))?;
         let truth = truth(life, key, &parts);
+        // Where the exporter's clock is wrong, the vendor may have more of an hour that comes twice than it can know of.
         if let [part] = parts[..]
+            && part.at == turn.wall
             && claimed(life, key, (start, end), part) != truth
         {
             return Err(format!("says that it covers {start}..{end}, and asked for {part:?}"));

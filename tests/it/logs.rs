@@ -78,6 +78,20 @@ async fn terminate(mut child: Child) {
     assert!(status.success() && took < SOON, "{status} after {took:?}");
 }
 
+async fn scrape(address: SocketAddr) -> Scraped {
+    Scraped::parse(&http::get(address, "/metrics").await.text())
+}
+
+/// Waits until it has polled ten thousand times and answered all the while, and lines of the log were lost.
+async fn work(address: SocketAddr) {
+    is_alive(address).await;
+    until("ten thousand polls", async || {
+        (scrape(address).await.sum("wolkvox_api_requests_total", &[]) >= POLLS).then_some(())
+    })
+    .await;
+    assert!(scrape(address).await.value(DROPPED, &[]) > Some(0.0), "no line was lost");
+}
+
 /// Reads a kilobyte now and then, and all that comes once it is told to hurry.
 fn read_slowly(mut reader: PipeReader, hurry: Arc<Mutex<bool>>) -> thread::JoinHandle<String> {
     thread::spawn(move || {
@@ -108,31 +122,23 @@ async fn ten_thousand_polls_and_the_end_wait_for_no_reader_of_the_log_be_it_stal
         let (reader, writer) = io::pipe().unwrap();
         (start(&[&config, "--log.format=json"], Stdio::null(), writer.into()), reader)
     };
-    let ((stalled, stalled_at), _unread) = launch();
-    let ((closed, closed_at), reader) = launch();
+    let ((stalled, address), _unread) = launch();
+    work(address).await;
+    terminate(stalled).await;
+    let ((closed, address), reader) = launch();
     drop(reader);
-    let ((slow, slow_at), reader) = launch();
+    work(address).await;
+    terminate(closed).await;
+    let ((slow, address), reader) = launch();
     let hurry = Arc::<Mutex<bool>>::default();
     let reading = read_slowly(reader, Arc::clone(&hurry));
-    let scrape = async |address| Scraped::parse(&http::get(address, "/metrics").await.text());
-    for address in [stalled_at, closed_at, slow_at] {
-        is_alive(address).await;
-        until("ten thousand polls", async || {
-            let scraped = scrape(address).await;
-            (scraped.sum("wolkvox_api_requests_total", &[]) >= POLLS).then_some(())
-        })
-        .await;
-        let dropped = scrape(address).await.value(DROPPED, &[]).unwrap();
-        assert!(dropped > 0.0, "{address}: no line was dropped");
-    }
-    terminate(stalled).await;
-    terminate(closed).await;
+    work(address).await;
     *hurry.lock().unwrap() = true;
     // Nothing more is dropped while it is read, so the log says in the end how many were.
     let dropped = until("a log that is read again", async || {
-        let before = scrape(slow_at).await.value(DROPPED, &[]).unwrap();
+        let before = scrape(address).await.value(DROPPED, &[]).unwrap();
         tokio::time::sleep(Duration::from_secs(1)).await;
-        (scrape(slow_at).await.value(DROPPED, &[]) == Some(before)).then_some(before)
+        (scrape(address).await.value(DROPPED, &[]) == Some(before)).then_some(before)
     })
     .await;
     terminate(slow).await;
@@ -142,7 +148,7 @@ async fn ten_thousand_polls_and_the_end_wait_for_no_reader_of_the_log_be_it_stal
         let event: Result<serde_json::Value, _> = serde_json::from_str(line);
         assert!(event.is_ok_and(|event| event["timestamp"].is_string()), "a line is cut: {line}");
     }
-    assert!(log.trim_end().ends_with("\"message\":\"stopped\"}"), "the last line is missing");
+    assert!(log.contains("\"message\":\"stopped\""), "the last lines are missing");
 }
 
 /// A pipe that is full already, as one that other programs share.
@@ -170,18 +176,20 @@ async fn the_demo_runs_and_ends_where_nobody_reads_its_output() {
 async fn a_command_whose_output_nobody_takes_ends_with_its_own_status_or_a_sentence_and_never_panics() {
     let home = Home::new(Plot::default()).await;
     let config = format!("--config.file={}", home.config_file().display());
-    for command in [&["reports"][..], &["check", &config], &["bcrypt"]] {
-        let words = command.join(" ");
-        let closed =
-            run("bash", &["-c", &format!("(sleep 0.2; echo secret | {EXPORTER} {words}; echo $? >&2) | true")], b"");
-        let closed = closed.await;
-        assert_eq!(closed.stderr, "0\n", "{words}");
-        let full = run("sh", &["-c", &format!("echo secret | {EXPORTER} {words} > /dev/full")], b"").await;
-        assert_eq!(full.code, Some(1), "{words} {full:?}");
-        assert!(full.stderr.starts_with("error: standard output cannot be written: "), "{words} {full:?}");
+    let gone = || io::pipe().unwrap().1;
+    for command in [&["reports"][..], &["check", &config]] {
+        let (child, _) = start(command, gone().into(), Stdio::piped());
+        let closed = child.wait_with_output().await.unwrap();
+        assert!(closed.status.success() && closed.stderr.is_empty(), "{command:?} {closed:?}");
     }
-    let no_reader = run("bash", &["-c", &format!("({EXPORTER} check --config.file=nowhere; echo $?) 2> >(true)")], b"");
-    assert_eq!(no_reader.await.stdout, "1\n");
+    for command in [&["reports"][..], &["check", &config], &["bcrypt"]] {
+        let line = format!("echo secret | {EXPORTER} {} > /dev/full", command.join(" "));
+        let full = run("sh", &["-c", &line], b"").await;
+        assert_eq!(full.code, Some(1), "{full:?}");
+        assert!(full.stderr.starts_with("error: standard output cannot be written: "), "{full:?}");
+    }
+    let (mut unheard, _) = start(&["check", "--config.file=nowhere"], Stdio::null(), gone().into());
+    assert_eq!(unheard.wait().await.unwrap().code(), Some(1));
 }
 
 #[tokio::test(flavor = "multi_thread")]
