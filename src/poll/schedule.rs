@@ -148,6 +148,7 @@ mod tests {
         maintenance: Pause(300s)
         forbidden_other: Regular
         too_large: Regular
+        memory_limit: Regular
         malformed: Regular
         schema: Regular
         ");
