@@ -9,7 +9,7 @@ mod failure;
 mod scalar;
 mod token;
 
-pub use client::{Client, Request, Vendor, is_loopback};
+pub use client::{Client, Proxies, Request, Vendor, is_loopback};
 pub use envelope::{Answer, Reading, Rows, classify, read};
 pub use failure::{Failure, Reason};
 pub use scalar::Scalar;
