@@ -7,10 +7,12 @@ mod client;
 mod envelope;
 mod failure;
 mod scalar;
+mod surrogates;
 mod token;
 
 pub use client::{Client, Proxies, Request, Vendor, is_loopback};
 pub use envelope::{Answer, Reading, Rows, classify, read};
 pub use failure::{Failure, Reason};
 pub use scalar::Scalar;
+pub use surrogates::without_lone_surrogates;
 pub use token::{Token, TokenError};

@@ -17,7 +17,7 @@ const BOUND: Duration = Duration::from_secs(2);
 /// Longest input that mutations grow to.
 const LONGEST: usize = 8 * 1024;
 /// What parsers like to trip over.
-const INTERESTING: [&[u8]; 24] = [
+const INTERESTING: [&[u8]; 27] = [
     b"\0",
     b"\xff",
     b"\n",
@@ -37,6 +37,9 @@ const INTERESTING: [&[u8]; 24] = [
     b"99999999999999999999",
     b"\\u0000",
     b"\\ud800",
+    b"\\udc00",
+    b"\"code\":",
+    b"\"error\":",
     "\u{feff}".as_bytes(),
     "\u{2028}".as_bytes(),
     "İ".as_bytes(),
@@ -47,6 +50,11 @@ const INTERESTING: [&[u8]; 24] = [
 #[test]
 fn the_body_decoder_survives_its_corpus_and_mutations_of_it() {
     survives("body", targets::body);
+}
+
+#[test]
+fn the_envelope_survives_its_corpus_and_mutations_of_it() {
+    survives("envelope", targets::envelope);
 }
 
 #[test]
