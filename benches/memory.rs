@@ -37,7 +37,7 @@ fn main() {
 fn run(group: &Group, attack: Attack, operations: usize) {
     let vendor = Hostile::start(attack).expect("a free port");
     let folder = tempfile::tempdir().expect("a temporary folder");
-    let mut exporter = Exporter::start(group, folder.path(), &vendor, attack, operations);
+    let mut exporter = Exporter::start(group, folder.path(), &vendor, operations);
     let (started, mut scrapes, mut polled, mut killed) = (Instant::now(), Vec::new(), 0, false);
     while started.elapsed() < LONGEST && polled < operations && !killed {
         let before = Instant::now();
@@ -101,20 +101,8 @@ struct Exporter {
 }
 
 impl Exporter {
-    fn start(group: &Group, folder: &Path, vendor: &Hostile, attack: Attack, operations: usize) -> Exporter {
-        let mut config = String::from("operations:\n");
-        for operation in 0..operations {
-            let token = format!("token-{operation}");
-            fs::write(folder.join(&token), &token).expect("a file");
-            config += &format!(
-                "  - {{name: op{operation}, base_url: \"http://{}\", token_file: {token}, licenses: 40, reports: [{}]}}\n",
-                vendor.address,
-                attack.report()
-            );
-        }
-        config += "polling: {interval: 6h}\n";
-        let file = folder.join("c.yml");
-        fs::write(&file, config).expect("a file");
+    fn start(group: &Group, folder: &Path, vendor: &Hostile, operations: usize) -> Exporter {
+        let file = vendor.config(folder, operations, "polling: {interval: 6h}\n");
         let program = std::env::var("EXPORTER").unwrap_or_else(|_| env!("CARGO_BIN_EXE_wolkvox-exporter").to_owned());
         let enter = format!("echo $$ > {}/cgroup.procs && exec \"$@\"", group.folder.display());
         let mut child = Command::new("sh")
@@ -125,8 +113,7 @@ impl Exporter {
             .expect("the exporter runs");
         let mut lines =
             BufReader::new(child.stderr.take().expect("a pipe was asked for")).lines().map_while(Result::ok);
-        let address =
-            lines.find_map(|line| Some(line.split_once("address=")?.1.split([' ', '/']).next()?.parse().ok()?));
+        let address = lines.find_map(|line| line.split_once("address=")?.1.split([' ', '/']).next()?.parse().ok());
         std::thread::spawn(move || lines.for_each(drop));
         Exporter { address: address.expect("it listens"), child }
     }

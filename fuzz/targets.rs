@@ -14,7 +14,8 @@ use bytes::Bytes;
 use flate2::{Decompress, FlushDecompress, Status};
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
-use serde::de::{DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
+use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use serde_json::Value;
 use tempfile::TempDir;
 use tokio::runtime::{Builder, Runtime};
 use wolkvox_exporter::catalog::{Catalog, Form, Format, FormatKind, Label, Report, parse_day};
@@ -31,6 +32,9 @@ use wolkvox_exporter::state::{CallRecord, Loaded, Origin, State, StateError, Tar
 use wolkvox_exporter::store::{Served, Store};
 use wolkvox_exporter::target::Target;
 use wolkvox_exporter::window::{Window, WindowName};
+use wolkvox_exporter::wolkvox::{
+    Answer, Failure, Reading, Rows, Source, Streamed, classify, read, without_lone_surrogates,
+};
 
 const OPERATION: &str = "acme";
 const ZONE: &str = "America/Bogota";
@@ -70,25 +74,62 @@ static CHOICES: LazyLock<[Privacy; 4]> = LazyLock::new(|| {
     [choice(Agents::Plain, false), choice(Agents::Plain, true), choice(hashed, false), choice(Agents::Omitted, false)]
 });
 
+type Plans = Vec<(&'static Report, [Arc<Plan>; 4])>;
+
+/// For each report, how it is read under each choice.
+static PLANS: LazyLock<Plans> = LazyLock::new(|| {
+    let plans = |report: &Report| CHOICES.each_ref().map(|privacy| Arc::new(Plan::new(report, privacy)));
+    CATALOG.reports().iter().map(|report| (&**report, plans(report))).collect()
+});
+
+static WINDOW: LazyLock<Window> = LazyLock::new(|| Window::at(WindowName::Today, now().wall, &zone()));
+
 /// An answer's body through every report: what is accepted is rendered as valid series of declared fields only.
 pub fn body(data: &[u8]) {
-    for report in CATALOG.reports() {
-        for privacy in &*CHOICES {
-            let plan = Arc::new(Plan::new(report, privacy));
-            let window = Window::at(WindowName::Today, now().wall, &zone());
-            let fold = || Fold::new(Arc::clone(&plan), window.clone()).add(data);
-            let (Ok(one), Ok(mut two), Ok(other)) = (fold(), fold(), fold()) else { continue };
+    let texts = LazyLock::new(|| texts(data));
+    for (report, plans) in &*PLANS {
+        for (choice, (plan, privacy)) in plans.iter().zip(&*CHOICES).enumerate() {
+            let fold = || Fold::new(Arc::clone(plan), WINDOW.clone()).add(data);
+            // Nearly always, what one choice cannot read is no answer to the others.
+            let Ok(one) = fold() else { break };
             let rows = one.rows();
-            two.merge(other);
-            assert_eq!(two.rows(), 2 * rows, "rows get lost between the parts of a window");
-            let (Ok(one), Ok(two)) = (one.finish(CAP, &mut Kept::default()), two.finish(CAP, &mut Kept::default()))
-            else {
-                continue;
-            };
+            let Ok(one) = one.finish(CAP, &mut Kept::default()) else { continue };
             assert!(one.series() <= CAP, "{} series over a cap of {CAP}", one.series());
-            assert_eq!((one.series(), one.dropped), (two.series(), two.dropped), "a part twice has other series");
-            check_rendering(report, privacy, &one, &texts(data));
+            // How parts add up, and how they come in, does not depend on what is shown of them.
+            if choice == data.len() % plans.len() {
+                check_streamed(plan, &one, data);
+                let (mut two, other) = (fold().expect("read before"), fold().expect("read before"));
+                two.merge(other);
+                assert_eq!(two.rows(), 2 * rows, "rows get lost between the parts of a window");
+                let two = two.finish(CAP, &mut Kept::default()).expect("complete before");
+                assert_eq!((one.series(), one.dropped), (two.series(), two.dropped), "a part twice has other series");
+            }
+            if let Some(texts) = &*texts {
+                check_rendering(report, privacy, &one, texts);
+            }
         }
+    }
+}
+
+/// The same answer in pieces says the same.
+fn check_streamed(plan: &Arc<Plan>, whole: &Folded, data: &[u8]) {
+    let pieces = data.chunks(data.len() % 61 + 1).rev().map(Bytes::copy_from_slice).collect();
+    let fold = Fold::new(Arc::clone(plan), WINDOW.clone()).add_streamed(&mut Streamed::new(Pieces(pieces)));
+    let fold = fold.expect("the whole was read").finish(CAP, &mut Kept::default()).expect("the whole was complete");
+    let text = |folded: &Folded| {
+        let families = render_families(folded, &CATALOG, OPERATION, WindowName::Today).expect("no bound");
+        families.iter().map(|part| part.segment.text()).collect::<Vec<_>>()
+    };
+    assert!(text(&fold) == text(whole), "in pieces it says something else");
+    assert_eq!((fold.rows, fold.dropped), (whole.rows, whole.dropped), "in pieces");
+}
+
+/// A body as it comes in.
+struct Pieces(Vec<Bytes>);
+
+impl Source for Pieces {
+    fn next(&mut self) -> Result<Option<Bytes>, Failure> {
+        Ok(self.0.pop())
     }
 }
 
@@ -122,8 +163,9 @@ fn check_text(
     texts: &Texts,
     seen: &mut HashSet<String>,
 ) -> usize {
-    assert_joins(segment);
-    let text = String::from_utf8(segment.text()).expect("an exposition is UTF-8");
+    let text = segment.text();
+    assert_joins(segment, &text);
+    let text = String::from_utf8(text).expect("an exposition is UTF-8");
     let name = CATALOG.families()[part.family.0].name.as_str();
     assert!(text.ends_with('\n'), "the last line is not ended: {text:?}");
     for line in text.strip_suffix('\n').unwrap_or(&text).split('\n') {
@@ -204,12 +246,45 @@ fn may_say(label: &Label, value: &str, privacy: &Privacy, texts: &Texts) -> bool
 /// Every text in a body, by the key it stands under: found without the decoder that is being tested.
 type Texts = BTreeMap<String, BTreeSet<String>>;
 
-fn texts(data: &[u8]) -> Texts {
+/// `None` where a body is nested deeper than this reader goes.
+fn texts(data: &[u8]) -> Option<Texts> {
     let mut texts = Texts::new();
-    let data = data.strip_prefix("\u{feff}".as_bytes()).unwrap_or(data);
-    let mut json = serde_json::Deserializer::from_slice(data);
-    Collect { key: "", texts: &mut texts }.deserialize(&mut json).expect("an accepted body is JSON");
-    texts
+    let data = whole_characters(data.strip_prefix("\u{feff}".as_bytes()).unwrap_or(data));
+    let mut json = serde_json::Deserializer::from_slice(&data);
+    match (Collect { key: "", texts: &mut texts }.deserialize(&mut json)) {
+        Err(error) if error.to_string().contains("recursion limit") => None,
+        collected => {
+            collected.expect("an accepted body is JSON");
+            Some(texts)
+        }
+    }
+}
+
+/// The data with U+FFFD for each escape that is half a character, by decoding every run of escapes as UTF-16.
+fn whole_characters(data: &[u8]) -> Vec<u8> {
+    let (mut data, mut at) = (data.to_vec(), 0);
+    while at < data.len() {
+        if data[at] != b'\\' {
+            at += 1;
+            continue;
+        }
+        let run: Vec<u16> = data[at..].chunks_exact(6).map_while(escaped_unit).collect();
+        if run.is_empty() {
+            at += 2;
+        }
+        for decoded in char::decode_utf16(run) {
+            if decoded.is_err() {
+                data[at..at + 6].copy_from_slice(br"\ufffd");
+            }
+            at += 6 * decoded.map_or(1, char::len_utf16);
+        }
+    }
+    data
+}
+
+fn escaped_unit(escape: &[u8]) -> Option<u16> {
+    let hex = std::str::from_utf8(escape.strip_prefix(br"\u")?).ok()?;
+    hex.bytes().all(|byte| byte.is_ascii_hexdigit()).then(|| u16::from_str_radix(hex, 16).ok())?
 }
 
 struct Collect<'c> {
@@ -253,11 +328,6 @@ impl<'de> Visitor<'de> for Collect<'_> {
         Ok(())
     }
 
-    fn visit_f64<E>(self, number: f64) -> Result<(), E> {
-        self.add(number);
-        Ok(())
-    }
-
     fn visit_bool<E>(self, _: bool) -> Result<(), E> {
         Ok(())
     }
@@ -273,9 +343,103 @@ impl<'de> Visitor<'de> for Collect<'_> {
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
         while let Some(key) = map.next_key::<String>()? {
-            map.next_value_seed(Collect { key: &key, texts: &mut *self.texts })?;
+            // So serde_json hands over a number that fits no integer.
+            let key = if key == "$serde_json::private::Number" { self.key } else { &key };
+            map.next_value_seed(Collect { key, texts: &mut *self.texts })?;
         }
         Ok(())
+    }
+}
+
+// === envelope ===
+
+const STATUSES: [u16; 8] = [200, 404, 403, 206, 401, 400, 500, 302];
+
+/// A whole answer. The first byte says which status it has: what is taken for a success is one that the vendor documents.
+pub fn envelope(data: &[u8]) {
+    let Some((status, body)) = data.split_first() else { return };
+    let status = STATUSES[usize::from(*status) % STATUSES.len()];
+    let mut rows = CountedRows(0);
+    let reading = match classify(status, None, body.to_vec()) {
+        Ok(Answer::Body(_)) => read(&without_lone_surrogates(body), &mut rows),
+        Ok(Answer::NoRows) => Ok(Reading::NoRows),
+        Err(failure) => Err(failure),
+    };
+    match reading {
+        Ok(reading) => assert_documented(status, body, reading, rows.0),
+        Err(failure) => assert!(failure.detail.is_ascii() && failure.detail.len() < 150, "{failure}"),
+    }
+}
+
+struct CountedRows(u64);
+
+impl<'de> Rows<'de> for CountedRows {
+    fn row<D: Deserializer<'de>>(&mut self, row: D) -> Result<(), D::Error> {
+        self.0 += 1;
+        row.deserialize_ignored_any(IgnoredAny).map(drop)
+    }
+}
+
+fn assert_documented(status: u16, body: &[u8], reading: Reading, rows: u64) {
+    let json = whole_characters(body.strip_prefix("\u{feff}".as_bytes()).unwrap_or(body));
+    let mut json = serde_json::Deserializer::from_slice(&json);
+    let members = match json.deserialize_any(Members) {
+        Ok(members) => members,
+        Err(error) => return assert!(error.to_string().contains("recursion limit"), "{error}"),
+    };
+    let Some(members) = members else {
+        return assert!(status == 200 && reading == Reading::Rows, "HTTP {status} with a bare array");
+    };
+    let find = |name: &str| {
+        let mut found = members.iter().filter(|(key, _)| key == name).map(|(_, value)| value);
+        let value = found.next();
+        assert!(found.next().is_none(), "{name} twice is taken for a success");
+        value
+    };
+    let text = |name: &str| find(name).and_then(Value::as_str).unwrap_or_default().to_uppercase();
+    let said = format!("{}\n{}", text("msg"), text("error"));
+    for refusal in
+        ["PLEASE VALIDATE TOKEN", "TOKEN LIMIT EXCEEDED", "EXCEEDS THE LIMIT OF SIMULTANEOUS REQUESTS PER TOKEN"]
+    {
+        assert!(!said.contains(refusal), "{refusal} is taken for a success");
+    }
+    let code = find("code").map(|code| code.as_str().map_or_else(|| code.to_string(), |code| code.trim().to_owned()));
+    if reading == Reading::NoRows {
+        assert!(status == 404 || status == 200 && code.as_deref() == Some("404"), "HTTP {status} is taken for no rows");
+        return assert!(rows == 0 && said.contains("VALIDATE DATES ENTERED"), "{rows} rows are taken for none");
+    }
+    let no_error = find("error").is_none_or(|error| {
+        error.is_null() || error.as_str().is_some_and(|error| ["", "null"].contains(&error.trim()))
+    });
+    let fits = match code.as_deref() {
+        Some("200") => no_error,
+        Some("" | "0") => no_error && find("error").is_some(),
+        _ => false,
+    };
+    assert!(status == 200 && fits && find("data").is_some(), "HTTP {status} {members:?} is taken for a success");
+}
+
+/// The members of an object in their order; `None` for a list.
+struct Members;
+
+impl<'de> Visitor<'de> for Members {
+    type Value = Option<Vec<(String, Value)>>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an object or a list")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+        let mut members = Vec::new();
+        while let Some(member) = map.next_entry()? {
+            members.push(member);
+        }
+        Ok(Some(members))
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Self::Value, A::Error> {
+        while seq.next_element::<IgnoredAny>()?.is_some() {}
+        Ok(None)
     }
 }
 
@@ -519,7 +683,7 @@ fn served(folder: &Path, data: &[u8]) -> Option<Served> {
     let load = || load_served(&state, &target(), &origin, &CATALOG, now());
     let served = load()?;
     for part in served.families.iter().chain(&served.entries) {
-        assert_joins(&part.segment);
+        assert_joins(&part.segment, &part.segment.text());
     }
     save_served(&state, &target(), &origin, &served, &CATALOG).expect("a folder in memory takes it");
     let again = load().expect("what was saved is there");
@@ -532,7 +696,9 @@ fn served(folder: &Path, data: &[u8]) -> Option<Served> {
     let store = Store::new(Arc::clone(&CATALOG));
     store.restore(&target(), again, 1);
     for (_, segments) in &store.view(now()).snapshot.families {
-        segments.iter().for_each(assert_joins);
+        for segment in segments {
+            assert_joins(segment, &segment.text());
+        }
     }
     Some(served)
 }
@@ -554,17 +720,26 @@ fn segment(folder: &Path, deflated: &[u8]) {
     served(folder, &[header.as_bytes(), b"\n", deflated].concat());
 }
 
-/// Asserts that a segment can stand before and after others in one stream, as in every scrape.
-fn assert_joins(segment: &Segment) {
-    assert!(segment.is_sound());
+/// A segment's neighbours in a stream.
+static NEIGHBOUR: LazyLock<Segment> = LazyLock::new(|| {
     let mut renderer = Renderer::default();
-    renderer.push(|text| text.extend_from_slice(b"# a neighbour\n"));
-    let neighbour = renderer.finish();
-    renderer.push(|text| text.extend_from_slice(b"# EOF\n"));
-    let end = renderer.finish_stream();
-    let parts = [&neighbour, segment, &neighbour, segment, &end];
+    renderer.push(|text| text.extend_from_slice(NEIGHBOURS_TEXT));
+    renderer.finish()
+});
+const NEIGHBOURS_TEXT: &[u8] = b"# a neighbour\n";
+static END: LazyLock<Segment> = LazyLock::new(|| {
+    let mut renderer = Renderer::default();
+    renderer.push(|text| text.extend_from_slice(ENDS_TEXT));
+    renderer.finish_stream()
+});
+const ENDS_TEXT: &[u8] = b"# EOF\n";
+
+/// Asserts that a segment with this text can stand before and after others in one stream, as in every scrape.
+fn assert_joins(segment: &Segment, text: &[u8]) {
+    assert!(segment.is_sound());
+    let parts = [&*NEIGHBOUR, segment, &NEIGHBOUR, segment, &END];
     let stream: Bytes = parts.iter().flat_map(|part| part.deflated.iter().copied()).collect();
-    let expected: Vec<u8> = parts.iter().flat_map(|part| part.text()).collect();
+    let expected = [NEIGHBOURS_TEXT, text, NEIGHBOURS_TEXT, text, ENDS_TEXT].concat();
     let mut text = Vec::with_capacity(expected.len() + 1);
     let status = Decompress::new(false).decompress_vec(&stream, &mut text, FlushDecompress::Finish);
     assert_eq!(status.ok(), Some(Status::StreamEnd), "the stream does not end: {:?}", segment.deflated);

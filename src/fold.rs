@@ -3,6 +3,7 @@
 //! Rows are folded while they are parsed: each field that the report declares is borrowed from the body, the
 //! labels decide the group, the values are added to it, and nothing else of a row is kept.
 
+use std::borrow::Cow;
 use std::collections::HashSet;
 use std::fmt;
 use std::hash::{DefaultHasher, Hash, Hasher};
@@ -15,7 +16,10 @@ use crate::memory::{PollMemory, Share};
 use crate::privacy::{Privacy, Pseudonyms};
 use crate::series::{Groups, Keys, LABEL_BYTES, LabelName, Labels, UNKNOWN, clean_into, is_equal, shorten};
 use crate::window::Window;
-use crate::wolkvox::{Body, Content, Failure, Reading, Reason, Rows, Scalar, Source, Streamed, read, read_streamed};
+use crate::wolkvox::{
+    Body, Content, Failure, Reading, Reason, Rows, Scalar, Source, Streamed, read, read_streamed,
+    without_lone_surrogates,
+};
 
 /// Separates the values of an info entry. Cleaning turns every tab of a value into a blank.
 pub const INFO_SEPARATOR: char = '\t';
@@ -224,12 +228,23 @@ pub struct Fold {
     infos: Vec<Keys>,
     /// Per field: whether any row had it.
     carried: Vec<bool>,
-    /// Per field: values that could not be read.
-    rejected: Vec<u64>,
-    /// Per field: values that were too long for a label.
-    shortened: Vec<u64>,
+    /// Values that could not be read.
+    rejected: FieldCounts,
+    /// Values that were too long for a label.
+    shortened: FieldCounts,
     scratch: Scratch,
     memory: Share,
+}
+
+/// Values per field, each counted once in a row, however often it is looked at.
+#[derive(Debug)]
+struct FieldCounts(Vec<FieldCount>);
+
+#[derive(Clone, Copy, Debug, Default)]
+struct FieldCount {
+    count: u64,
+    /// The number of the row in which the last one was.
+    row: u64,
 }
 
 /// One value in the making.
@@ -251,6 +266,8 @@ struct Scratch {
     entry: String,
     value: String,
     inputs: Vec<Option<f64>>,
+    /// Whether the answer at hand had halves of characters, or may have some, each of which is U+FFFD now.
+    mended: bool,
 }
 
 /// What a poll's rows say, ready to be rendered.
@@ -291,8 +308,8 @@ impl Fold {
             cells: Vec::new(),
             infos: plan.infos.iter().map(|_| Keys::default()).collect(),
             carried: vec![false; fields],
-            rejected: vec![0; fields],
-            shortened: vec![0; fields],
+            rejected: FieldCounts::new(fields),
+            shortened: FieldCounts::new(fields),
             scratch: Scratch::default(),
             memory: PollMemory::unbounded().share(),
             plan,
@@ -316,9 +333,10 @@ impl Fold {
     /// The same for an answer that is there as a whole.
     #[expect(clippy::should_implement_trait, reason = "an answer is no fold, and adding one can fail")]
     pub fn add(self, body: &[u8]) -> Result<Fold, Failure> {
-        let plan = Arc::clone(&self.plan);
+        let (plan, body) = (Arc::clone(&self.plan), without_lone_surrogates(body));
         let mut decoder = Decoder::new(&plan, self);
-        let read = read(body, &mut decoder);
+        decoder.fold.scratch.mended = matches!(body, Cow::Owned(_));
+        let read = read(&body, &mut decoder);
         decoder.end(read)
     }
 
@@ -326,6 +344,8 @@ impl Fold {
     pub fn add_streamed<S: Source>(self, body: &mut Streamed<S>) -> Result<Fold, Failure> {
         let plan = Arc::clone(&self.plan);
         let mut decoder = Decoder::new(&plan, self);
+        // Whether halves of characters are still to come, nobody knows.
+        decoder.fold.scratch.mended = true;
         let read = read_streamed(body, &mut decoder);
         decoder.end(read)
     }
@@ -335,7 +355,7 @@ impl Fold {
         let texts = self.groups.memory() + self.infos.iter().map(Keys::memory).sum::<usize>();
         // Beside what grows stands what it grew from, and later its sorted places and values.
         let cells = self.cells.capacity() * (size_of::<Cell>() + size_of::<Option<f64>>());
-        Ok(self.memory.resize_blocking((texts + cells) / 2 * 3)?)
+        Ok(self.memory.resize_blocking((texts + cells) * 3 / 2)?)
     }
 
     /// Adds what another fold of the same plan and window has, as if its rows had come here.
@@ -357,9 +377,9 @@ impl Fold {
         for (carried, theirs) in self.carried.iter_mut().zip(other.carried) {
             *carried |= theirs;
         }
-        let counts = self.rejected.iter_mut().chain(&mut self.shortened);
-        for (count, theirs) in counts.zip(other.rejected.iter().chain(&other.shortened)) {
-            *count += theirs;
+        let counts = self.rejected.0.iter_mut().chain(&mut self.shortened.0);
+        for (count, theirs) in counts.zip(other.rejected.0.iter().chain(&other.shortened.0)) {
+            count.count += theirs.count;
         }
         self.rows += other.rows;
         self.nested_rows += other.nested_rows;
@@ -386,9 +406,9 @@ impl Fold {
             dropped += entries.len() - order.len();
             infos.push((info.family, entries, order));
         }
-        let by_field = |counts: &[u64]| -> Vec<(String, u64)> {
-            let some = self.plan.fields.0.iter().zip(counts).filter(|(_, count)| **count > 0);
-            some.map(|(field, count)| (field.name.clone(), *count)).collect()
+        let by_field = |counts: &FieldCounts| -> Vec<(String, u64)> {
+            let some = self.plan.fields.0.iter().zip(&counts.0).filter(|(_, of_field)| of_field.count > 0);
+            some.map(|(field, of_field)| (field.name.clone(), of_field.count)).collect()
         };
         Ok(Folded {
             rows: self.rows,
@@ -426,6 +446,9 @@ impl Fold {
     /// row before it.
     fn take(&mut self, plan: &Plan, parent: &[Slot<'_>], before: &[Slot<'_>], nested: &[Slot<'_>]) {
         self.rows += 1;
+        if self.scratch.mended {
+            self.reject_mended(plan, parent);
+        }
         let Some(list) = &plan.nested else {
             return self.group(plan, parent, before, parent);
         };
@@ -439,10 +462,20 @@ impl Fold {
         }
     }
 
+    /// Counts labels of which a half of a character was lost.
+    fn reject_mended(&mut self, plan: &Plan, parent: &[Slot<'_>]) {
+        let infos = plan.infos.iter().flat_map(|info| info.labels.iter().flatten());
+        for label in plan.labels.iter().chain(infos) {
+            if matches!(&parent[label.field], Some(Scalar::Text(text)) if text.contains(char::REPLACEMENT_CHARACTER)) {
+                self.rejected.add(label.field, self.rows);
+            }
+        }
+    }
+
     fn is_in_window(&mut self, nested: &NestedPlan, row: &[Slot<'_>]) -> bool {
         let day = row[nested.day].as_ref().and_then(|day| parse_day(day.text().trim()));
         if day.is_none() {
-            self.rejected[nested.day] += 1;
+            self.rejected.add(nested.day, self.nested_rows);
         }
         day.is_some_and(|day| self.window.has_day(day))
     }
@@ -506,7 +539,8 @@ impl Fold {
         value.clear();
         match &parent[label.field] {
             Some(Scalar::Text(text)) => clean_into(value, text),
-            Some(Scalar::Other) => self.rejected[label.field] += 1,
+            Some(Scalar::Number(number)) => clean_into(value, number),
+            Some(Scalar::Other) => self.rejected.add(label.field, self.rows),
             None => {}
         }
         if value.is_empty() {
@@ -519,14 +553,23 @@ impl Fold {
         if let Some(pseudonyms) = &label.pseudonyms {
             *value = pseudonyms.of(value);
         }
-        self.shortened[label.field] += u64::from(shorten(value, self.plan.label_bytes));
+        if shorten(value, self.plan.label_bytes) {
+            self.shortened.add(label.field, self.rows);
+        }
         true
     }
 
     fn add_values(&mut self, plan: &Plan, group: usize, row: &[Slot<'_>]) {
+        let number = if plan.nested.is_some() { self.nested_rows } else { self.rows };
         let Fold { cells, rejected, scratch, .. } = self;
         scratch.inputs.clear();
-        scratch.inputs.extend(plan.inputs.iter().map(|input| read_value(input, row, rejected)));
+        scratch.inputs.extend(plan.inputs.iter().map(|input| {
+            let value = read_value(input, row);
+            value.unwrap_or_else(|Unreadable| {
+                rejected.add(input.field, number);
+                None
+            })
+        }));
         let first = group * plan.cells.len();
         if cells.len() == first {
             cells.resize(first + plan.cells.len(), Cell::default());
@@ -569,19 +612,24 @@ fn is_same(field: usize, row: &[Slot<'_>], before: &[Slot<'_>], most: usize) -> 
 /// A declared field's value in one row; `None` where the row does not have it.
 type Slot<'de> = Option<Scalar<'de>>;
 
+/// A value that is not what it should be.
+struct Unreadable;
+
 /// A blank or dashed value is missing: it contributes nothing, least of all a zero.
-fn read_value(input: &InputPlan, row: &[Slot<'_>], rejected: &mut [u64]) -> Option<f64> {
-    let value = match row[input.field].as_ref()? {
-        Scalar::Text(text) => match trimmed(text) {
-            "" | "-" | "--" => return None,
+fn read_value(input: &InputPlan, row: &[Slot<'_>]) -> Result<Option<f64>, Unreadable> {
+    let value = match &row[input.field] {
+        None => return Ok(None),
+        Some(Scalar::Text(text)) => match trimmed(text) {
+            "" | "-" | "--" => return Ok(None),
             text => input.format.parse(text),
         },
-        Scalar::Other => None,
+        // A number without its form: `5.0` seconds are as good as `5`.
+        Some(Scalar::Number(number)) => {
+            number.parse::<f64>().ok().and_then(|number| input.format.parse(&number.to_string()))
+        }
+        Some(Scalar::Other) => None,
     };
-    if value.is_none() {
-        rejected[input.field] += 1;
-    }
-    value
+    value.map(Some).ok_or(Unreadable)
 }
 
 /// Without blanks around it: nearly no value has any, and looking for Unicode's takes as long as reading the value.
@@ -589,6 +637,22 @@ fn trimmed(text: &str) -> &str {
     match text.as_bytes() {
         [b'!'..=b'~', .., b'!'..=b'~'] => text,
         _ => text.trim(),
+    }
+}
+
+// === impl FieldCounts ===
+
+impl FieldCounts {
+    fn new(fields: usize) -> FieldCounts {
+        FieldCounts(vec![FieldCount::default(); fields])
+    }
+
+    /// Counts a field's value in the row of that number, unless it was counted there.
+    fn add(&mut self, field: usize, row: u64) {
+        let of_field = &mut self.0[field];
+        if of_field.row != row {
+            *of_field = FieldCount { count: of_field.count + 1, row };
+        }
     }
 }
 
@@ -1158,6 +1222,48 @@ mod tests {
         agent_login_seconds{agent_id="12999",agent_name="Menphy Halland"} 7200
         agent_info |12999|Menphy Halland
         "#);
+    }
+
+    #[test]
+    fn never_lie_long_ids_that_are_numbers_stay_apart() {
+        let row = |id: &str| aux("ID", "x", "a", "00:00:01").replace(r#""ID""#, id);
+        let ids = ["18446744073709551617", "18446744073709551618", "1.50", "1.5", "1.0e+25", "-0"];
+        let folded = fold_in("agent_aux_time", &window(), &[&format!("[{}]", ids.map(row).join(","))]).unwrap();
+        let text = lines(&folded);
+        for id in ids {
+            assert!(text.contains(&format!("agent_id=\"{id}\"")), "{id} is not in {text}");
+        }
+        assert_eq!((folded.series(), folded.rejected.len()), (ids.len(), 0));
+    }
+
+    #[test]
+    fn a_value_is_rejected_once_in_a_row_however_often_it_is_used() {
+        let row = aux("ID", "x", "a", "00:00:01").replace(r#""ID""#, "[1]");
+        let folded = fold_in("agent_aux_time", &window(), &[&format!("[{row},{row}]"), &format!("[{row}]")]).unwrap();
+        assert_eq!(folded.rejected, [("agent_id".to_owned(), 3)]);
+        let day = r#"{"date":"20260301","points":"1","hits":"1","calls":"1","aht_time":{},"acw_time":"1","occupancy":"1 %","login_time":"1"}"#;
+        let row = format!(r#"{{"agent_id":true,"agent_name":"x","stats":[{day},{day}]}}"#);
+        let folded = fold_in("agent_kpi", &window(), &[&format!("[{row}]")]).unwrap();
+        assert_eq!(folded.rejected, [("agent_id".to_owned(), 1), ("aht_time".to_owned(), 2)]);
+    }
+
+    #[test]
+    fn never_lie_half_a_character_costs_neither_the_report_nor_the_name() {
+        let row = |name: &str, more: &str| aux("1", name, "a", "00:00:01").replace('}', &format!(",{more}}}"));
+        let rows = [
+            row(r"Ana \ud83deude00", r#""\ud83d":"\ude00""#),
+            row(r"Ana \ud83d\ude00", r#""undeclared":["\ud83d"]"#),
+            row("Ana \u{fffd}", "\"x\":1"),
+        ];
+        let folded =
+            fold_in("agent_aux_time", &window(), &[&format!("[{},{}]", rows[0], rows[1]), &format!("[{}]", rows[2])]);
+        let folded = folded.unwrap();
+        let text = lines(&folded);
+        assert!(
+            text.contains("agent_name=\"Ana \u{fffd}eude00\"") && text.contains("agent_name=\"Ana \u{1f600}\""),
+            "{text}"
+        );
+        assert_eq!(folded.rejected, [("agent_name".to_owned(), 1)], "what the vendor itself replaced is not counted");
     }
 
     #[test]

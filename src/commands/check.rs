@@ -1,5 +1,6 @@
 //! Is the config right, and does the vendor let us in?
 
+use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::path::Path;
 use std::sync::Arc;
@@ -18,6 +19,7 @@ use crate::store::Store;
 use crate::target::Target;
 use crate::web::Access;
 use crate::window::WindowName;
+use crate::wolkvox::Proxies;
 
 /// Checks a config; with `probe`, makes one call per operation and report and prints what came back.
 ///
@@ -35,7 +37,7 @@ pub async fn check(config_file: &Path, flags: &Flags, probe: bool) -> Result<(),
     }
     let memory = config.limits.memory >> 20;
     print(&format!("agents: {}\nmemory: {memory} MiB for answers and what is served\n", agents(&config)))?;
-    print(&forecast(&poll::forecast(&config)))?;
+    print(&format!("proxy: {}\n{}", proxies(&config), forecast(&poll::forecast(&config))))?;
     if !probe {
         return Ok(());
     }
@@ -60,6 +62,21 @@ fn agents(config: &Config) -> &'static str {
         Agents::Hashed(_) => "hashed names and ids, with the state folder's own key",
         Agents::Omitted => "omitted, their reports are totals",
     }
+}
+
+/// Which proxy variables are set, and which operations are asked through which proxy.
+fn proxies(config: &Config) -> String {
+    let proxies = Proxies::of_environment();
+    if proxies.variables.is_empty() {
+        return "none, as no proxy variable is set".to_owned();
+    }
+    let mut by_proxy: BTreeMap<String, Vec<&str>> = BTreeMap::new();
+    for operation in &config.operations {
+        let proxy = proxies.of(&operation.base_url).unwrap_or_else(|| "none".to_owned());
+        by_proxy.entry(proxy).or_default().push(&operation.name);
+    }
+    let told: Vec<String> = by_proxy.iter().map(|(proxy, names)| format!("{proxy} for {}", names.join(", "))).collect();
+    format!("{}, by {}", told.join("; "), proxies.variables.join(", "))
 }
 
 /// What would run, at what pace, and what that costs.

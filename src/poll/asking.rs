@@ -14,7 +14,7 @@ use crate::catalog::{Format, FormatKind};
 use crate::config::Operation;
 use crate::target::Target;
 use crate::window::WindowName;
-use crate::wolkvox::{Answer, Content, Failure, Reason, Request, Rows, Scalar, read};
+use crate::wolkvox::{Answer, Content, Failure, Reason, Request, Rows, Scalar, read, without_lone_surrogates};
 
 /// A few times a day: the limit hardly changes, what others spend does.
 pub const ASK_INTERVAL: Duration = Duration::from_hours(4);
@@ -73,7 +73,7 @@ impl Question {
 
 fn parse(body: &[u8]) -> Result<Told, Failure> {
     let mut told = None;
-    read(body, &mut Taker(&mut told))?;
+    read(&without_lone_surrogates(body), &mut Taker(&mut told))?;
     told.ok_or_else(|| Failure::new(Reason::Schema, "token_info without a readable token_limit and use"))
 }
 
@@ -105,7 +105,7 @@ mod tests {
 
     #[test]
     fn the_answer_is_read_as_list_or_object_and_the_larger_use_wins() {
-        let row = r#"{"token_limit":"5,000","token_use_today":"12","all_token_today":"40","available_consumption_options":"x"}"#;
+        let row = r#"{"token_limit":"5,000","token_use_today":"12","all_token_today":"40","available_consumption_options":"x\ud83d"}"#;
         for body in [format!(r#"{{"code":"200","data":[{row}]}}"#), format!(r#"{{"code":200,"data":{row}}}"#)] {
             assert_eq!(parse(body.as_bytes()), Ok(Told { limit: 5000, used: 40 }));
         }

@@ -354,7 +354,7 @@ impl Telemetry {
         );
         registry.register(
             "wolkvox_report_rejected_values",
-            "Values of the vendor that could not be read and were left out",
+            "Values of the vendor that could not be read and were left out, and labels with halves of characters, now U+FFFD",
             self.counted.rejected_values.clone(),
         );
         registry.register(

@@ -9,6 +9,7 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 
 use super::client::broken;
 use super::failure::{Failure, Reason};
+use super::surrogates::{settled, without_lone_surrogates};
 use crate::memory::{PollMemory, Share};
 
 /// The first piece of a body that memory is taken for. Nothing is taken on the word of a `Content-Length`.
@@ -20,7 +21,7 @@ const LONGEST_TEXT: usize = 64 * 1024;
 /// Stands where a text was cut off, so that it is never read as a number or as another name.
 const CUT: &[u8] = "…".as_bytes();
 /// Longest number, and any other word outside of quotes.
-const LONGEST_WORD: usize = 4 * 1024;
+const LONGEST_WORD: usize = 16 * 1024;
 /// Lists and objects inside each other; the parser remembers each in a byte.
 const DEEPEST: usize = 1 << 20;
 
@@ -168,6 +169,8 @@ pub struct Streamed<S> {
     source: S,
     /// What came and was not looked at yet.
     rest: Bytes,
+    /// The end of the last piece, where it may be half an escape.
+    unsettled: Vec<u8>,
     /// What was let through and not read yet.
     ready: Vec<u8>,
     read: usize,
@@ -180,6 +183,7 @@ impl<S: Source> Streamed<S> {
         Streamed {
             source,
             rest: Bytes::new(),
+            unsettled: Vec::new(),
             ready: Vec::with_capacity(PIECE + CUT.len()),
             read: 0,
             texts: ShortTexts::default(),
@@ -220,11 +224,18 @@ impl<S: Source> Streamed<S> {
         if self.rest.is_empty() {
             match self.source.next()? {
                 Some(bytes) => self.rest = bytes,
-                None => return Ok(false),
+                None if self.unsettled.is_empty() => return Ok(false),
+                None => {
+                    let end = std::mem::take(&mut self.unsettled);
+                    self.texts.let_through(&without_lone_surrogates(&end), &mut self.ready)?;
+                    return Ok(true);
+                }
             }
         }
-        let piece = self.rest.split_to(self.rest.len().min(PIECE));
-        self.texts.let_through(&piece, &mut self.ready)?;
+        let mut piece = std::mem::take(&mut self.unsettled);
+        piece.extend_from_slice(&self.rest.split_to(self.rest.len().min(PIECE)));
+        self.unsettled = piece.split_off(settled(&piece));
+        self.texts.let_through(&without_lone_surrogates(&piece), &mut self.ready)?;
         Ok(true)
     }
 }
@@ -367,9 +378,22 @@ mod tests {
     }
 
     #[test]
+    fn half_a_character_becomes_the_same_whatever_the_pieces() {
+        let text = br#"["\ud83d\ude00 \\\\\ud83d","\ud83deude00","\udc00\n","\ud83d\u00f1"]"#;
+        let expected = without_lone_surrogates(text).into_owned();
+        assert_ne!(expected, text);
+        for piece in 1..text.len() {
+            assert_eq!(streamed(text, piece).unwrap(), expected, "{piece}");
+        }
+        for broken in [&br#"["\ud8"#[..], br#"["\"#, br#"["\ud83d"#] {
+            assert_eq!(streamed(broken, 3).unwrap(), without_lone_surrogates(broken).into_owned());
+        }
+    }
+
+    #[test]
     fn what_would_take_memory_without_end_is_refused() {
         let escapes = format!(r#"["{}"]"#, r"\u0041".repeat(30_000));
-        for text in ["1".repeat(5_000), "[".repeat(DEEPEST + 1), escapes] {
+        for text in ["1".repeat(LONGEST_WORD + 1), "[".repeat(DEEPEST + 1), escapes] {
             let failure = streamed(text.as_bytes(), 1_000).unwrap_err().unwrap();
             assert_eq!(failure.reason, Reason::Malformed);
         }

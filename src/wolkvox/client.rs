@@ -4,12 +4,14 @@
 //! make the library send a request again, because every attempt costs budget.
 
 use std::error::Error;
+use std::net::IpAddr;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
+use hyper_util::client::proxy::matcher::Matcher;
 use reqwest::header::{HeaderMap, RETRY_AFTER};
-use reqwest::{Response, StatusCode, redirect, retry};
+use reqwest::{ClientBuilder, Response, StatusCode, redirect, retry};
 use url::Url;
 
 use super::body::Body;
@@ -41,7 +43,10 @@ pub struct Request {
 /// Sends calls. Holds no token: each request brings its own.
 #[derive(Clone, Debug)]
 pub struct Client {
-    http: reqwest::Client,
+    /// For what is beyond this machine: obeys the proxy variables of the environment.
+    beyond: reqwest::Client,
+    /// For this machine: no proxy, whatever the environment says. A proxy would read the token of a plain-http call.
+    within: reqwest::Client,
     /// Largest body that is read, after decompression.
     response_bytes: usize,
 }
@@ -49,33 +54,26 @@ pub struct Client {
 impl Client {
     /// A client for calls to `base_urls`; machine-wide trust roots are only needed where one of them is https.
     pub fn new<'u>(base_urls: impl IntoIterator<Item = &'u Url>, response_bytes: usize) -> Result<Client, Failure> {
-        let (mut https, mut beyond_loopback) = (false, false);
-        for url in base_urls {
-            https |= url.scheme() == "https";
-            beyond_loopback |= !is_loopback(url);
-        }
+        let https = base_urls.into_iter().any(|url| url.scheme() == "https");
         // A second installation changes nothing: the provider is the same one.
         let _ = rustls::crypto::ring::default_provider().install_default();
-        let mut builder = reqwest::Client::builder()
-            .user_agent(concat!("wolkvox-exporter/", env!("CARGO_PKG_VERSION")))
-            .redirect(redirect::Policy::none())
-            .referer(false)
-            .retry(retry::never())
-            .pool_max_idle_per_host(0)
-            .gzip(true);
-        if !https {
-            builder = builder.tls_certs_only([]);
-        }
-        if !beyond_loopback {
-            builder = builder.no_proxy();
-        }
-        let http = builder.build().map_err(|error| broken(error, "no HTTPS client"))?;
-        Ok(Client { http, response_bytes })
+        let builder = || {
+            let builder = reqwest::Client::builder()
+                .user_agent(concat!("wolkvox-exporter/", env!("CARGO_PKG_VERSION")))
+                .redirect(redirect::Policy::none())
+                .referer(false)
+                .retry(retry::never())
+                .pool_max_idle_per_host(0)
+                .gzip(true);
+            if https { builder } else { builder.tls_certs_only([]) }
+        };
+        let build = |builder: ClientBuilder| builder.build().map_err(|error| broken(error, "no HTTPS client"));
+        Ok(Client { beyond: build(builder())?, within: build(builder().no_proxy())?, response_bytes })
     }
 
     async fn send(&self, request: &Request, memory: &Arc<PollMemory>) -> Result<Answer, Failure> {
-        let mut response = self
-            .http
+        let http = if is_this_machine(&request.base_url) { &self.within } else { &self.beyond };
+        let mut response = http
             .get(request.url())
             .header(TOKEN_HEADER, request.token.header())
             .timeout(request.timeout)
@@ -119,6 +117,52 @@ impl Request {
         }
         drop(query);
         url
+    }
+}
+
+/// The proxy variables in their order: of each pair, the first that is set counts.
+const PROXY_VARIABLES: [[&str; 2]; 4] = [
+    ["HTTPS_PROXY", "https_proxy"],
+    ["HTTP_PROXY", "http_proxy"],
+    ["ALL_PROXY", "all_proxy"],
+    ["NO_PROXY", "no_proxy"],
+];
+
+/// What the environment says of proxies, and what the client makes of it.
+pub struct Proxies {
+    /// The same decision as the client's own: it asks this matcher too.
+    matcher: Matcher,
+    /// The variables that are set and count.
+    pub variables: Vec<&'static str>,
+}
+
+impl Proxies {
+    pub fn of_environment() -> Proxies {
+        let is_set = |name: &&str| std::env::var(name).is_ok();
+        let variables = PROXY_VARIABLES.iter().filter_map(|names| names.iter().copied().find(is_set)).collect();
+        Proxies { matcher: Matcher::from_system(), variables }
+    }
+
+    /// Host and port of the proxy that calls to a URL go through. Its user and password are not told.
+    pub fn of(&self, url: &Url) -> Option<String> {
+        let uri = url.as_str().parse().ok().filter(|_| !is_this_machine(url))?;
+        let proxy = self.matcher.intercept(&uri)?;
+        let host = proxy.uri().host()?;
+        Some(proxy.uri().port().map_or_else(|| host.to_owned(), |port| format!("{host}:{port}")))
+    }
+}
+
+/// Whether a URL may be this machine's, in any spelling: then no proxy could bring the call there.
+fn is_this_machine(url: &Url) -> bool {
+    let is_local = |address: IpAddr| address.is_loopback() || address.is_unspecified();
+    match url.host() {
+        Some(url::Host::Ipv4(address)) => is_local(address.into()),
+        Some(url::Host::Ipv6(address)) => is_local(IpAddr::from(address).to_canonical()),
+        Some(url::Host::Domain(name)) => {
+            let name = name.trim_end_matches('.');
+            name == "localhost" || name.ends_with(".localhost")
+        }
+        None => false,
     }
 }
 
@@ -204,6 +248,30 @@ mod tests {
     #[test]
     fn never_leak_a_request_shows_no_token() {
         assert!(!format!("{:?}", request("https://wv0003.wolkvox.com")).contains("s3cr3t"));
+    }
+
+    #[test]
+    fn every_spelling_of_this_machine_goes_without_a_proxy() {
+        let is_ours = |host: &str| is_this_machine(&format!("http://{host}:8080/x").parse().unwrap());
+        for host in [
+            "localhost",
+            "LOCALHOST",
+            "localhost.",
+            "wolkvox.localhost",
+            "127.0.0.1",
+            "127.9.8.7",
+            "127.1",
+            "0x7f.0.0.1",
+            "0.0.0.0",
+            "[::1]",
+            "[::]",
+            "[::ffff:127.0.0.1]",
+        ] {
+            assert!(is_ours(host), "{host}");
+        }
+        for host in ["wv0003.wolkvox.com", "localhost.example", "notlocalhost", "128.0.0.1", "10.0.0.1", "[::2]"] {
+            assert!(!is_ours(host), "{host}");
+        }
     }
 
     #[test]

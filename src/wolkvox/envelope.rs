@@ -12,6 +12,7 @@ use serde::de::{DeserializeSeed, Deserializer, Error as _, IgnoredAny, MapAccess
 use super::body::{Body, Source, Streamed};
 use super::failure::{Failure, Reason};
 use super::scalar::Scalar;
+use super::surrogates::without_lone_surrogates;
 
 /// Some servers write it before their JSON.
 const BYTE_ORDER_MARK: &str = "\u{feff}";
@@ -50,7 +51,7 @@ pub fn classify(status: u16, retry_after: Option<Duration>, body: Vec<u8>) -> Re
     }
 }
 
-/// Parses a body that is there as a whole and hands each row to `rows`.
+/// Parses a body that is there as a whole, and [`without_lone_surrogates`], and hands each row to `rows`.
 ///
 /// After an error the rows already handed over must be thrown away: they are part of no whole answer.
 pub fn read<'de, R: Rows<'de>>(body: &'de [u8], rows: &mut R) -> Result<Reading, Failure> {
@@ -95,7 +96,7 @@ fn parse<'de, J: serde_json::de::Read<'de>, R: Rows<'de>>(
     rows: &mut R,
 ) -> Result<Reading, Failure> {
     let envelope = json
-        .deserialize_any(EnvelopeVisitor { rows: Some(rows) })
+        .deserialize_struct("envelope", &[], EnvelopeVisitor { rows: Some(rows) })
         .and_then(|envelope| json.end().map(|()| envelope))
         .map_err(|error| not_json(&error))?;
     envelope.judge(200)
@@ -169,7 +170,10 @@ impl From<Option<Scalar<'_>>> for Code {
         let Some(Scalar::Text(text)) = code else { return Code::Undocumented };
         match text.trim() {
             "" | "0" => Code::Blank,
-            text => text.parse().map_or(Code::Undocumented, Code::Number),
+            text => match text.parse::<u16>() {
+                Ok(number) if number.to_string() == text => Code::Number(number),
+                _ => Code::Undocumented,
+            },
         }
     }
 }
@@ -179,6 +183,7 @@ impl From<Scalar<'_>> for Stated {
         match error {
             Scalar::Text(text) if matches!(text.trim(), "" | "null") => Stated::Nothing,
             Scalar::Text(text) => Stated::Text(text.into_owned()),
+            Scalar::Number(number) => Stated::Text(number),
             Scalar::Other => Stated::Undocumented,
         }
     }
@@ -192,8 +197,8 @@ impl Header {
                 row.deserialize_ignored_any(IgnoredAny).map(drop)
             }
         }
-        let body = body.strip_prefix(BYTE_ORDER_MARK.as_bytes()).unwrap_or(body);
-        let mut json = serde_json::Deserializer::from_slice(body);
+        let body = without_lone_surrogates(body.strip_prefix(BYTE_ORDER_MARK.as_bytes()).unwrap_or(body));
+        let mut json = serde_json::Deserializer::from_slice(&body);
         json.deserialize_map(EnvelopeVisitor { rows: Some(&mut Discard) }).ok()
     }
 
@@ -225,10 +230,10 @@ impl Header {
 
     /// A 404 is "no rows" only in the vendor's own words: a proxy's or a wrong server's 404 is a failure.
     fn says_no_rows(&self, status: u16, said: &str) -> bool {
-        let is_404 = match (status, self.code) {
-            (404, None | Some(Code::Blank | Code::Number(200 | 404))) | (200, Some(Code::Number(404))) => true,
-            _ => false,
-        };
+        let is_404 = matches!(
+            (status, self.code),
+            (404, None | Some(Code::Blank | Code::Number(200 | 404))) | (200, Some(Code::Number(404)))
+        );
         is_404 && said.contains(NO_ROWS) && !["FORBIDDEN", "UNAUTHORIZED"].iter().any(|error| said.contains(error))
     }
 
@@ -325,7 +330,7 @@ impl<'de, R: Rows<'de>> DeserializeSeed<'de> for DataVisitor<'_, R> {
     type Value = HasRows;
 
     fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<HasRows, D::Error> {
-        deserializer.deserialize_any(self)
+        deserializer.deserialize_option(self)
     }
 }
 
@@ -336,8 +341,13 @@ impl<'de, R: Rows<'de>> Visitor<'de> for DataVisitor<'_, R> {
         f.write_str("rows")
     }
 
-    fn visit_unit<E>(self) -> Result<HasRows, E> {
+    fn visit_none<E>(self) -> Result<HasRows, E> {
         Ok(false)
+    }
+
+    fn visit_some<D: Deserializer<'de>>(self, deserializer: D) -> Result<HasRows, D::Error> {
+        // A list or an object and nothing else: `deserialize_any` would hand over a long number as an object.
+        deserializer.deserialize_struct("rows", &[], self)
     }
 
     fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<HasRows, A::Error> {
@@ -419,6 +429,8 @@ mod tests {
             (r#"{"error":"FORBIDDEN","error":null,"code":200,"data":[]}"#, Reason::Malformed, "undocumented shape"),
             (r#"{"code":"404","msg":"Validate dates entered","data":[{}]}"#, Reason::Malformed, "rows in an answer"),
             (r#"{"code":200,"data":"text"}"#, Reason::Malformed, "undocumented shape"),
+            (r#"{"code":200,"data":7.5}"#, Reason::Malformed, "undocumented shape"),
+            ("7.5", Reason::Malformed, "undocumented shape"),
             (r#"{"code":"403","msg":"TOKEN LIMIT EXCEEDED","data":[]}"#, Reason::BudgetExhausted, "TOKEN LIMIT"),
             (r#"{"code":500,"data":[{}]}"#, Reason::Http5xx, "code 500"),
         ] {
@@ -490,6 +502,7 @@ mod tests {
             classify(404, None, format!(r#"{{"code":"404","error":"{error}","msg":"{message}"}}"#).into_bytes())
         };
         assert!(matches!(says("NOT FOUND", "Validate dates entered"), Ok(Answer::NoRows)));
+        assert!(matches!(says(r"NOT FOUND \ud83d", "Validate dates entered"), Ok(Answer::NoRows)));
         for (error, message, reason) in [
             ("NOT FOUND", "TOKEN LIMIT EXCEEDED", Reason::BudgetExhausted),
             ("TOKEN LIMIT EXCEEDED", "Validate dates entered", Reason::BudgetExhausted),
@@ -504,7 +517,9 @@ mod tests {
     }
 
     const STATUSES: [u16; 14] = [200, 201, 204, 206, 301, 302, 400, 401, 403, 404, 409, 429, 500, 503];
-    const CODES: [&str; 24] = [
+    const CODES: [&str; 26] = [
+        r#""+200""#,
+        r#""0200""#,
         "",
         "null",
         r#""""#,

@@ -8,11 +8,13 @@ mod client;
 mod envelope;
 mod failure;
 mod scalar;
+mod surrogates;
 mod token;
 
 pub use body::{Body, Content, Source, Streamed};
-pub use client::{Call, Client, Request, Vendor, is_loopback};
+pub use client::{Call, Client, Proxies, Request, Vendor, is_loopback};
 pub use envelope::{Answer, Reading, Rows, classify, read, read_streamed};
 pub use failure::{Failure, Reason};
 pub use scalar::Scalar;
+pub use surrogates::without_lone_surrogates;
 pub use token::{Token, TokenError};

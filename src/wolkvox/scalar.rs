@@ -3,13 +3,16 @@
 use std::borrow::Cow;
 use std::fmt;
 
-use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use serde::de::{Deserialize, DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
 /// A field's value, borrowed from the body where it needs no unescaping.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Scalar<'de> {
-    /// Text, as every field is documented; a number is taken as its text, `null` as blank.
+    /// Text, as every field is documented; a whole number is taken as its text, `null` as blank.
     Text(Cow<'de, str>),
+    /// Any other number, as the vendor wrote it: a double would round it. Only the sign of an exponent is added where
+    /// it is missing.
+    Number(String),
     /// A list, an object or a boolean: nothing that a field of the vendor's can be.
     Other,
 }
@@ -19,6 +22,7 @@ impl Scalar<'_> {
     pub fn text(&self) -> &str {
         match self {
             Scalar::Text(text) => text,
+            Scalar::Number(number) => number,
             Scalar::Other => "",
         }
     }
@@ -55,10 +59,6 @@ impl<'de> Visitor<'de> for ScalarVisitor {
         Ok(Scalar::Text(Cow::Owned(number.to_string())))
     }
 
-    fn visit_f64<E>(self, number: f64) -> Result<Scalar<'de>, E> {
-        Ok(Scalar::Text(Cow::Owned(number.to_string())))
-    }
-
     fn visit_unit<E>(self) -> Result<Scalar<'de>, E> {
         Ok(Scalar::Text(Cow::Borrowed("")))
     }
@@ -73,7 +73,67 @@ impl<'de> Visitor<'de> for ScalarVisitor {
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Scalar<'de>, A::Error> {
-        while map.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
-        Ok(Scalar::Other)
+        let mut number = None;
+        while let Some(is_number) = map.next_key_seed(IsNumber)? {
+            if is_number {
+                number = Some(map.next_value()?);
+            } else {
+                map.next_value::<IgnoredAny>()?;
+            }
+        }
+        Ok(number.map_or(Scalar::Other, Scalar::Number))
+    }
+}
+
+/// Whether a key is the one under which `serde_json` hands over a number that fits no integer.
+struct IsNumber;
+
+impl<'de> DeserializeSeed<'de> for IsNumber {
+    type Value = bool;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<bool, D::Error> {
+        deserializer.deserialize_str(self)
+    }
+}
+
+impl Visitor<'_> for IsNumber {
+    type Value = bool;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a key")
+    }
+
+    fn visit_str<E>(self, key: &str) -> Result<bool, E> {
+        Ok(key == "$serde_json::private::Number")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_number_keeps_the_form_in_which_the_vendor_wrote_it() {
+        for number in [
+            "0",
+            "-0",
+            "7",
+            "-7",
+            "1.50",
+            "1.0e+25",
+            "1e+999",
+            "-2.5e-7",
+            "18446744073709551617",
+            "99999999999999999999.0",
+        ] {
+            let scalar: Scalar = serde_json::from_str(number).unwrap();
+            assert_eq!(scalar.text(), number);
+            let scalar: Scalar =
+                Scalar::deserialize(&mut serde_json::Deserializer::from_reader(number.as_bytes())).unwrap();
+            assert_eq!(scalar.text(), number);
+        }
+        for other in ["true", "[1.5]", r#"{"a":1.5}"#, "{}"] {
+            assert_eq!(serde_json::from_str::<Scalar>(other).unwrap(), Scalar::Other, "{other}");
+        }
     }
 }

@@ -77,7 +77,7 @@ fn refused(code: &str, message: &str) -> Fault {
 async fn never_lie_a_refusal_with_status_200_is_that_refusal_in_every_form_of_its_code() {
     let refusals = REFUSED_CODES.map(|code| async move {
         let plot = Plot { interval: Duration::from_secs(1), ..Plot::of_two_reports() };
-        let stage = Stage::start(plot).await;
+        let stage = Box::pin(Stage::start(plot)).await;
         let well = stage.scrape_until(code, |scraped| scraped.is_up(DISTURBED.0)).await;
         stage.simulator.inject(refused(code, "TOKEN LIMIT EXCEEDED"), Scope::default());
         let failed = |scraped: &Scraped| !scraped.is_up(DISTURBED.0) && !scraped.is_up(UNDISTURBED);
@@ -88,7 +88,7 @@ async fn never_lie_a_refusal_with_status_200_is_that_refusal_in_every_form_of_it
             assert!(failures.into_keys().all(|reason| reason == "budget_exhausted"), "{code}");
         }
     });
-    together(refusals).await;
+    Box::pin(together(refusals)).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -17,7 +17,7 @@ const BOUND: Duration = Duration::from_secs(2);
 /// Longest input that mutations grow to.
 const LONGEST: usize = 8 * 1024;
 /// What parsers like to trip over.
-const INTERESTING: [&[u8]; 30] = [
+const INTERESTING: [&[u8]; 33] = [
     b"\0",
     b"\xff",
     b"\n",
@@ -37,6 +37,9 @@ const INTERESTING: [&[u8]; 30] = [
     b"99999999999999999999",
     b"\\u0000",
     b"\\ud800",
+    b"\\udc00",
+    b"\"code\":",
+    b"\"error\":",
     "\u{feff}".as_bytes(),
     "\u{2028}".as_bytes(),
     "İ".as_bytes(),
@@ -53,6 +56,11 @@ const INTERESTING: [&[u8]; 30] = [
 #[test]
 fn the_body_decoder_survives_its_corpus_and_mutations_of_it() {
     survives("body", targets::body);
+}
+
+#[test]
+fn the_envelope_survives_its_corpus_and_mutations_of_it() {
+    survives("envelope", targets::envelope);
 }
 
 #[test]

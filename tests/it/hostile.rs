@@ -1,7 +1,10 @@
 //! A vendor that answers every call with one attack on memory, and never holds much of it itself.
 
+use std::fmt::Write as _;
+use std::fs;
 use std::io::{self, BufRead, BufReader, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
@@ -47,7 +50,7 @@ impl Attack {
     ];
 
     /// The report that it is an answer to.
-    pub fn report(self) -> &'static str {
+    fn report(self) -> &'static str {
         if self == Attack::Days { "agent_kpi" } else { "agent_aux_time" }
     }
 
@@ -111,7 +114,8 @@ fn repeat(out: &mut impl Write, text: &[u8]) -> io::Result<()> {
 
 /// The vendor; it ends with the test's process.
 pub struct Hostile {
-    pub address: SocketAddr,
+    address: SocketAddr,
+    attack: Attack,
     calls: Arc<AtomicU64>,
 }
 
@@ -128,7 +132,22 @@ impl Hostile {
                 thread::spawn(move || drop(answer(&stream, attack)));
             }
         });
-        Ok(Hostile { address, calls })
+        Ok(Hostile { address, attack, calls })
+    }
+
+    /// A config of so many operations of this vendor's, each with a token and so a queue of its own, and what else it
+    /// says; in a folder with the tokens.
+    pub fn config(&self, folder: &Path, operations: usize, rest: &str) -> PathBuf {
+        let mut config = String::from("operations:\n");
+        for operation in 0..operations {
+            let (token, address, report) = (format!("token-{operation}"), self.address, self.attack.report());
+            fs::write(folder.join(&token), &token).expect("a writable folder");
+            let server = format!("base_url: \"http://{address}\", token_file: {token}, licenses: 40");
+            writeln!(config, "  - {{name: op{operation}, {server}, reports: [{report}]}}").expect("a String takes it");
+        }
+        let file = folder.join("c.yml");
+        fs::write(&file, config + rest).expect("a writable folder");
+        file
     }
 
     /// Calls that were made.

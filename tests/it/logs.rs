@@ -35,17 +35,14 @@ async fn crowd() -> (Simulator, TempDir) {
     };
     let operations = (0..OPERATIONS).map(operation).collect();
     let simulator = Simulator::start(Settings { operations, simultaneous: 100, ..settings() }).await.unwrap();
-    let operations: String = (0..OPERATIONS)
-        .map(|number| {
-            format!(
-                "  - {{name: \"{number}\", base_url: \"{}\", token_file: token-{number}, timezone: {}, licenses: 4000}}\n",
-                simulator.base_url(),
-                zone_name()
-            )
-        })
-        .collect();
+    let (base_url, zone) = (simulator.base_url(), zone_name());
+    let operation = |number| {
+        let named = format!("name: \"{number}\", base_url: \"{base_url}\", token_file: token-{number}");
+        format!("  - {{{named}, timezone: {zone}, licenses: 4000}}")
+    };
+    let operations = (0..OPERATIONS).map(operation).collect::<Vec<_>>().join("\n");
     let polling = "polling: {interval: 1s, allow_faster_than_vendor: true, stale_after: 1h}\n";
-    let folder = config_folder(&format!("operations:\n{operations}{polling}"));
+    let folder = config_folder(&format!("operations:\n{operations}\n{polling}"));
     for number in 0..OPERATIONS {
         std::fs::write(folder.path().join(format!("token-{number}")), format!("{TOKEN}-{number}")).unwrap();
     }

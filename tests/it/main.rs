@@ -24,6 +24,7 @@ mod browser;
 mod status;
 mod pictures;
 mod leak;
+mod proxy;
 mod privacy;
 mod config;
 mod schema;

@@ -1,7 +1,5 @@
 //! Does one bound hold for the memory of all answers in flight and of what is served?
 
-use std::fs;
-
 use tempfile::TempDir;
 
 use crate::child::Running;
@@ -17,19 +15,8 @@ const POD_BYTES: u64 = 256 << 20;
 async fn attacked(attack: Attack, operations: usize) -> (Hostile, TempDir, Inhabitant) {
     let vendor = Hostile::start(attack).expect("a free port");
     let folder = tempfile::tempdir().expect("a temporary folder");
-    let mut config = String::from("operations:\n");
-    for operation in 0..operations {
-        let token = format!("token-{operation}");
-        fs::write(folder.path().join(&token), &token).expect("a file");
-        config += &format!(
-            "  - name: op{operation}\n    base_url: http://{}\n    token_file: {token}\n    licenses: 40\n    reports: [{}]\n",
-            vendor.address,
-            attack.report()
-        );
-    }
-    config += "polling: {interval: 6h, timeout: 20s}\nlimits: {memory: 128MiB}\n";
-    let file = folder.path().join("c.yml");
-    fs::write(&file, config).expect("a file");
+    let rest = "polling: {interval: 6h, timeout: 20s}\nlimits: {memory: 128MiB}\n";
+    let file = vendor.config(folder.path(), operations, rest);
     let flags = [format!("--config.file={}", file.display()), "--web.listen-address=127.0.0.1:0".to_owned()];
     let mut process = Running::start(crate::child::EXPORTER, &flags.each_ref().map(String::as_str));
     let address = process.after("address=").await.parse().expect("an address");

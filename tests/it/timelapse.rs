@@ -370,8 +370,8 @@ impl Wire {
             };
         let fails = |reason, detail: &str| Err(Failure::new(reason, detail));
         if takes >= timeout {
-            let result = fails(Reason::Timeout, "simulated");
-            return Outcome { takes: timeout, failure: result.as_ref().err().cloned(), result };
+            let failure = Failure::new(Reason::Timeout, "simulated");
+            return Outcome { takes: timeout, result: Err(failure.clone()), failure: Some(failure) };
         }
         let success = answer.status == 200;
         // A field that a report does not have cannot be renamed in it.
