@@ -114,9 +114,18 @@ mod tests {
 
     #[test]
     fn a_number_keeps_the_form_in_which_the_vendor_wrote_it() {
-        for number in
-            ["0", "-0", "7", "-7", "1.50", "1.0e+25", "1e+999", "-2.5e-7", "18446744073709551617", "99999999999999999999.0"]
-        {
+        for number in [
+            "0",
+            "-0",
+            "7",
+            "-7",
+            "1.50",
+            "1.0e+25",
+            "1e+999",
+            "-2.5e-7",
+            "18446744073709551617",
+            "99999999999999999999.0",
+        ] {
             let scalar: Scalar = serde_json::from_str(number).unwrap();
             assert_eq!(scalar.text(), number);
             let scalar: Scalar =
