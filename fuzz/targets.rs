@@ -381,7 +381,8 @@ impl<'de> Rows<'de> for CountedRows {
 }
 
 fn assert_documented(status: u16, body: &[u8], reading: Reading, rows: u64) {
-    let json = whole_characters(body.strip_prefix("\u{feff}".as_bytes()).unwrap_or(body));
+    let text = String::from_utf8_lossy(body);
+    let json = whole_characters(text.strip_prefix('\u{feff}').unwrap_or(&text).as_bytes());
     let mut json = serde_json::Deserializer::from_slice(&json);
     let members = match json.deserialize_any(Members) {
         Ok(members) => members,

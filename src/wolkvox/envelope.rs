@@ -197,7 +197,9 @@ impl Header {
                 row.deserialize_ignored_any(IgnoredAny).map(drop)
             }
         }
-        let body = without_lone_surrogates(body.strip_prefix(BYTE_ORDER_MARK.as_bytes()).unwrap_or(body));
+        // A refusal is told by plain words, whatever its accents are encoded in.
+        let text = String::from_utf8_lossy(body);
+        let body = without_lone_surrogates(text.strip_prefix(BYTE_ORDER_MARK).unwrap_or(&text).as_bytes());
         let mut json = serde_json::Deserializer::from_slice(&body);
         json.deserialize_map(EnvelopeVisitor { rows: Some(&mut Discard) }).ok()
     }
@@ -508,9 +510,12 @@ mod tests {
             ("TOKEN LIMIT EXCEEDED", "Validate dates entered", Reason::BudgetExhausted),
             ("FORBIDDEN", "Validate dates entered", Reason::Http4xx),
             ("NOT FOUND", "", Reason::Http4xx),
+            ("NOT FOUND", "Valid dates", Reason::Http4xx),
         ] {
             assert_eq!(says(error, message).unwrap_err().reason, reason, "{error}: {message}");
         }
+        let latin1 = b"{\"error\":\"\xcd\",\"msg\":\"TOKEN LIMIT EXCEEDED\"}".to_vec();
+        assert_eq!(classify(404, None, latin1).unwrap_err().reason, Reason::BudgetExhausted);
         for proxy in [&b"<html>not found</html>"[..], b"", b"[]", br#"{"error":"Not Found"}"#] {
             assert_eq!(classify(404, None, proxy.to_vec()).unwrap_err().reason, Reason::Http4xx);
         }
