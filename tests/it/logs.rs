@@ -1,5 +1,6 @@
 //! Does the exporter do its work, and end, whoever does not read what it writes?
 
+use std::fmt::Write as _;
 use std::io::{self, PipeReader, Read, Write};
 use std::net::SocketAddr;
 use std::process::Stdio;
@@ -35,15 +36,12 @@ async fn crowd() -> (Simulator, TempDir) {
     };
     let operations = (0..OPERATIONS).map(operation).collect();
     let simulator = Simulator::start(Settings { operations, simultaneous: 100, ..settings() }).await.unwrap();
-    let operations: String = (0..OPERATIONS)
-        .map(|number| {
-            format!(
-                "  - {{name: \"{number}\", base_url: \"{}\", token_file: token-{number}, timezone: {}, licenses: 4000}}\n",
-                simulator.base_url(),
-                zone_name()
-            )
-        })
-        .collect();
+    let (url, zone) = (simulator.base_url(), zone_name());
+    let mut operations = String::new();
+    for number in 0..OPERATIONS {
+        let place = format!("base_url: {url}, timezone: {zone}, token_file: token-{number}");
+        writeln!(operations, "  - {{name: \"{number}\", {place}, licenses: 4000}}").unwrap();
+    }
     let polling = "polling: {interval: 1s, allow_faster_than_vendor: true, stale_after: 1h}\n";
     let folder = config_folder(&format!("operations:\n{operations}{polling}"));
     for number in 0..OPERATIONS {
