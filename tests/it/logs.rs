@@ -1,5 +1,6 @@
 //! Does the exporter do its work, and end, whoever does not read what it writes?
 
+use std::fmt::Write as _;
 use std::io::{self, PipeReader, Read, Write};
 use std::net::SocketAddr;
 use std::process::Stdio;
@@ -35,12 +36,12 @@ async fn crowd() -> (Simulator, TempDir) {
     };
     let operations = (0..OPERATIONS).map(operation).collect();
     let simulator = Simulator::start(Settings { operations, simultaneous: 100, ..settings() }).await.unwrap();
-    let (base_url, zone) = (simulator.base_url(), zone_name());
-    let operation = |number| {
-        let named = format!("name: \"{number}\", base_url: \"{base_url}\", token_file: token-{number}");
-        format!("  - {{{named}, timezone: {zone}, licenses: 4000}}")
-    };
-    let operations = (0..OPERATIONS).map(operation).collect::<Vec<_>>().join("\n");
+    let (url, zone) = (simulator.base_url(), zone_name());
+    let mut operations = String::new();
+    for number in 0..OPERATIONS {
+        let place = format!("base_url: {url}, timezone: {zone}, token_file: token-{number}");
+        writeln!(operations, "  - {{name: \"{number}\", {place}, licenses: 4000}}").unwrap();
+    }
     let polling = "polling: {interval: 1s, allow_faster_than_vendor: true, stale_after: 1h}\n";
     let folder = config_folder(&format!("operations:\n{operations}\n{polling}"));
     for number in 0..OPERATIONS {
