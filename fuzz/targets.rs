@@ -73,9 +73,9 @@ static CHOICES: LazyLock<[Privacy; 4]> = LazyLock::new(|| {
 });
 
 /// For each report, how it is read under each choice.
-static PLANS: LazyLock<Vec<(&Report, [Arc<Plan>; 4])>> = LazyLock::new(|| {
-    let plans = |report: &Report| CHOICES.each_ref().map(|privacy| Arc::new(Plan::new(report, privacy)));
-    CATALOG.reports().iter().map(|report| (&**report, plans(report))).collect()
+static PLANS: LazyLock<Vec<[Arc<Plan>; 4]>> = LazyLock::new(|| {
+    let plans = |report: &Arc<Report>| CHOICES.each_ref().map(|privacy| Arc::new(Plan::new(report, privacy)));
+    CATALOG.reports().iter().map(plans).collect()
 });
 
 static WINDOW: LazyLock<Window> = LazyLock::new(|| Window::at(WindowName::Today, now().wall, &zone()));
@@ -83,7 +83,7 @@ static WINDOW: LazyLock<Window> = LazyLock::new(|| Window::at(WindowName::Today,
 /// An answer's body through every report: what is accepted is rendered as valid series of declared fields only.
 pub fn body(data: &[u8]) {
     let texts = LazyLock::new(|| texts(data));
-    for (report, plans) in &*PLANS {
+    for (report, plans) in CATALOG.reports().iter().zip(&*PLANS) {
         for (choice, (plan, privacy)) in plans.iter().zip(&*CHOICES).enumerate() {
             let fold = || Fold::new(Arc::clone(plan), WINDOW.clone()).add(data);
             // Nearly always, what one choice cannot read is no answer to the others.
@@ -623,7 +623,9 @@ fn served(folder: &Path, data: &[u8]) -> Option<Served> {
     let store = Store::new(Arc::clone(&CATALOG));
     store.restore(&target(), again, 1);
     for (_, segments) in &store.view(now()).snapshot.families {
-        segments.iter().for_each(|segment| assert_joins(segment, &segment.text()));
+        for segment in segments {
+            assert_joins(segment, &segment.text());
+        }
     }
     Some(served)
 }

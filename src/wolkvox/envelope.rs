@@ -206,10 +206,10 @@ impl Header {
 
     /// A 404 is "no rows" only in the vendor's own words: a proxy's or a wrong server's 404 is a failure.
     fn says_no_rows(&self, status: u16, said: &str) -> bool {
-        let is_404 = match (status, self.code) {
-            (404, None | Some(Code::Blank | Code::Number(200 | 404))) | (200, Some(Code::Number(404))) => true,
-            _ => false,
-        };
+        let is_404 = matches!(
+            (status, self.code),
+            (404, None | Some(Code::Blank | Code::Number(200 | 404))) | (200, Some(Code::Number(404)))
+        );
         is_404 && said.contains(NO_ROWS) && !["FORBIDDEN", "UNAUTHORIZED"].iter().any(|error| said.contains(error))
     }
 

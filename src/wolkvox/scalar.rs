@@ -85,7 +85,7 @@ impl<'de> Visitor<'de> for ScalarVisitor {
     }
 }
 
-/// Whether a key is the one under which serde_json hands over a number that fits no integer.
+/// Whether a key is the one under which `serde_json` hands over a number that fits no integer.
 struct IsNumber;
 
 impl<'de> DeserializeSeed<'de> for IsNumber {

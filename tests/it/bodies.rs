@@ -84,7 +84,7 @@ async fn never_lie_a_refusal_with_status_200_is_that_refusal_in_every_form_of_it
         assert_eq!(scraped.find(SERIES, &[]), well.find(SERIES, &[]), "{code}: the last good series are gone");
         assert_eq!(scraped.failures(DISTURBED.0).into_keys().collect::<Vec<_>>(), ["budget_exhausted"], "{code}");
     });
-    together(refusals).await;
+    Box::pin(together(refusals)).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -39,9 +39,9 @@ impl Proxy {
             while let Ok((mut stream, _)) = listener.accept().await {
                 let heard = Arc::clone(&ours);
                 tokio::spawn(async move {
-                    let mut head = [0; 4096];
-                    while let Ok(length @ 1..) = stream.read(&mut head).await {
-                        heard.lock().expect("whole").push_str(&String::from_utf8_lossy(&head[..length]));
+                    let mut bytes = [0; 4096];
+                    while let Ok(length @ 1..) = stream.read(&mut bytes).await {
+                        heard.lock().expect("whole").push_str(&String::from_utf8_lossy(&bytes[..length]));
                         let refused = b"HTTP/1.1 502 Bad Gateway\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
                         let _ = stream.write_all(refused).await;
                     }
