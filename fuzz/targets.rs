@@ -74,12 +74,10 @@ static CHOICES: LazyLock<[Privacy; 4]> = LazyLock::new(|| {
     [choice(Agents::Plain, false), choice(Agents::Plain, true), choice(hashed, false), choice(Agents::Omitted, false)]
 });
 
-type Plans = Vec<(&'static Report, [Arc<Plan>; 4])>;
-
 /// For each report, how it is read under each choice.
-static PLANS: LazyLock<Plans> = LazyLock::new(|| {
-    let plans = |report: &Report| CHOICES.each_ref().map(|privacy| Arc::new(Plan::new(report, privacy)));
-    CATALOG.reports().iter().map(|report| (&**report, plans(report))).collect()
+static PLANS: LazyLock<Vec<[Arc<Plan>; 4]>> = LazyLock::new(|| {
+    let plans = |report: &Arc<Report>| CHOICES.each_ref().map(|privacy| Arc::new(Plan::new(report, privacy)));
+    CATALOG.reports().iter().map(plans).collect()
 });
 
 static WINDOW: LazyLock<Window> = LazyLock::new(|| Window::at(WindowName::Today, now().wall, &zone()));
@@ -87,7 +85,7 @@ static WINDOW: LazyLock<Window> = LazyLock::new(|| Window::at(WindowName::Today,
 /// An answer's body through every report: what is accepted is rendered as valid series of declared fields only.
 pub fn body(data: &[u8]) {
     let texts = LazyLock::new(|| texts(data));
-    for (report, plans) in &*PLANS {
+    for (report, plans) in CATALOG.reports().iter().zip(&*PLANS) {
         for (choice, (plan, privacy)) in plans.iter().zip(&*CHOICES).enumerate() {
             let fold = || Fold::new(Arc::clone(plan), WINDOW.clone()).add(data);
             // Nearly always, what one choice cannot read is no answer to the others.
