@@ -88,7 +88,8 @@ pub async fn large(client_limits: ClientLimits) -> Stage {
     let mut simulator = settings();
     simulator.operations[0].agents = 300;
     let faults = vec![(Fault::HugeNames, Scope::default())];
-    Stage::start(Plot { simulator, client_limits, faults, ..Plot::frozen() }).await
+    let limits = "{ label_bytes: 16KiB }";
+    Stage::start(Plot { simulator, client_limits, faults, limits, ..Plot::frozen() }).await
 }
 
 /// Asks for `/metrics` uncompressed and reads only the beginning of the answer: that, and the length still to come.
