@@ -12,7 +12,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use procfs::Current;
@@ -66,7 +66,7 @@ pub type ServedMemory = Arc<OwnedSemaphorePermit>;
 pub struct PollMemory {
     memory: Arc<Memory>,
     used: AtomicUsize,
-    large: OnceLock<OwnedSemaphorePermit>,
+    large: Mutex<Option<OwnedSemaphorePermit>>,
     _small: OwnedSemaphorePermit,
 }
 
@@ -121,7 +121,7 @@ impl PollMemory {
         Arc::new(PollMemory {
             memory: Arc::clone(memory),
             used: AtomicUsize::new(0),
-            large: OnceLock::new(),
+            large: Mutex::default(),
             _small: small,
         })
     }
@@ -142,16 +142,26 @@ impl PollMemory {
         Share { poll: Arc::clone(self), bytes: AtomicUsize::new(0) }
     }
 
+    /// Leaves a large place to others, where the poll is small again: until its next call is answered, it needs none.
+    pub fn give_back(&self) {
+        if self.used.load(Ordering::Relaxed) <= self.memory.small_poll {
+            *self.large() = None;
+        }
+    }
+
+    fn large(&self) -> MutexGuard<'_, Option<OwnedSemaphorePermit>> {
+        self.large.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn bound(&self) -> usize {
-        if self.large.get().is_some() { self.memory.large_poll } else { self.memory.small_poll }
+        if self.large().is_some() { self.memory.large_poll } else { self.memory.small_poll }
     }
 
     /// Takes a large place; waits until there is one.
     async fn grow_large(&self) -> Result<(), MemoryError> {
         let waiting = Arc::clone(&self.memory.large).acquire_owned();
         let permit = timeout(LONGEST_WAIT, waiting).await.map_err(|_| MemoryError::Busy)?;
-        // A second one at the same time would be given back at once.
-        let _ = self.large.set(permit.expect("nobody closes it"));
+        *self.large() = Some(permit.expect("nobody closes it"));
         Ok(())
     }
 }
@@ -172,7 +182,7 @@ impl Share {
             return Ok(());
         }
         match Arc::clone(&self.poll.memory.large).try_acquire_owned() {
-            Ok(permit) => drop(self.poll.large.set(permit)),
+            Ok(permit) => *self.poll.large() = Some(permit),
             Err(_) => Handle::current().block_on(self.poll.grow_large())?,
         }
         self.fits_large(bytes)
@@ -263,6 +273,11 @@ mod tests {
         assert_eq!(groups.resize_blocking(3 * MIB + 1), Err(MemoryError::TooLarge(4 * MIB)));
         drop(body);
         groups.resize_blocking(3 * MIB + 1).unwrap();
+        poll.give_back();
+        assert_eq!(memory.large.available_permits(), 1, "it is needed");
+        groups.resize_blocking(1).unwrap();
+        poll.give_back();
+        assert_eq!(memory.large.available_permits(), 2);
         drop((groups, poll));
         assert_eq!((memory.large.available_permits(), memory.small.available_permits()), (2, 4));
     }

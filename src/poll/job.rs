@@ -183,6 +183,7 @@ impl Job {
         progress: &mut Progress,
     ) -> Result<(), Missed> {
         while let Some(part) = progress.pending.pop() {
+            progress.memory.give_back();
             ledger.pay(&self.target, turn, context.clock.now()).await.map_err(Missed::Unpaid)?;
             context.telemetry.call_sent(&self.target);
             progress.calls += 1;

@@ -12,11 +12,11 @@ use crate::stage::until;
 const POD_BYTES: u64 = 256 << 20;
 
 /// An exporter of so many operations, each with a token and a queue of its own, all at a hostile vendor's.
-async fn attacked(attack: Attack, operations: usize) -> (Hostile, TempDir, Inhabitant) {
+async fn attacked(attack: Attack, operations: usize, timeout: u32) -> (Hostile, TempDir, Inhabitant) {
     let vendor = Hostile::start(attack).expect("a free port");
     let folder = tempfile::tempdir().expect("a temporary folder");
-    let rest = "polling: {interval: 6h, timeout: 20s}\nlimits: {memory: 128MiB}\n";
-    let file = vendor.config(folder.path(), operations, rest);
+    let rest = format!("polling: {{interval: 6h, timeout: {timeout}s}}\nlimits: {{memory: 128MiB}}\n");
+    let file = vendor.config(folder.path(), operations, &rest);
     let flags = [format!("--config.file={}", file.display()), "--web.listen-address=127.0.0.1:0".to_owned()];
     let mut process = Running::start(crate::child::EXPORTER, &flags.each_ref().map(String::as_str));
     let address = process.after("address=").await.parse().expect("an address");
@@ -24,8 +24,8 @@ async fn attacked(attack: Attack, operations: usize) -> (Hostile, TempDir, Inhab
 }
 
 /// Waits until every operation was polled, and returns the scrape that says so and the peak of the memory.
-async fn survived(attack: Attack, operations: usize) -> (Scraped, u64) {
-    let (vendor, _folder, exporter) = attacked(attack, operations).await;
+async fn survived(attack: Attack, operations: usize, timeout: u32) -> (Scraped, u64) {
+    let (vendor, _folder, exporter) = attacked(attack, operations, timeout).await;
     let scraped = until("every operation polled", async || {
         let scraped = exporter.scrape().await;
         let polled = scraped.find("wolkvox_report_last_attempt_timestamp_seconds", &[]).len();
@@ -38,14 +38,17 @@ async fn survived(attack: Attack, operations: usize) -> (Scraped, u64) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn never_crash_three_answers_of_249_mb_at_once_stay_under_the_pods_limit() {
-    let (scraped, peak) = survived(Attack::Rows, 3).await;
-    assert_eq!(scraped.failures("agent_aux_time").keys().map(String::as_str).collect::<Vec<_>>(), ["too_large"]);
+    let (scraped, peak) = survived(Attack::Rows, 3, 60).await;
+    let failures = scraped.failures("agent_aux_time");
+    assert!(!failures.is_empty());
+    // Where a machine is slow, one of them waits in vain for the memory that the others have.
+    assert!(failures.keys().all(|reason| ["too_large", "memory_limit"].contains(&reason.as_str())), "{failures:?}");
     assert!(peak < POD_BYTES, "{peak} bytes");
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn never_crash_a_name_of_249_mb_becomes_a_short_label_with_a_mark() {
-    let (scraped, peak) = survived(Attack::Name, 3).await;
+    let (scraped, peak) = survived(Attack::Name, 3, 60).await;
     let series = scraped.find("wolkvox_agent_aux_seconds", &[]);
     assert_eq!(series.len(), 3);
     assert!(series.iter().all(|(labels, _)| labels.contains('…') && labels.len() < 1_300), "{series:?}");
@@ -55,7 +58,7 @@ async fn never_crash_a_name_of_249_mb_becomes_a_short_label_with_a_mark() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn never_crash_eight_servers_that_promise_249_mb_reserve_nothing() {
-    let (scraped, peak) = survived(Attack::Promise, 8).await;
+    let (scraped, peak) = survived(Attack::Promise, 8, 5).await;
     assert_eq!(scraped.failures("agent_aux_time").keys().map(String::as_str).collect::<Vec<_>>(), ["timeout"]);
     assert!(peak < POD_BYTES / 2, "{peak} bytes");
 }
@@ -65,7 +68,7 @@ async fn never_crash_eight_servers_that_promise_249_mb_reserve_nothing() {
 async fn never_crash_no_other_shape_of_a_249_mb_answer_takes_memory_without_end() {
     let done_above = [Attack::Rows, Attack::Name, Attack::Promise, Attack::Noise];
     for attack in Attack::ALL.into_iter().filter(|attack| !done_above.contains(attack)) {
-        let (_, peak) = survived(attack, 1).await;
+        let (_, peak) = survived(attack, 1, 60).await;
         assert!(peak < POD_BYTES / 2, "{attack:?}: {peak} bytes");
     }
 }
