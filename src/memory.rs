@@ -5,9 +5,10 @@
 //!                  512 KiB each      ≤ 32 MiB each     deflated series, and info entries as text
 //! ```
 //!
-//! A poll begins small. Where its answer, the groups added up from it, and the series rendered of those take more, it
-//! waits for one of the few large places, and fails where it would take more than that. A poll never waits for a
-//! second place while it holds one, so polls that wait cannot wait for each other.
+//! A poll takes a small place when its answer begins to come in: servers that do not answer hold nothing. Where the answer,
+//! the groups added up from it, and the series rendered of those take more, it waits for one of the few large places, and
+//! fails where it would take more than that. Nobody in a large place waits for another, so polls that wait cannot wait
+//! for each other.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -52,7 +53,7 @@ pub struct Memory {
 pub enum MemoryError {
     #[error("the answer and its series take more than {0} bytes of memory")]
     TooLarge(usize),
-    #[error("other large answers held the memory for {} s", LONGEST_WAIT.as_secs())]
+    #[error("other answers held the memory for {} s", LONGEST_WAIT.as_secs())]
     Busy,
     #[error("no memory is left for {0} bytes of series beside what is served already")]
     Full(usize),
@@ -66,8 +67,14 @@ pub type ServedMemory = Arc<OwnedSemaphorePermit>;
 pub struct PollMemory {
     memory: Arc<Memory>,
     used: AtomicUsize,
-    large: Mutex<Option<OwnedSemaphorePermit>>,
-    _small: OwnedSemaphorePermit,
+    places: Mutex<Places>,
+}
+
+/// The places that a poll holds.
+#[derive(Debug, Default)]
+struct Places {
+    small: Option<OwnedSemaphorePermit>,
+    large: Option<OwnedSemaphorePermit>,
 }
 
 /// What one part of a poll takes: a body, the groups of an answer, rendered series. Given back when it is dropped.
@@ -102,13 +109,12 @@ impl Memory {
         self.large_poll / 4
     }
 
-    /// A small place for a poll; waits until there is one.
-    pub async fn poll(self: &Arc<Memory>) -> Arc<PollMemory> {
-        let small = Arc::clone(&self.small).acquire_owned().await.expect("nobody closes it");
-        PollMemory::new(self, small)
+    /// For a poll that holds nothing yet.
+    pub fn poll(self: &Arc<Memory>) -> Arc<PollMemory> {
+        Arc::new(PollMemory { memory: Arc::clone(self), used: AtomicUsize::new(0), places: Mutex::default() })
     }
 
-    /// Counts what is served from now on; `None` would be more than there is.
+    /// Counts what is served from now on.
     pub fn served(&self, bytes: usize) -> Result<ServedMemory, MemoryError> {
         let pieces = u32::try_from(bytes.div_ceil(SERVED_PIECE)).map_err(|_| MemoryError::Full(bytes))?;
         let permit = Arc::clone(&self.served).try_acquire_many_owned(pieces);
@@ -117,20 +123,9 @@ impl Memory {
 }
 
 impl PollMemory {
-    fn new(memory: &Arc<Memory>, small: OwnedSemaphorePermit) -> Arc<PollMemory> {
-        Arc::new(PollMemory {
-            memory: Arc::clone(memory),
-            used: AtomicUsize::new(0),
-            large: Mutex::default(),
-            _small: small,
-        })
-    }
-
     /// For what is no poll: as much as it likes.
     pub fn unbounded() -> Arc<PollMemory> {
-        let memory = Arc::new(Memory::unbounded());
-        let small = Arc::clone(&memory.small).try_acquire_owned().expect("all are free");
-        PollMemory::new(&memory, small)
+        Arc::new(Memory::unbounded()).poll()
     }
 
     pub fn memory(&self) -> &Memory {
@@ -142,73 +137,85 @@ impl PollMemory {
         Share { poll: Arc::clone(self), bytes: AtomicUsize::new(0) }
     }
 
-    /// Leaves a large place to others, where the poll is small again: until its next call is answered, it needs none.
+    /// Leaves to others the places that are not needed any more: the next call's answer may be long in coming.
     pub fn give_back(&self) {
-        if self.used.load(Ordering::Relaxed) <= self.memory.small_poll {
-            *self.large() = None;
+        let (used, mut places) = (self.used.load(Ordering::Relaxed), self.places());
+        if used == 0 {
+            *places = Places::default();
+        } else if used <= self.memory.small_poll && places.small.is_some() {
+            places.large = None;
         }
     }
 
-    fn large(&self) -> MutexGuard<'_, Option<OwnedSemaphorePermit>> {
-        self.large.lock().unwrap_or_else(PoisonError::into_inner)
+    fn places(&self) -> MutexGuard<'_, Places> {
+        self.places.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn bound(&self) -> usize {
-        if self.large().is_some() { self.memory.large_poll } else { self.memory.small_poll }
+        match &*self.places() {
+            Places { large: Some(_), .. } => self.memory.large_poll,
+            Places { small: Some(_), .. } => self.memory.small_poll,
+            Places { .. } => 0,
+        }
     }
 
-    /// Takes a large place; waits until there is one.
-    async fn grow_large(&self) -> Result<(), MemoryError> {
-        let waiting = Arc::clone(&self.memory.large).acquire_owned();
+    /// The places of which one has room for `bytes`.
+    fn needed(&self, bytes: usize) -> &Arc<Semaphore> {
+        if bytes <= self.memory.small_poll { &self.memory.small } else { &self.memory.large }
+    }
+
+    fn take(&self, bytes: usize, permit: OwnedSemaphorePermit) {
+        let mut places = self.places();
+        let place = if bytes <= self.memory.small_poll { &mut places.small } else { &mut places.large };
+        *place = Some(permit);
+    }
+
+    /// Takes a place with room for `bytes`; waits until there is one.
+    async fn wait_for(&self, bytes: usize) -> Result<(), MemoryError> {
+        let waiting = Arc::clone(self.needed(bytes)).acquire_owned();
         let permit = timeout(LONGEST_WAIT, waiting).await.map_err(|_| MemoryError::Busy)?;
-        *self.large() = Some(permit.expect("nobody closes it"));
+        self.take(bytes, permit.expect("nobody closes it"));
         Ok(())
     }
 }
 
 impl Share {
-    /// Takes or gives back what makes it `bytes`; waits for a large place where it needs one.
+    /// Takes or gives back what makes it `bytes`; waits for a place where it needs one.
     pub async fn resize(&self, bytes: usize) -> Result<(), MemoryError> {
-        if self.fits(bytes)? {
-            return Ok(());
+        while let Some(all) = self.try_resize(bytes)? {
+            self.poll.wait_for(all).await?;
         }
-        self.poll.grow_large().await?;
-        self.fits_large(bytes)
+        Ok(())
     }
 
     /// The same on a thread that may be blocked.
     pub fn resize_blocking(&self, bytes: usize) -> Result<(), MemoryError> {
-        if self.fits(bytes)? {
-            return Ok(());
+        while let Some(all) = self.try_resize(bytes)? {
+            match Arc::clone(self.poll.needed(all)).try_acquire_owned() {
+                Ok(permit) => self.poll.take(all, permit),
+                Err(_) => Handle::current().block_on(self.poll.wait_for(all))?,
+            }
         }
-        match Arc::clone(&self.poll.memory.large).try_acquire_owned() {
-            Ok(permit) => *self.poll.large() = Some(permit),
-            Err(_) => Handle::current().block_on(self.poll.grow_large())?,
-        }
-        self.fits_large(bytes)
+        Ok(())
     }
 
     pub fn bytes(&self) -> usize {
         self.bytes.load(Ordering::Relaxed)
     }
 
-    fn fits_large(&self, bytes: usize) -> Result<(), MemoryError> {
-        let fits = self.fits(bytes)?;
-        if fits { Ok(()) } else { Err(MemoryError::TooLarge(self.poll.memory.large_poll)) }
-    }
-
-    /// Whether the poll's place has room for it; an error where no place has.
-    fn fits(&self, bytes: usize) -> Result<bool, MemoryError> {
+    /// Takes or gives back, if the poll's place has room for it. If not, the room that all of the poll needs; an error
+    /// where no place has that.
+    fn try_resize(&self, bytes: usize) -> Result<Option<usize>, MemoryError> {
         let held = self.bytes.load(Ordering::Relaxed);
         let (poll, bound) = (&self.poll, self.poll.bound());
-        let resized = |used: usize| (used - held).checked_add(bytes);
-        let fit = |used: usize| resized(used).filter(|all| *all <= bound || bytes <= held);
+        let resized = |used: usize| (used - held).saturating_add(bytes);
+        let fit = |used: usize| Some(resized(used)).filter(|all| *all <= bound || bytes <= held);
         match poll.used.fetch_update(Ordering::Relaxed, Ordering::Relaxed, fit) {
             Ok(_) => {
                 self.bytes.store(bytes, Ordering::Relaxed);
-                Ok(true)
+                Ok(None)
             }
-            Err(used) if resized(used).is_some_and(|all| all <= poll.memory.large_poll) => Ok(false),
+            Err(used) if resized(used) <= poll.memory.large_poll => Ok(Some(resized(used))),
             Err(_) => Err(MemoryError::TooLarge(poll.memory.large_poll)),
         }
     }
@@ -266,20 +273,25 @@ mod tests {
     #[tokio::test]
     async fn a_poll_grows_from_small_to_large_and_gives_back_what_it_took() {
         let memory = Arc::new(Memory::new(16 * MIB));
-        let poll = memory.poll().await;
+        let free = || (memory.small.available_permits(), memory.large.available_permits());
+        let poll = memory.poll();
         let (body, groups) = (poll.share(), poll.share());
+        assert_eq!(free(), (4, 2), "nothing came yet");
+        body.resize(1000).await.unwrap();
+        assert_eq!(free(), (3, 2));
         body.resize(MIB).await.unwrap();
-        assert_eq!(memory.large.available_permits(), 1);
+        assert_eq!(free(), (3, 1));
         assert_eq!(groups.resize_blocking(3 * MIB + 1), Err(MemoryError::TooLarge(4 * MIB)));
         drop(body);
         groups.resize_blocking(3 * MIB + 1).unwrap();
         poll.give_back();
-        assert_eq!(memory.large.available_permits(), 1, "it is needed");
+        assert_eq!(free(), (3, 1), "the large place is needed");
         groups.resize_blocking(1).unwrap();
         poll.give_back();
-        assert_eq!(memory.large.available_permits(), 2);
-        drop((groups, poll));
-        assert_eq!((memory.large.available_permits(), memory.small.available_permits()), (2, 4));
+        assert_eq!(free(), (3, 2));
+        drop(groups);
+        poll.give_back();
+        assert_eq!(free(), (4, 2));
     }
 
     #[tokio::test(start_paused = true)]
@@ -287,11 +299,11 @@ mod tests {
         let memory = Arc::new(Memory::new(16 * MIB));
         let mut held = Vec::new();
         for _ in 0..2 {
-            let share = memory.poll().await.share();
+            let share = memory.poll().share();
             share.resize(MIB).await.unwrap();
             held.push(share);
         }
-        let waiting = memory.poll().await.share();
+        let waiting = memory.poll().share();
         assert_eq!(waiting.resize(MIB).await, Err(MemoryError::Busy));
         let (grown, ()) = tokio::join!(waiting.resize(MIB), async { drop(held.pop()) });
         grown.unwrap();

@@ -60,7 +60,7 @@ impl Question {
     }
 
     pub async fn ask(&self, context: &Context) -> Result<Told, Failure> {
-        let memory = context.memory.poll().await;
+        let memory = context.memory.poll();
         match context.vendor.call(&self.request, &memory).await? {
             Answer::Body(mut body) => match body.content() {
                 Content::Whole(bytes) => parse(bytes),

@@ -142,7 +142,7 @@ impl Job {
     /// Polls once: asks for the window, in parts where it must be, and turns the answers into what can be served.
     /// Every call is paid for first; `turn` is what is written down with it.
     pub async fn poll(&mut self, context: &Context, ledger: &mut Ledger, turn: TargetRecord) -> Polled {
-        let memory = context.memory.poll().await;
+        let memory = context.memory.poll();
         let at = context.clock.now();
         let window = Window::at(self.target.window, at.wall, &self.zone);
         let pending = self.first_parts(&window);
