@@ -623,13 +623,16 @@ fn read_value(input: &InputPlan, row: &[Slot<'_>]) -> Result<Option<f64>, Unread
             "" | "-" | "--" => return Ok(None),
             text => input.format.parse(text),
         },
-        // A number without its form: `5.0` seconds are as good as `5`.
-        Some(Scalar::Number(number)) => {
-            number.parse::<f64>().ok().and_then(|number| input.format.parse(&number.to_string()))
-        }
+        Some(Scalar::Number(number)) => read_number(input, number),
         Some(Scalar::Other) => None,
     };
     value.map(Some).ok_or(Unreadable)
+}
+
+/// A number without its form: `5.0` seconds are as good as `5`.
+#[cold]
+fn read_number(input: &InputPlan, number: &str) -> Option<f64> {
+    number.parse::<f64>().ok().and_then(|number| input.format.parse(&number.to_string()))
 }
 
 /// Without blanks around it: nearly no value has any, and looking for Unicode's takes as long as reading the value.

@@ -183,7 +183,7 @@ impl From<Scalar<'_>> for Stated {
         match error {
             Scalar::Text(text) if matches!(text.trim(), "" | "null") => Stated::Nothing,
             Scalar::Text(text) => Stated::Text(text.into_owned()),
-            Scalar::Number(number) => Stated::Text(number),
+            Scalar::Number(number) => Stated::Text(number.into()),
             Scalar::Other => Stated::Undocumented,
         }
     }

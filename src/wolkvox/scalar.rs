@@ -11,8 +11,8 @@ pub enum Scalar<'de> {
     /// Text, as every field is documented; a whole number is taken as its text, `null` as blank.
     Text(Cow<'de, str>),
     /// Any other number, as the vendor wrote it: a double would round it. Only the sign of an exponent is added where
-    /// it is missing.
-    Number(String),
+    /// it is missing. A box, so that this stays as small as the text that nearly every field is.
+    Number(Box<str>),
     /// A list, an object or a boolean: nothing that a field of the vendor's can be.
     Other,
 }
@@ -43,6 +43,7 @@ impl<'de> Visitor<'de> for ScalarVisitor {
         f.write_str("a value")
     }
 
+    #[inline]
     fn visit_borrowed_str<E>(self, text: &'de str) -> Result<Scalar<'de>, E> {
         Ok(Scalar::Text(Cow::Borrowed(text)))
     }
@@ -67,11 +68,13 @@ impl<'de> Visitor<'de> for ScalarVisitor {
         Ok(Scalar::Other)
     }
 
+    #[cold]
     fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Scalar<'de>, A::Error> {
         while seq.next_element::<IgnoredAny>()?.is_some() {}
         Ok(Scalar::Other)
     }
 
+    #[cold]
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Scalar<'de>, A::Error> {
         let mut number = None;
         while let Some(is_number) = map.next_key_seed(IsNumber)? {
