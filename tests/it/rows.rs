@@ -94,7 +94,7 @@ async fn hostile_names_stay_one_label_value_for_every_parser() {
 async fn names_of_ten_thousand_bytes_are_served_in_every_report_shortened_or_as_long_as_the_operator_lets_them_be() {
     for (limits, shortest, longest) in [("{}", 1_000, 1_400), ("{ label_bytes: 16KiB }", 10_000, 12_000)] {
         let faults = vec![(Fault::HugeNames, Scope::default())];
-        let stage = Stage::start(Plot { faults, limits, ..Plot::frozen() }).await;
+        let stage = Stage::start(Plot { limits, faults, ..Plot::frozen() }).await;
         let scraped = stage.scrape().await;
         assert_eq!(scraped.sum("wolkvox_report_up", &[]), 5.0);
         assert_eq!(scraped.missing_metrics(), Vec::<String>::new());

@@ -89,7 +89,7 @@ pub async fn large(client_limits: ClientLimits) -> Stage {
     simulator.operations[0].agents = 300;
     let faults = vec![(Fault::HugeNames, Scope::default())];
     let limits = "{ label_bytes: 16KiB }";
-    Stage::start(Plot { simulator, client_limits, faults, limits, ..Plot::frozen() }).await
+    Stage::start(Plot { simulator, limits, client_limits, faults, ..Plot::frozen() }).await
 }
 
 /// Asks for `/metrics` uncompressed and reads only the beginning of the answer: that, and the length still to come.
