@@ -273,7 +273,15 @@ enum Place {
 
 impl ShortTexts {
     fn let_through(&mut self, piece: &[u8], out: &mut Vec<u8>) -> Result<(), Failure> {
-        for &byte in piece {
+        let mut rest = piece;
+        while !rest.is_empty() {
+            if self.place == Place::Text {
+                let run = memchr::memchr2(b'"', b'\\', rest).unwrap_or(rest.len());
+                self.run(&rest[..run], out);
+                rest = &rest[run..];
+            }
+            let Some((&byte, behind)) = rest.split_first() else { break };
+            rest = behind;
             match self.place {
                 Place::Outside => self.outside(byte)?,
                 Place::Text => self.text(byte, out),
@@ -314,21 +322,30 @@ impl ShortTexts {
         Ok(())
     }
 
-    /// Inside a text: it ends, goes on, or is too long from here on. Never cut inside a character or an escape, and
-    /// before no escape, which could be the second half of a character.
-    fn text(&mut self, byte: u8, out: &mut Vec<u8>) {
-        match byte {
-            b'"' => {
-                if std::mem::take(&mut self.cut) {
-                    out.extend_from_slice(CUT);
-                }
-                (self.place, self.length) = (Place::Outside, 0);
-            }
-            b'\\' => self.place = Place::Escape,
-            0x80..=0xbf => {}
-            _ if self.length >= LONGEST_TEXT => self.cut = true,
-            _ => {}
+    /// Inside a text, up to its end or an escape: it goes on, or is too long from here on. Never cut inside a character or
+    /// an escape, and before no escape, which could be the second half of a character.
+    fn run(&mut self, run: &[u8], out: &mut Vec<u8>) {
+        if self.cut {
+            return;
         }
+        let room = LONGEST_TEXT.saturating_sub(self.length).min(run.len());
+        let is_within_character = |byte: &u8| (0x80..=0xbf).contains(byte);
+        let end = run[room..].iter().position(|byte| !is_within_character(byte)).map_or(run.len(), |at| room + at);
+        self.cut = end < run.len();
+        self.length += end;
+        out.extend_from_slice(&run[..end]);
+    }
+
+    /// The end of a text, or the beginning of an escape in it.
+    fn text(&mut self, byte: u8, out: &mut Vec<u8>) {
+        if byte == b'\\' {
+            self.place = Place::Escape;
+            return;
+        }
+        if std::mem::take(&mut self.cut) {
+            out.extend_from_slice(CUT);
+        }
+        (self.place, self.length) = (Place::Outside, 0);
     }
 }
 
