@@ -25,7 +25,7 @@ pub enum Command {
     Demo,
     /// Check the config file, and with --probe also the access to the vendor.
     Check {
-        /// Make one call per operation and report, and print what came back. Each costs budget.
+        /// Send one API request per operation and report, and print what came back. Each costs budget.
         #[arg(long)]
         probe: bool,
     },
@@ -80,7 +80,7 @@ pub struct Flags {
     #[arg(long = "web.config.file", env = "WOLKVOX_EXPORTER_WEB_CONFIG_FILE", global = true, value_name = "FILE")]
     pub web_config_file: Option<PathBuf>,
 
-    /// Folder for what survives a restart: calls spent today and the last good data. `none` keeps it in memory:
+    /// Folder for what survives a restart: API requests spent today and the last good data. `none` keeps it in memory:
     /// then a restart forgets what was spent, and may overspend.
     #[arg(long = "state.dir", env = "WOLKVOX_EXPORTER_STATE_DIR", global = true, value_name = "DIR")]
     pub state_dir: Option<String>,

@@ -49,7 +49,7 @@ pub enum ExporterError {
     Config(#[from] ConfigError),
     #[error(transparent)]
     State(#[from] StateError),
-    #[error("{0}\nhint: {hint}", hint = .0.reason.hint())]
+    #[error("{0}\nhint: {hint}", hint = .0.hint())]
     Client(Failure),
 }
 

@@ -48,7 +48,7 @@ reports are gauges, because the vendor corrects them downward too.
 /// Headings for the exporter's own metrics, by how their names start. The last takes every name.
 const OWN_GROUPS: [(&str, &str); 4] = [
     ("wolkvox_report_", "The state of each report"),
-    ("wolkvox_api_", "Calls to the vendor"),
+    ("wolkvox_api_", "API requests to the vendor"),
     ("wolkvox_exporter_", "The exporter"),
     ("", "The process"),
 ];
@@ -195,7 +195,8 @@ fn specimen(catalog: &Arc<Catalog>) -> String {
     let rejected = vec![("specimen".to_owned(), 1)];
     store.expect(&target, Duration::ZERO);
     telemetry.target_expected(&target);
-    telemetry.call_sent(&target);
+    telemetry.request_sent(&target);
+    telemetry.request_ended(&target, Duration::ZERO, 0, Some(&failure));
     for outcome in
         [Err(&failure), Ok(Gained { rows: 0, series: 0, dropped: 0, rejected: &rejected, shortened: &rejected })]
     {
@@ -203,7 +204,7 @@ fn specimen(catalog: &Arc<Catalog>) -> String {
             target: &target,
             window: &window,
             elapsed: Duration::ZERO,
-            calls: 1,
+            requests: 1,
             bytes: 0,
             budget_left: 0,
             outcome,

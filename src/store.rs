@@ -93,9 +93,9 @@ impl Health {
         self.last_success.is_some() && self.consecutive_failures == 0
     }
 
-    /// Whether the vendor's record limit was hit and nothing could be done about it.
+    /// Whether the answer was too large, in records or bytes, and asking in parts did not help.
     pub fn is_truncated(&self) -> bool {
-        self.failure.as_ref().is_some_and(|failure| failure.reason == Reason::TooLarge)
+        self.failure.as_ref().is_some_and(|failure| matches!(failure.reason, Reason::TooLarge | Reason::RecordLimit))
     }
 }
 

@@ -29,8 +29,7 @@ def board():
                       over_time(auxiliary("state"), state)),
         bars("Today so far by state", "Time in each state today, up to now.", "s",
              now(f"sort_desc({auxiliary('state')})", state), wide=8),
-        bars("The whole of yesterday by state", "Time in each state yesterday. Asked for from 00:20 on; the exporter must "
-             "poll the window yesterday.", "s", now(f"sort_desc({auxiliary('state', window=YESTERDAY)})", state),
+        bars("The whole of yesterday by state", "Time in each state yesterday. Asked for from 00:20 on.", "s", now(f"sort_desc({auxiliary('state', window=YESTERDAY)})", state),
              wide=8).no_value("yesterday is not polled"),
         bars("Share of login, the 20 highest", "Time in auxiliary states divided by login time, of agents with half an hour "
              "of login or more. Red: over 30 %.", "percentunit",

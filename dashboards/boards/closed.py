@@ -22,7 +22,7 @@ def board():
     return panels.board("closed", "Closed interactions", "With which codes do interactions end?", [
         panels.age("closed_interactions"),
         stat("Closed today", "Mail and social-network interactions closed today.", "short", now(closed(), each), wide=6),
-        stat("Closed yesterday", "The whole of yesterday; the exporter must poll the window yesterday.", "short",
+        stat("Closed yesterday", "The whole of yesterday.", "short",
              now(closed(window=YESTERDAY), each), wide=6).no_value("yesterday is not polled"),
         stat("Ended by a time-out", "Share that a time-out closed (codes TIMEOUT…) instead of an agent. Red: over 30 %.",
              "percentunit", now(uncoded_share(), each), steps=UNCODED, wide=6),

@@ -14,7 +14,7 @@ def board():
     report, each, target = "{{operation}} {{report}}", "{{operation}}", "{{operation}} {{report}} {{window}}"
     limit, left = selected("wolkvox_api_budget_limit"), selected("wolkvox_api_budget_remaining")
     midnight = f"max by (operation) ({series('wolkvox_report_window_start_timestamp_seconds')})"
-    buckets = f"sum by (le, operation, report) (rate({selected('wolkvox_api_request_duration_seconds_bucket')}[$__rate_interval]))"
+    buckets = f"sum by (le, operation, report) (rate({selected('wolkvox_report_poll_duration_seconds_bucket')}[$__rate_interval]))"
 
     def of(metric):
         return f"max by (operation, report, window) ({selected(metric)})"
@@ -28,11 +28,11 @@ def board():
              now(f"sum by (operation) ({selected('wolkvox_report_stale')})", each), steps=BAD),
         stat("Cut off", "Reports and windows whose answer was over the vendor's limit and could not be had whole.", "short",
              now(f"sum by (operation) ({selected('wolkvox_report_truncated')})", each), steps=BAD),
-        stat("Calls left", "Share of the day's calls that is left.", "percentunit",
+        stat("API requests left", "Share of the day's API requests that is left.", "percentunit",
              now(f"min by (operation) ({left} / {limit})", each), steps=LEFT),
         stat("Config", "1 if the last load of the config worked. On 0 the old one is in force.", "short",
              now("min (wolkvox_exporter_config_last_reload_successful)", "loaded"), steps=GOOD),
-        stat("State folder", "Times the state folder could not be written since the start. No call is made that cannot be "
+        stat("State folder", "Times the state folder could not be written since the start. No API request is sent that cannot be "
              "counted there.", "short", now("max (wolkvox_exporter_state_write_failures_total)", "failed writes"), steps=BAD),
         history("Polls", "Whether the last poll of each report and window worked.", "short", UP,
                 over_time(of("wolkvox_report_up"), target), high=10),
@@ -40,23 +40,23 @@ def board():
               over_time(f"time() - min by (operation, report, window) "
                         f"({selected('wolkvox_report_last_success_timestamp_seconds')})", target)),
         lines("Failures by reason", "Polls that brought no data. What each reason means and what to do: docs/metrics.md.", "short",
-              over_time(counted("wolkvox_api_request_failures_total", "operation", "reason"), "{{operation}} {{reason}}")
+              over_time(counted("wolkvox_report_poll_failures_total", "operation", "reason"), "{{operation}} {{reason}}")
               ).interval(POLLS).no_value("none"),
         lines("Failures in a row", "Polls of each report that failed since its last good one.", "short",
               over_time(of("wolkvox_report_consecutive_failures"), target)),
         lines("Values that could not be read", "Values of the vendor that were left out, by field.", "short",
               over_time(counted("wolkvox_report_rejected_values_total", "operation", "report", "field"),
                         "{{operation}} {{report}} {{field}}")).interval(POLLS).no_value("none"),
-        lines("Calls left, and an even pace", "Calls of the vendor's day that are left, and what would be left of a "
+        lines("API requests left, and an even pace", "API requests of the vendor's day that are left, and what would be left of a "
               "budget that is spent evenly.", "short",
               over_time(f"max by (operation) ({left})", "{{operation}} left"),
               over_time(f"max by (operation) ({limit}) * clamp_min(1 - (time() - {midnight}) / 86400, 0)",
                         "{{operation}} even pace")),
-        lines("Pace in force", "Time between polls. It stretches when the calls would not last the day.", "s",
+        lines("Pace in force", "Time between polls. It stretches when the API requests would not last the day.", "s",
               over_time(of("wolkvox_report_interval_seconds"), target)),
-        lines("Calls to the vendor", "Calls sent, failed ones too.", "short",
+        lines("API requests", "API requests sent to the vendor, failed ones too.", "short",
               over_time(counted("wolkvox_api_requests_total", "operation", "report"), report)).interval(POLLS),
-        lines("Time that a poll takes", "95 of 100 polls are faster. One poll can be several calls.", "s",
+        lines("Time that a poll takes", "95 of 100 polls are faster. One poll can be several API requests.", "s",
               over_time(f"histogram_quantile(0.95, {buckets})", report)).interval(POLLS),
         lines("Bytes from the vendor", "Bytes of the vendor's answers, after decompression.", "bytes",
               over_time(counted("wolkvox_api_response_bytes_total", "operation", "report"), report)).interval(POLLS),

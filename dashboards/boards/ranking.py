@@ -23,7 +23,7 @@ def board():
              now(ratio(calls(), total("wolkvox_agent_hits")), each), wide=8),
         bars(f"Points today, the {BEST} best", "Gamification points of today.", "short", best(points), wide=8, high=14),
         bars(f"Hits today, the {BEST} best", "Successes (sales, goals) of today.", "short", best(hits), wide=8, high=14),
-        bars(f"Points yesterday, the {BEST} best", "The whole of yesterday; the exporter must poll the window yesterday.",
+        bars(f"Points yesterday, the {BEST} best", "The whole of yesterday.",
              "short", best(yesterday), wide=8, high=14).no_value("yesterday is not polled"),
         # Who leads now, over the whole range: `topk` of every moment would draw everyone who ever led.
         lines("Points so far, the 5 best of now", "Points of the day so far of the agents who lead at this moment.", "short",

@@ -15,7 +15,7 @@ def board():
         stat("Call-backs asked for", "Callers who chose to be called back today, whatever became of it.", "short",
              now(callbacks(), each)),
         stat("Worked", "Call-backs with status ok, of those with ok or fail.", "percentunit", now(callback_success(), each)),
-        stat("Worked yesterday", "The same of the whole of yesterday; the exporter must poll the window yesterday.",
+        stat("Worked yesterday", "The same of the whole of yesterday.",
              "percentunit", now(callback_success(window=YESTERDAY), each)).no_value("yesterday is not polled"),
         stat("Average wait", "Time from the caller's call to the call back, on average.", "s",
              now(ratio(delay, callbacks()), each)),

@@ -83,7 +83,9 @@ fn proxies(config: &Config) -> String {
 fn forecast(budgets: &[Forecast]) -> String {
     let mut told = String::new();
     let mut rows = vec![
-        ["OPERATION", "REPORT", "WINDOWS", "INTERVAL", "PACE", "CALLS A DAY", "OF BUDGET"].map(str::to_owned).to_vec(),
+        ["OPERATION", "REPORT", "WINDOWS", "INTERVAL", "PACE", "REQUESTS A DAY", "OF BUDGET"]
+            .map(str::to_owned)
+            .to_vec(),
     ];
     for Forecast { operations, licensed, limit, asking, reports, told: sentence } in budgets {
         let share = |calls: f64| format!("{:.1} %", calls / *limit as f64 * 100.0);
@@ -106,7 +108,7 @@ fn forecast(budgets: &[Forecast]) -> String {
             let row = [&operations[0], "token_info", "", "", "", &calls, &share(*asking as f64)];
             rows.push(row.map(str::to_owned).to_vec());
             let hint = "until the vendor has said more; set licenses if you know";
-            let _ = writeln!(told, "  {limit} calls a day are assumed {hint}");
+            let _ = writeln!(told, "  {limit} API requests a day are assumed {hint}");
         }
     }
     format!("{}{told}", table(&rows))
@@ -137,7 +139,7 @@ fn print_probe(probed: &[(Target, Polled)]) -> Result<(), CommandError> {
             Ok(served) => ("ok", [served.rows, served.series].map(|count| count.to_string())),
             Err(missed) => {
                 let failure = missed.failure();
-                failures.push(format!("{target}: {failure}\nhint: {}", failure.reason.hint()));
+                failures.push(format!("{target}: {failure}\nhint: {}", failure.hint()));
                 (failure.reason.as_str(), ["-", "-"].map(str::to_owned))
             }
         };

@@ -61,7 +61,7 @@ pub enum CommandError {
     Signal(std::io::Error),
     #[error("the simulated wolkvox cannot listen on this machine: {0}")]
     Simulator(std::io::Error),
-    #[error("{0}\nhint: {hint}", hint = .0.reason.hint())]
+    #[error("{0}\nhint: {hint}", hint = .0.hint())]
     Client(Failure),
     #[error("{failed} of {all} reports could not be had\n{failures}")]
     Probe { failed: usize, all: usize, failures: String },

@@ -136,7 +136,7 @@ impl Checker<'_> {
         }
         if let Some(licenses) = operation.licenses.as_ref().filter(|licenses| licenses.value == 0) {
             return Err(self
-                .wrong(licenses.referenced, "licenses is 0: there would be no calls to spend")
+                .wrong(licenses.referenced, "licenses is 0: there would be no API request to spend")
                 .hint("leave licenses out if the number is not known"));
         }
         Ok(Operation {
@@ -300,7 +300,7 @@ impl Checker<'_> {
 
     fn windows(&self, entry: &Report) -> Result<Vec<WindowName>, ConfigError> {
         let Some(windows) = entry.windows.as_ref().or(self.polling.windows.as_ref()) else {
-            return Ok(vec![WindowName::Today]);
+            return Ok(vec![WindowName::Today, WindowName::Yesterday]);
         };
         let mut unique = windows.value.clone();
         unique.sort_unstable();
@@ -354,7 +354,7 @@ mod tests {
         assert_eq!(operation.reports.len(), 5);
         for plan in &operation.reports {
             assert_eq!((plan.interval, plan.stale_after), (Duration::from_mins(5), Duration::from_mins(15)));
-            assert_eq!(plan.windows, [WindowName::Today]);
+            assert_eq!(plan.windows, [WindowName::Today, WindowName::Yesterday]);
         }
         assert_eq!((config.limits.series_per_report, config.limits.response_bytes), (200_000, 256_000_000));
         assert!(!config.privacy.agent_dni);
@@ -363,13 +363,13 @@ mod tests {
     #[test]
     fn a_report_can_have_its_own_interval_and_windows() {
         let config = parse(&with(
-            "    reports:\n      - agent_aux_time\n      - { name: agent_kpi, interval: 10m, windows: [today, yesterday] }\n",
+            "    reports:\n      - agent_aux_time\n      - { name: agent_kpi, interval: 10m, windows: [today] }\n",
             "",
         ))
         .unwrap();
         let plan = &config.operations[0].reports[1];
         assert_eq!((plan.interval, plan.stale_after), (Duration::from_mins(10), Duration::from_mins(30)));
-        assert_eq!(plan.windows, [WindowName::Today, WindowName::Yesterday]);
+        assert_eq!(plan.windows, [WindowName::Today]);
     }
 
     #[test]

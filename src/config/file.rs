@@ -66,8 +66,8 @@ pub(super) struct Operation {
     /// IANA zone of the operation's days.
     #[cfg_attr(test, schemars(extend("default" = "America/Bogota")))]
     pub timezone: Option<At<String>>,
-    /// Licences of the operation: the vendor allows 1,000 calls a day for each. Left out, the vendor is asked a few
-    /// times a day, and each asking is a call.
+    /// Licences of the operation: the vendor allows 1,000 API requests a day for each. Left out, the vendor is asked a few
+    /// times a day, and each asking is a request.
     #[cfg_attr(test, schemars(extend("examples" = [40], "minimum" = 1)))]
     pub licenses: Option<At<u32>>,
     /// Operations of the same pool share one budget and are asked one at a time. Those with the same token do so anyway.
@@ -103,17 +103,17 @@ pub(super) struct Polling {
     /// Time between two polls of a report. 5m is the vendor's own pace; less is refused, unless the next key says true.
     #[cfg_attr(test, schemars(extend("default" = "5m")))]
     pub interval: Option<At<Span>>,
-    /// Allows intervals from 1s. The vendor may refuse calls, and the day's calls are used up sooner.
+    /// Allows intervals from 1s. The vendor may refuse requests, and those of the day are used up sooner.
     #[serde(default)]
     pub allow_faster_than_vendor: bool,
-    /// For one whole call. From 1s to 5m; 60s is the vendor's own limit.
+    /// For one whole API request. From 1s to 5m; 60s is the vendor's own limit.
     #[cfg_attr(test, schemars(extend("default" = "60s")))]
     pub timeout: Option<At<Span>>,
     /// Age at which today's series stop being served. Default: three times the report's interval. Never less than it.
     #[cfg_attr(test, schemars(extend("examples" = ["30m"])))]
     pub stale_after: Option<At<Span>>,
     /// Days to poll: today, yesterday or both.
-    #[cfg_attr(test, schemars(extend("default" = ["today"], "minItems" = 1)))]
+    #[cfg_attr(test, schemars(extend("default" = ["today", "yesterday"], "minItems" = 1)))]
     pub windows: Option<At<Vec<WindowName>>>,
 }
 

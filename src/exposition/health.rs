@@ -73,13 +73,13 @@ struct BudgetLabels {
 type BudgetGauge = (&'static str, &'static str, fn(&Budget) -> u64);
 
 const BUDGET_GAUGES: [BudgetGauge; 3] = [
-    ("wolkvox_api_budget_limit", "Calls that the operation may make in the vendor's day", |budget| budget.limit),
+    ("wolkvox_api_budget_limit", "API requests that the operation may send in the vendor's day", |budget| budget.limit),
     (
         "wolkvox_api_budget_used",
-        "Calls of the vendor's current day, as counted here or as the vendor says if that is more",
+        "API requests of the vendor's current day, as counted here or as the vendor says if that is more",
         |budget| budget.used,
     ),
-    ("wolkvox_api_budget_remaining", "Calls that may still be made in the vendor's current day", |budget| {
+    ("wolkvox_api_budget_remaining", "API requests that may still be sent in the vendor's current day", |budget| {
         budget.limit.saturating_sub(budget.used)
     }),
 ];

@@ -127,7 +127,7 @@ impl Ledger {
     /// Counts a call of `target` and writes that down together with the turn it takes. Without an `Ok` the call
     /// must not be made.
     pub async fn pay(&mut self, target: &Target, turn: TargetRecord, now: Moment) -> Result<(), Unpaid> {
-        self.observe(now).await.map_err(Unpaid::NotWritten)?;
+        self.observe(now).await.map_err(|error| self.not_written(error))?;
         if self.left(now) == 0 {
             return Err(Unpaid::Spent(self.budget(now)));
         }
@@ -143,7 +143,11 @@ impl Ledger {
             record.targets.insert(target.key(), turn);
         })
         .await
-        .map_err(Unpaid::NotWritten)
+        .map_err(|error| self.not_written(error))
+    }
+
+    fn not_written(&self, error: io::Error) -> Unpaid {
+        Unpaid::NotWritten { error, folder: self.state.place() }
     }
 
     /// Writes down when a target may be asked next.
@@ -326,17 +330,26 @@ fn total<'c>(calls: impl Iterator<Item = (&'c Date, &'c u64)>) -> u64 {
 #[derive(Debug)]
 pub enum Unpaid {
     Spent(Budget),
-    /// The count could not be written to the disk.
-    NotWritten(io::Error),
+    /// The count could not be written to the state folder.
+    NotWritten {
+        error: io::Error,
+        folder: String,
+    },
 }
 
 impl Unpaid {
     pub fn failure(&self) -> Failure {
-        let detail = match self {
-            Unpaid::Spent(budget) => format!("{} of {} calls of today are used up", budget.used, budget.limit),
-            Unpaid::NotWritten(error) => format!("the call could not be written down, so it was not made: {error}"),
-        };
-        Failure::new(Reason::BudgetExhausted, detail)
+        match self {
+            Unpaid::Spent(budget) => {
+                let detail = format!("{} of {} API requests of today are used up", budget.used, budget.limit);
+                Failure::new(Reason::BudgetExhausted, detail)
+            }
+            Unpaid::NotWritten { error, folder } => {
+                let detail = format!("the request could not be counted on disk, so it was not sent: {error}");
+                let hint = format!("free disk space for the state folder {folder}, and let the exporter write there");
+                Failure { own_hint: Some(hint), ..Failure::new(Reason::StateNotWritten, detail) }
+            }
+        }
     }
 }
 
@@ -386,7 +399,7 @@ mod tests {
         pay(&mut ledger, "acme", now, 6).await;
         pay(&mut ledger, "beta", now, 4).await;
         let failure = ledger.pay(&target("acme"), turn(now), now).await.unwrap_err();
-        assert_eq!(failure.failure().to_string(), "budget_exhausted: 10 of 10 calls of today are used up");
+        assert_eq!(failure.failure().to_string(), "budget_exhausted: 10 of 10 API requests of today are used up");
         let midnight = ledger.budget(now).resets_at;
         assert_eq!(midnight, at("2026-03-02T05:00:00Z").wall);
         assert_eq!(ledger.left(at("2026-03-02T05:00:00Z")), 10);
@@ -590,7 +603,7 @@ mod tests {
         // A file where the operation's folder should be: no user can write through that, not even root.
         std::fs::write(folder.path().join("acme"), "").unwrap();
         let failure = ledger.pay(&target("acme"), turn(now), now).await.unwrap_err().failure();
-        assert!(failure.detail.starts_with("the call could not be written down"), "{failure}");
+        assert!(failure.detail.starts_with("the request could not be counted on disk"), "{failure}");
         assert_eq!(ledger.left(now), 10);
     }
 

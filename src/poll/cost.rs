@@ -58,7 +58,7 @@ impl Cost {
         let calls = (self.calls_per_second() * DAY.as_secs_f64()).round() + self.reserved() as f64;
         let fastest = self.today.iter().map(|(interval, _)| *interval).min().unwrap_or(DAY);
         let cost = format!(
-            "{} reports, the fastest every {} = {calls} calls a day of {limit}",
+            "{} reports, the fastest every {} = {calls} API requests a day of {limit}",
             self.today.len(),
             humantime::format_duration(fastest)
         );

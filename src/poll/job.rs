@@ -48,7 +48,7 @@ pub struct Polled {
     pub at: Moment,
     pub window: Window,
     pub elapsed: Duration,
-    pub calls: u32,
+    pub requests: u32,
     /// Read of the answers, after decompression.
     pub bytes: usize,
     pub outcome: Result<Served, Missed>,
@@ -72,13 +72,22 @@ impl Missed {
     }
 }
 
+/// What one API request brought.
+struct Answered {
+    fold: Result<Fold, Failure>,
+    /// From the sending to the last byte of the answer.
+    took: Duration,
+    /// Of the answer, after decompression.
+    bytes: usize,
+}
+
 /// What is left to ask of a window, and what was gained so far.
 struct Progress {
     /// The next part to ask for is the last here.
     pending: Vec<Stretch>,
     memory: Arc<PollMemory>,
     whole: Option<Fold>,
-    calls: u32,
+    requests: u32,
     bytes: usize,
     /// Whether a part had to be cut.
     cut: bool,
@@ -146,7 +155,7 @@ impl Job {
         let at = context.clock.now();
         let window = Window::at(self.target.window, at.wall, &self.zone);
         let pending = self.first_parts(&window);
-        let mut progress = Progress { pending, memory, whole: None, calls: 0, bytes: 0, cut: false };
+        let mut progress = Progress { pending, memory, whole: None, requests: 0, bytes: 0, cut: false };
         let gathered = self.gather(context, ledger, turn, &window, &mut progress).await;
         let elapsed = context.clock.now().since(at);
         self.learn(&gathered, &progress, elapsed);
@@ -155,7 +164,7 @@ impl Job {
             (Ok(()), None) => Err(Missed::Failed(Failure::new(Reason::Malformed, "nothing was asked"))),
             (Err(missed), _) => Err(missed),
         };
-        Polled { at, window, elapsed, calls: progress.calls, bytes: progress.bytes, outcome }
+        Polled { at, window, elapsed, requests: progress.requests, bytes: progress.bytes, outcome }
     }
 
     fn first_parts(&self, window: &Window) -> Vec<Stretch> {
@@ -185,17 +194,12 @@ impl Job {
         while let Some(part) = progress.pending.pop() {
             progress.memory.give_back();
             ledger.pay(&self.target, turn, context.clock.now()).await.map_err(Missed::Unpaid)?;
-            context.telemetry.call_sent(&self.target);
-            progress.calls += 1;
-            match self.ask(context, window, part, progress).await {
-                Ok(fold) if fold.rows() < self.rows_per_answer => match progress.whole.take() {
+            progress.requests += 1;
+            match self.request(context, window, part, progress).await {
+                Ok(fold) => match progress.whole.take() {
                     Some(whole) => progress.whole = Some(merged(whole, fold).await.map_err(Missed::Failed)?),
                     None => progress.whole = Some(fold),
                 },
-                Ok(fold) => {
-                    let what = format!("{} rows, the vendor's limit: the answer may be cut off", fold.rows());
-                    self.cut(part, &Failure::new(Reason::TooLarge, what), progress)?;
-                }
                 Err(failure) if self.is_worth_cutting(&failure, turn, progress) => {
                     self.cut(part, &failure, progress)?;
                 }
@@ -209,7 +213,7 @@ impl Job {
     /// only where the last poll went well.
     fn is_worth_cutting(&self, failure: &Failure, turn: TargetRecord, progress: &Progress) -> bool {
         match failure.reason {
-            Reason::TooLarge => true,
+            Reason::TooLarge | Reason::RecordLimit => true,
             Reason::Timeout => self.splits && turn.failures == 0 && !progress.cut,
             _ => false,
         }
@@ -241,23 +245,44 @@ impl Job {
         }
     }
 
-    /// Makes one call and folds its answer, on a blocking thread: a large report must not hold up a scrape.
-    async fn ask(
+    /// Sends one API request, folds its answer, and tells how both went.
+    async fn request(
         &self,
         context: &Context,
         window: &Window,
         part: Stretch,
         progress: &mut Progress,
     ) -> Result<Fold, Failure> {
-        let request = Request { dates: self.dated.then(|| part.vendor_dates()), ..self.request.clone() };
-        let answer = context.vendor.call(&request, &progress.memory).await?;
-        let fold = Fold::new(Arc::clone(&self.plan), window.clone()).within(progress.memory.share());
-        let Answer::Body(mut body) = answer else { return Ok(fold) };
-        // Where this future is dropped, the thread that reads what still comes in is not to go on.
-        let _guard = body.guard();
-        let (added, bytes) = blocking(move || (fold.add_body(&mut body), body.length())).await?;
+        context.telemetry.request_sent(&self.target);
+        let Answered { fold, took, bytes } = self.answer(context, window, part, &progress.memory).await;
+        let fold = fold.and_then(|fold| match fold.rows() {
+            rows if rows < self.rows_per_answer => Ok(fold),
+            rows => Err(Failure::new(Reason::RecordLimit, format!("{rows} records, so the answer may be cut off"))),
+        });
         progress.bytes += bytes;
-        added
+        context.telemetry.request_ended(&self.target, took, bytes, fold.as_ref().err());
+        fold
+    }
+
+    /// The answer is folded on a blocking thread: a large report must not hold up a scrape.
+    async fn answer(&self, context: &Context, window: &Window, part: Stretch, memory: &Arc<PollMemory>) -> Answered {
+        let request = Request { dates: self.dated.then(|| part.vendor_dates()), ..self.request.clone() };
+        let fold = Fold::new(Arc::clone(&self.plan), window.clone()).within(memory.share());
+        let sent = context.clock.now();
+        let answer = context.vendor.call(&request, memory).await;
+        let took = context.clock.now().since(sent);
+        let mut body = match answer {
+            Ok(Answer::Body(body)) => body,
+            Ok(Answer::NoRows) => return Answered { fold: Ok(fold), took, bytes: 0 },
+            Err(failure) => return Answered { fold: Err(failure), took, bytes: 0 },
+        };
+        // Where this future is dropped, the thread that reads what still comes in is not to go on.
+        let guard = body.guard();
+        let folded = blocking(move || (fold.add_body(&mut body), body.length())).await;
+        let (fold, bytes) = folded.unwrap_or_else(|failure| (Err(failure), 0));
+        // A large answer is folded while it comes in: its last byte came just now.
+        let took = if guard.is_some() { context.clock.now().since(sent) } else { took };
+        Answered { fold, took, bytes }
     }
 
     async fn render(&mut self, context: &Context, window: Window, at: Moment, fold: Fold) -> Result<Served, Failure> {

@@ -19,8 +19,6 @@ use crate::window::WindowName;
 
 /// Longest sleep before the clocks are read again: how late a change of the wall clock is noticed.
 const CLOCK_CHECK: Duration = Duration::from_secs(30);
-/// When the disk refused a count, it is asked again after this.
-const DISK_RETRY: Duration = Duration::from_secs(30);
 
 /// The jobs of one budget. One call at a time, because there is one of these for it.
 pub struct Queue {
@@ -273,9 +271,8 @@ impl Queue {
 
     fn consequence(&self, missed: &Missed, failures: u32, interval: Duration, now: Moment) -> Consequence {
         match missed {
-            Missed::Unpaid(Unpaid::NotWritten(_)) => Consequence::Retry(DISK_RETRY),
             Missed::Unpaid(Unpaid::Spent(_)) => Consequence::Retry(self.until_reset(now)),
-            Missed::Failed(failure) => consequence(failure, failures, interval, fastrand::f64()),
+            missed => consequence(&missed.failure(), failures, interval, fastrand::f64()),
         }
     }
 
@@ -290,10 +287,10 @@ impl Queue {
     async fn tell(&self, place: usize, polled: Polled) {
         let Context { store, telemetry, clock, .. } = &self.context;
         let job = &self.jobs[place].job;
-        let Polled { at, window, elapsed, calls, bytes, outcome } = polled;
+        let Polled { at, window, elapsed, requests, bytes, outcome } = polled;
         let budget_left = self.ledger.left(clock.now());
         let end =
-            |outcome| PollEnd { target: job.target(), window: &window, elapsed, calls, bytes, budget_left, outcome };
+            |outcome| PollEnd { target: job.target(), window: &window, elapsed, requests, bytes, budget_left, outcome };
         match outcome {
             Ok(served) => {
                 let Served { rows, series, dropped, ref rejected, ref shortened, .. } = served;
@@ -336,8 +333,11 @@ impl Queue {
         let turn = TargetRecord { last_attempt: now.wall, due: now.wall_after(ASK_INTERVAL), failures };
         let told = match self.ledger.pay(&target, turn, now).await {
             Ok(()) => {
-                self.context.telemetry.call_sent(&target);
-                question.ask(&self.context).await.map_err(Missed::Failed)
+                self.context.telemetry.request_sent(&target);
+                let told = question.ask(&self.context).await;
+                let took = self.context.clock.now().since(now);
+                self.context.telemetry.request_ended(&target, took, 0, told.as_ref().err());
+                told.map_err(Missed::Failed)
             }
             Err(unpaid) => Err(Missed::Unpaid(unpaid)),
         };

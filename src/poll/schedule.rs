@@ -27,6 +27,8 @@ const MAINTENANCE_WAIT: Duration = Duration::from_mins(5);
 /// The vendor says that the budget is spent though the own count does not: someone else spends it, or the vendor's
 /// day starts at another hour.
 const EXHAUSTED_RECHECK: Duration = Duration::from_hours(1);
+/// When the disk refused a count, it is asked again after this.
+const DISK_RETRY: Duration = Duration::from_secs(30);
 /// A `Retry-After` is obeyed up to this.
 const LONGEST_RETRY_AFTER: Duration = Duration::from_hours(1);
 
@@ -63,11 +65,13 @@ pub fn consequence(failure: &Failure, failures: u32, interval: Duration, random:
         Reason::TokenMissing | Reason::TokenRejected => Consequence::Pause(TOKEN_RECHECK),
         Reason::Maintenance => Consequence::Pause(MAINTENANCE_WAIT),
         Reason::BudgetExhausted => Consequence::Pause(EXHAUSTED_RECHECK),
+        Reason::StateNotWritten => Consequence::Retry(DISK_RETRY),
         Reason::Tls
         | Reason::Http4xx
         | Reason::Redirect
         | Reason::ForbiddenOther
         | Reason::TooLarge
+        | Reason::RecordLimit
         | Reason::MemoryLimit
         | Reason::Malformed
         | Reason::Schema => Consequence::Regular,
@@ -144,10 +148,12 @@ mod tests {
         token_missing: Pause(900s)
         token_rejected: Pause(900s)
         budget_exhausted: Pause(3600s)
+        state_not_written: Retry(30s)
         concurrency: Pause(60s)
         maintenance: Pause(300s)
         forbidden_other: Regular
         too_large: Regular
+        record_limit: Regular
         memory_limit: Regular
         malformed: Regular
         schema: Regular

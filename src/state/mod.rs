@@ -246,7 +246,8 @@ impl Folder {
     fn save_calls(&self, operation: &str, record: &CallRecord) -> io::Result<()> {
         let _held = self.hold()?;
         if self.known().counted_elsewhere.contains(operation) {
-            let why = "another exporter counted calls in the state folder; a reload or a restart takes them over";
+            let why =
+                "another exporter counted API requests in the state folder; a reload or a restart takes them over";
             return Err(io::Error::other(why));
         }
         write_calls(&self.path, operation, record)?;
@@ -306,7 +307,7 @@ impl Folder {
         }
         warn!(
             folder = %self.path.display(),
-            "the state folder was deleted or replaced: its lock was taken anew, and the counts of calls are in it again"
+            "the state folder was deleted or replaced: its lock was taken anew, and the counts of API requests are in it again"
         );
         *lock = taken;
         Ok(())

@@ -28,7 +28,13 @@ use crate::window::Window;
 use crate::wolkvox::{Failure, Reason};
 
 /// From a fast answer to the vendor's own limit of 60 s.
-const CALL_SECONDS: [f64; 9] = [0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0];
+const REQUEST_SECONDS: [f64; 9] = [0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0];
+/// A poll may take many requests.
+const POLL_SECONDS: [f64; 11] = [0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 120.0, 300.0];
+
+/// The values of the `result` label.
+const OK: &str = "ok";
+const FAILED: &str = "failed";
 
 /// A flood of clients must not flood the log, and one that tries again and again is told of all the same.
 const TELL_INTERVAL: Duration = Duration::from_mins(1);
@@ -82,8 +88,11 @@ struct Known {
 #[derive(Debug)]
 struct Counted {
     requests: Family<ReportLabels, Counter>,
-    failures: Family<FailureLabels, Counter>,
-    durations: Family<ReportLabels, Histogram, fn() -> Histogram>,
+    request_failures: Family<FailureLabels, Counter>,
+    request_durations: Family<ReportLabels, Histogram, fn() -> Histogram>,
+    polls: Family<ResultLabels, Counter>,
+    poll_failures: Family<FailureLabels, Counter>,
+    poll_durations: Family<ReportLabels, Histogram, fn() -> Histogram>,
     response_bytes: Family<ReportLabels, Counter>,
     rejected_values: Family<FieldLabels, Counter>,
     shortened_labels: Family<FieldLabels, Counter>,
@@ -105,6 +114,13 @@ struct Change<'t> {
 struct ReportLabels {
     operation: Arc<str>,
     report: Arc<str>,
+}
+
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct ResultLabels {
+    operation: Arc<str>,
+    report: Arc<str>,
+    result: &'static str,
 }
 
 #[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
@@ -280,10 +296,10 @@ pub struct PollEnd<'e> {
     pub target: &'e Target,
     pub window: &'e Window,
     pub elapsed: Duration,
-    pub calls: u32,
+    pub requests: u32,
     /// Read of the answers, after decompression.
     pub bytes: usize,
-    /// Calls that may still be made today.
+    /// API requests that may still be sent today.
     pub budget_left: u64,
     pub outcome: Result<Gained<'e>, &'e Failure>,
 }
@@ -302,8 +318,11 @@ impl Default for Telemetry {
     fn default() -> Telemetry {
         let counted = Counted {
             requests: Family::default(),
-            failures: Family::default(),
-            durations: Family::new_with_constructor(|| Histogram::new(CALL_SECONDS)),
+            request_failures: Family::default(),
+            request_durations: Family::new_with_constructor(|| Histogram::new(REQUEST_SECONDS)),
+            polls: Family::default(),
+            poll_failures: Family::default(),
+            poll_durations: Family::new_with_constructor(|| Histogram::new(POLL_SECONDS)),
             response_bytes: Family::default(),
             rejected_values: Family::default(),
             shortened_labels: Family::default(),
@@ -334,23 +353,38 @@ impl Telemetry {
         let mut registry = self.registry.write().unwrap_or_else(PoisonError::into_inner);
         registry.register(
             "wolkvox_api_requests",
-            "Calls sent to the vendor, failed ones too",
+            "API requests sent to the vendor, failed ones too",
             self.counted.requests.clone(),
         );
         registry.register(
             "wolkvox_api_request_failures",
-            "Polls that brought no data, by reason; the log has the details",
-            self.counted.failures.clone(),
+            "API requests whose answer could not be used, by reason; at most one for each request",
+            self.counted.request_failures.clone(),
         );
         registry.register(
             "wolkvox_api_request_duration_seconds",
-            "Time that a poll took: its calls, their answers, and what was made of them",
-            self.counted.durations.clone(),
+            "Time that an API request took, from sending it to the last byte of the answer",
+            self.counted.request_durations.clone(),
         );
         registry.register(
             "wolkvox_api_response_bytes",
             "Bytes of the vendor's answers after decompression",
             self.counted.response_bytes.clone(),
+        );
+        registry.register(
+            "wolkvox_report_polls",
+            "Polls by result, ok or failed: a poll is one API request, or several where a window is asked in parts",
+            self.counted.polls.clone(),
+        );
+        registry.register(
+            "wolkvox_report_poll_failures",
+            "Polls that brought no data, by reason, those too that sent nothing; the log has the details",
+            self.counted.poll_failures.clone(),
+        );
+        registry.register(
+            "wolkvox_report_poll_duration_seconds",
+            "Time that a poll took: its API requests, their answers, and what was made of them",
+            self.counted.poll_durations.clone(),
         );
         registry.register(
             "wolkvox_report_rejected_values",
@@ -369,7 +403,7 @@ impl Telemetry {
         );
         registry.register(
             "wolkvox_exporter_state_write_failures",
-            "Times the state folder could not be written; no call is made that cannot be counted there",
+            "Times the state folder could not be written; no API request is sent that cannot be counted there",
             self.counted.state_failures.clone(),
         );
         registry.register(
@@ -443,7 +477,11 @@ impl Telemetry {
         let change = self.change();
         drop(change.requests.get_or_create(&report(target)));
         drop(change.response_bytes.get_or_create(&report(target)));
-        drop(change.durations.get_or_create(&report(target)));
+        drop(change.request_durations.get_or_create(&report(target)));
+        drop(change.poll_durations.get_or_create(&report(target)));
+        for result in [OK, FAILED] {
+            drop(change.polls.get_or_create(&result_labels(&report(target), result)));
+        }
         drop(change.dropped_series.get_or_create(&report(target)));
         self.known().reports.insert(report(target));
     }
@@ -455,11 +493,16 @@ impl Telemetry {
         let (change, mut known) = (self.change(), self.known());
         for gone in known.reports.extract_if(|labels| !kept.contains(labels)) {
             change.requests.remove(&gone);
-            change.durations.remove(&gone);
+            change.request_durations.remove(&gone);
+            change.poll_durations.remove(&gone);
+            for result in [OK, FAILED] {
+                change.polls.remove(&result_labels(&gone, result));
+            }
             change.response_bytes.remove(&gone);
             change.dropped_series.remove(&gone);
             for reason in Reason::ALL {
-                change.failures.remove(&failure_labels(&gone, reason));
+                change.request_failures.remove(&failure_labels(&gone, reason));
+                change.poll_failures.remove(&failure_labels(&gone, reason));
             }
         }
         for gone in known.fields.extract_if(|labels| !kept.contains(&labels.report())) {
@@ -472,22 +515,35 @@ impl Telemetry {
         self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// A call is about to be sent.
-    pub fn call_sent(&self, target: &Target) {
+    /// An API request is about to be sent.
+    pub fn request_sent(&self, target: &Target) {
         let labels = report(target);
         self.change().requests.get_or_create(&labels).inc();
         self.known().reports.insert(labels);
-        debug!(operation = %target.operation, report = %target.report, window = %target.window, "call");
+        debug!(operation = %target.operation, report = %target.report, window = %target.window, "request sent");
+    }
+
+    /// The last byte of an answer came, or none will come. `bytes` are those after decompression.
+    pub fn request_ended(&self, target: &Target, took: Duration, bytes: usize, failure: Option<&Failure>) {
+        let (labels, change) = (report(target), self.change());
+        change.request_durations.get_or_create(&labels).observe(took.as_secs_f64());
+        change.response_bytes.get_or_create(&labels).inc_by(bytes as u64);
+        if let Some(failure) = failure {
+            change.request_failures.get_or_create(&failure_labels(&labels, failure.reason)).inc();
+        }
+        debug!(
+            operation = %target.operation, report = %target.report, window = %target.window, ms = took.as_millis(), bytes,
+            status = failure.map_or("ok", |failure| failure.reason.as_str()), "request ended"
+        );
     }
 
     /// A poll is over.
     pub fn poll_ended(&self, end: &PollEnd<'_>) {
-        let PollEnd { target, window, elapsed, calls, bytes, budget_left, outcome } = end;
+        let PollEnd { target, window, elapsed, requests, bytes, budget_left, outcome } = end;
         let (labels, change) = (report(target), self.change());
-        if *calls > 0 {
-            change.durations.get_or_create(&labels).observe(elapsed.as_secs_f64());
-        }
-        change.response_bytes.get_or_create(&labels).inc_by(*bytes as u64);
+        change.poll_durations.get_or_create(&labels).observe(elapsed.as_secs_f64());
+        let result = if outcome.is_ok() { OK } else { FAILED };
+        change.polls.get_or_create(&result_labels(&labels, result)).inc();
         let ms = elapsed.as_millis();
         match outcome {
             Ok(Gained { rows, series, dropped, rejected, shortened }) => {
@@ -504,15 +560,15 @@ impl Telemetry {
                 let shortened = count_fields(&change.shortened_labels, shortened);
                 info!(
                     operation = %target.operation, report = %target.report, window = %target.window, span = %window,
-                    status = "ok", rows, series, rejected, shortened, dropped, calls, bytes, ms, budget_left, "poll"
+                    status = "ok", rows, series, rejected, shortened, dropped, requests, bytes, ms, budget_left, "poll"
                 );
             }
             Err(failure) => {
-                change.failures.get_or_create(&failure_labels(&labels, failure.reason)).inc();
+                change.poll_failures.get_or_create(&failure_labels(&labels, failure.reason)).inc();
                 warn!(
                     operation = %target.operation, report = %target.report, window = %target.window, span = %window,
-                    status = %failure.reason, rows = 0, series = 0, calls, bytes, ms, budget_left,
-                    detail = %failure.detail, hint = failure.reason.hint(), "poll"
+                    status = %failure.reason, rows = 0, series = 0, requests, bytes, ms, budget_left,
+                    detail = %failure.detail, hint = failure.hint(), "poll"
                 );
             }
         }
@@ -544,11 +600,9 @@ impl Telemetry {
         match told {
             Ok((limit, used)) => info!(operation = %target.operation, limit, used, "budget"),
             Err(failure) => {
-                let labels = failure_labels(&report(target), failure.reason);
-                self.change().failures.get_or_create(&labels).inc();
                 warn!(
                     operation = %target.operation, status = %failure.reason, detail = %failure.detail,
-                    hint = failure.reason.hint(), "budget"
+                    hint = failure.hint(), "budget"
                 );
             }
         }
@@ -562,7 +616,7 @@ impl Telemetry {
     /// The state folder could not be written.
     pub fn state_not_written(&self, error: &std::io::Error) {
         self.change().state_failures.inc();
-        warn!(%error, hint = "see --state.dir: no call is made that cannot be counted there", "state not written");
+        warn!(%error, hint = "see --state.dir: no API request is sent that cannot be counted there", "state not written");
     }
 
     /// Data that nobody is to see any more could not be removed from the state folder.
@@ -651,6 +705,11 @@ fn report(target: &Target) -> ReportLabels {
     ReportLabels { operation: Arc::clone(&target.operation), report: Arc::clone(&target.report) }
 }
 
+fn result_labels(report: &ReportLabels, result: &'static str) -> ResultLabels {
+    let ReportLabels { operation, report } = report.clone();
+    ResultLabels { operation, report, result }
+}
+
 fn failure_labels(report: &ReportLabels, reason: Reason) -> FailureLabels {
     let ReportLabels { operation, report } = report.clone();
     FailureLabels { operation, report, reason: reason.as_str() }
@@ -681,9 +740,11 @@ mod tests {
         let gained = Gained { rows: 1, series: 1, dropped: 1, rejected: &rejected, shortened: &[] };
         let failure = Failure::new(Reason::Timeout, "");
         for outcome in [Ok(gained), Err(&failure)] {
-            telemetry.call_sent(target);
-            let (elapsed, calls, bytes, budget_left) = (Duration::from_secs(1), 1, 1, 1);
-            telemetry.poll_ended(&PollEnd { target, window: &window, elapsed, calls, bytes, budget_left, outcome });
+            telemetry.request_sent(target);
+            let (elapsed, requests, bytes, budget_left) = (Duration::from_secs(1), 1, 1, 1);
+            let failure = outcome.as_ref().err().copied();
+            telemetry.request_ended(target, elapsed, bytes, failure);
+            telemetry.poll_ended(&PollEnd { target, window: &window, elapsed, requests, bytes, budget_left, outcome });
         }
     }
 
@@ -708,12 +769,12 @@ mod tests {
             [("acme", "agent_aux_time"), ("acme", "token_info"), ("gone", "agent_aux_time")].map(|(o, r)| target(o, r));
         let telemetry = Telemetry::default();
         poll_twice(&telemetry, &stays);
-        telemetry.call_sent(&question);
+        telemetry.request_sent(&question);
         telemetry.budget_told(&question, Err(&Failure::new(Reason::Connect, "")));
         let before = text(&telemetry);
         poll_twice(&telemetry, &gone);
-        telemetry.call_sent(&target("gone", "token_info"));
-        assert_eq!(text(&telemetry).matches("operation=\"gone\"").count(), 18);
+        telemetry.request_sent(&target("gone", "token_info"));
+        assert_eq!(text(&telemetry).matches("operation=\"gone\"").count(), 35);
         let version = telemetry.version();
         telemetry.retain(&HashSet::from([stays, question]));
         assert_eq!(text(&telemetry).matches("operation=\"gone\"").count(), 0);

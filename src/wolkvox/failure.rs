@@ -17,12 +17,18 @@ pub enum Reason {
     Redirect,
     TokenMissing,
     TokenRejected,
+    /// The day's API requests are spent, as counted here or as the vendor says.
     BudgetExhausted,
+    /// The request could not be counted in the state folder, so it was not sent.
+    StateNotWritten,
     /// The vendor saw more simultaneous calls than it allows: someone else uses the token.
     Concurrency,
     Maintenance,
     ForbiddenOther,
+    /// The answer has more bytes than are read.
     TooLarge,
+    /// The answer has as many records as the vendor gives at most: it may be cut off.
+    RecordLimit,
     /// Other answers, or what is served already, take the memory that there is.
     MemoryLimit,
     /// The answer is not what the vendor documents: not JSON, cut off, another shape.
@@ -32,7 +38,7 @@ pub enum Reason {
 }
 
 impl Reason {
-    pub const ALL: [Reason; 16] = [
+    pub const ALL: [Reason; 18] = [
         Reason::Timeout,
         Reason::Connect,
         Reason::Tls,
@@ -42,10 +48,12 @@ impl Reason {
         Reason::TokenMissing,
         Reason::TokenRejected,
         Reason::BudgetExhausted,
+        Reason::StateNotWritten,
         Reason::Concurrency,
         Reason::Maintenance,
         Reason::ForbiddenOther,
         Reason::TooLarge,
+        Reason::RecordLimit,
         Reason::MemoryLimit,
         Reason::Malformed,
         Reason::Schema,
@@ -62,10 +70,12 @@ impl Reason {
             Reason::TokenMissing => "token_missing",
             Reason::TokenRejected => "token_rejected",
             Reason::BudgetExhausted => "budget_exhausted",
+            Reason::StateNotWritten => "state_not_written",
             Reason::Concurrency => "concurrency",
             Reason::Maintenance => "maintenance",
             Reason::ForbiddenOther => "forbidden_other",
             Reason::TooLarge => "too_large",
+            Reason::RecordLimit => "record_limit",
             Reason::MemoryLimit => "memory_limit",
             Reason::Malformed => "malformed",
             Reason::Schema => "schema",
@@ -89,7 +99,10 @@ impl Reason {
                 "ask wolkvox for a valid token and put it into the token file"
             }
             Reason::BudgetExhausted => {
-                "the operation's calls of today are used up; other programs share the same budget"
+                "the operation's API requests of today are used up; other programs share the same budget"
+            }
+            Reason::StateNotWritten => {
+                "free disk space for the state folder, and let the exporter write there: see --state.dir"
             }
             Reason::Concurrency => {
                 "another program uses this token at the same time; give the exporter a token of its own"
@@ -97,6 +110,9 @@ impl Reason {
             Reason::Maintenance => "the vendor is in maintenance or takes a backup; polling goes on by itself",
             Reason::ForbiddenOther => "the vendor refused with a text that is not documented; ask its support",
             Reason::TooLarge => "the answer is over limits.response_bytes, or over its share of limits.memory",
+            Reason::RecordLimit => {
+                "the vendor cuts answers off at limits.rows_per_answer records, and this window cannot be asked in smaller parts; ask wolkvox for a higher limit"
+            }
             Reason::MemoryLimit => "raise limits.memory, and the memory of the container with it",
             Reason::Malformed => {
                 "the answer is not the JSON that the vendor documents; see base_url and any proxy in between"
@@ -120,6 +136,8 @@ pub struct Failure {
     pub detail: String,
     /// How long the vendor asked to be left alone (`Retry-After`).
     pub retry_after: Option<Duration>,
+    /// What to do about this one, where that says more than its reason's hint.
+    pub own_hint: Option<String>,
 }
 
 impl From<MemoryError> for Failure {
@@ -134,6 +152,11 @@ impl From<MemoryError> for Failure {
 
 impl Failure {
     pub fn new(reason: Reason, detail: impl Into<String>) -> Failure {
-        Failure { reason, detail: detail.into(), retry_after: None }
+        Failure { reason, detail: detail.into(), retry_after: None, own_hint: None }
+    }
+
+    /// What an operator can do about it.
+    pub fn hint(&self) -> &str {
+        self.own_hint.as_deref().unwrap_or(self.reason.hint())
     }
 }

@@ -5,11 +5,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
+use prometheus_client::encoding::text::encode;
 use wolkvox_exporter::simulator::{World, passes};
 use wolkvox_exporter::state::Loaded;
 use wolkvox_exporter::store::{Snapshot, Status};
 use wolkvox_exporter::window::WindowName;
+use wolkvox_exporter::wolkvox::Reason;
 
+use crate::scraped::Scraped;
 use crate::timelapse::{End, Key, Life, Part, REPORTS, Script, Site, Turn, in_paused_time, name_of, start_of};
 
 /// Family and the label that its series are told apart by here → the sum of their values.
@@ -58,6 +61,11 @@ impl Auditor {
     pub fn visit(&mut self, life: &Life) {
         self.visits += 1;
         self.check_counts(life);
+        if self.visits.is_multiple_of(8)
+            && let Err(wrong) = check_failures(life)
+        {
+            life.wire.broken(&wrong);
+        }
         if !life.is_running() {
             return;
         }
@@ -203,6 +211,38 @@ impl Auditor {
         }
         self.last = Some((snapshot, read));
     }
+}
+
+/// No report has more failed requests than requests, nor more failed polls than polls; and a poll fails for the reason
+/// of a request of its own, unless it could not send one or had no memory for what came.
+fn check_failures(life: &Life) -> Result<(), String> {
+    let mut text = String::new();
+    life.context.telemetry.with_registry(|registry| encode(&mut text, registry)).expect("a String takes any text");
+    let scraped = Scraped::parse(&text);
+    for (series, requests) in scraped.find("wolkvox_api_requests_total", &[]) {
+        let label = |name: &str| format!("{name}=\"{}\"", labelled(series, name).expect("every counter has both"));
+        let (operation, report) = (label("operation"), label("report"));
+        let sum = |metric: &str, more: &[&str]| scraped.sum(metric, &[&[&*operation, &*report], more].concat());
+        let failed = sum("wolkvox_api_request_failures_total", &[]);
+        let (polls, failed_polls) =
+            (sum("wolkvox_report_polls_total", &[]), sum("wolkvox_report_polls_total", &["result=\"failed\""]));
+        let why = sum("wolkvox_report_poll_failures_total", &[]);
+        if failed > requests || failed_polls > polls || failed_polls != why {
+            return Err(format!(
+                "{series}: {failed} of {requests} requests, {failed_polls} of {polls} polls failed, {why} with a reason"
+            ));
+        }
+        let no_request = [Reason::BudgetExhausted, Reason::StateNotWritten, Reason::MemoryLimit];
+        for reason in Reason::ALL.into_iter().filter(|reason| !no_request.contains(reason)) {
+            let reason = format!("reason=\"{reason}\"");
+            let counts = ["wolkvox_report_poll_failures_total", "wolkvox_api_request_failures_total"];
+            let [polls, requests] = counts.map(|metric| sum(metric, &[&reason]));
+            if polls > requests {
+                return Err(format!("{series} {reason}: {polls} polls failed and {requests} requests"));
+            }
+        }
+    }
+    Ok(())
 }
 
 /// The vendor's world over the parts of a window, each as far as it was visible when it was asked for.

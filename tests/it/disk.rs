@@ -80,13 +80,17 @@ async fn well(exporter: &Inhabitant) {
 /// Nothing is spent, it is said why, and the data go when it is time.
 async fn stopped(home: &Home, exporter: &Inhabitant) {
     let refused = |scraped: &Scraped| {
-        REPORTS.iter().all(|report| scraped.failures(report).contains_key("budget_exhausted") && !scraped.is_up(report))
+        REPORTS
+            .iter()
+            .all(|report| scraped.failures(report).contains_key("state_not_written") && !scraped.is_up(report))
     };
     let told = exporter.scrape_until("the disk refuses", refused).await;
     let charged = home.charged();
     assert!(told.sum("wolkvox_exporter_state_write_failures_total", &[]) >= 2.0, "{}", told.text());
     let said = exporter.process.said();
-    assert!(said.contains("could not be written down, so it was not made"), "{said}");
+    assert!(said.contains("could not be counted on disk, so it was not sent"), "{said}");
+    let hint = format!("free disk space for the state folder {}", home.state().display());
+    assert!(said.contains(&hint), "{said}");
     let gone = |scraped: &Scraped| scraped.sum("wolkvox_report_stale", &[]) == 2.0;
     let gone = exporter.scrape_until("the data are too old", gone).await;
     assert!(gone.report_series().is_empty());
@@ -105,7 +109,7 @@ async fn never_overspend_a_disk_full_from_the_start_costs_no_call_and_kept_data_
     let exporter = home.start(&full).await;
     assert!(exporter.is_ready().await);
     assert!(!exporter.scrape().await.report_series().is_empty());
-    let refused = |scraped: &Scraped| scraped.failures(REPORTS[0]).contains_key("budget_exhausted");
+    let refused = |scraped: &Scraped| scraped.failures(REPORTS[0]).contains_key("state_not_written");
     let told = exporter.scrape_until("the disk refuses", refused).await;
     assert!(!told.report_series().is_empty());
     assert_eq!(home.charged(), charged);

@@ -35,6 +35,8 @@ pub enum Attack {
     Digits,
     /// A `Content-Length` and nothing behind it.
     Promise,
+    /// No attack: as many agents as the vendor gives records at most, of a report that cannot be asked in parts.
+    Records,
 }
 
 impl Attack {
@@ -51,7 +53,7 @@ impl Attack {
 
     /// The report that it is an answer to.
     fn report(self) -> &'static str {
-        if self == Attack::Days { "agent_kpi" } else { "agent_aux_time" }
+        if matches!(self, Attack::Days | Attack::Records) { "agent_kpi" } else { "agent_aux_time" }
     }
 
     /// Writes the body; stops where nobody reads any more.
@@ -99,6 +101,15 @@ impl Attack {
             Attack::Depth => repeat(out, b"[")?,
             Attack::Digits => repeat(out, b"7")?,
             Attack::Promise => {}
+            Attack::Records => {
+                for agent in 0..=MOST_ROWS {
+                    let comma = if agent == 0 { "" } else { "," };
+                    write!(
+                        out,
+                        r#"{comma}{{"agent_id":"{agent}","agent_name":"Agent {agent}","agent_dni":"","stats":[]}}"#
+                    )?;
+                }
+            }
         }
         out.write_all(b"]}")
     }
@@ -143,7 +154,8 @@ impl Hostile {
             let (token, address, report) = (format!("token-{operation}"), self.address, self.attack.report());
             fs::write(folder.join(&token), &token).expect("a writable folder");
             let server = format!("base_url: \"http://{address}\", token_file: {token}, licenses: 40");
-            writeln!(config, "  - {{name: op{operation}, {server}, reports: [{report}]}}").expect("a String takes it");
+            writeln!(config, "  - {{name: op{operation}, {server}, reports: [{{name: {report}, windows: [today]}}]}}")
+                .expect("a String takes it");
         }
         let file = folder.join("c.yml");
         fs::write(&file, config + rest).expect("a writable folder");

@@ -51,6 +51,14 @@ async fn never_crash_three_answers_of_249_mb_at_once_stay_under_the_pods_limit()
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn never_lie_60_000_records_that_cannot_be_split_show_record_limit_and_no_series() {
+    let (scraped, _) = survived(Attack::Records, 1, 60).await;
+    assert_eq!(scraped.failures("agent_kpi").into_keys().collect::<Vec<_>>(), ["record_limit"]);
+    assert_eq!(scraped.value("wolkvox_report_truncated", &[]), Some(1.0));
+    assert!(scraped.report_series().is_empty());
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn never_crash_a_name_of_249_mb_becomes_a_short_label_with_a_mark() {
     let (scraped, peak) = survived(Attack::Name, 1, 60).await;
     let series = scraped.find("wolkvox_agent_aux_seconds", &[]);

@@ -7,6 +7,7 @@ use wolkvox_exporter::simulator::{Fault, Scope};
 use wolkvox_exporter::store::View;
 use wolkvox_exporter::target::Target;
 use wolkvox_exporter::window::WindowName;
+use wolkvox_exporter::wolkvox::Reason;
 
 use crate::audit::Auditor;
 use crate::timelapse::{End, Life, REPORTS, Script, Site, in_paused_time, name_of};
@@ -103,6 +104,7 @@ fn never_lie_a_report_that_cannot_be_split_says_truncated() {
         pass(&life, &mut Auditor::default(), FIVE * 3 + Duration::from_mins(1)).await;
         let status = view(&life).statuses[0].clone();
         assert!(!status.health.is_up() && status.health.is_truncated() && status.window.is_none(), "{status:?}");
+        assert_eq!(status.health.failure.map(|failure| failure.reason), Some(Reason::RecordLimit));
         assert_eq!(calls(&life), 4, "asked again at its regular turns, once each");
     });
 }

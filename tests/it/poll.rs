@@ -77,6 +77,7 @@ async fn never_overspend_one_call_at_a_time_per_token_even_if_operations_share_i
     assert_eq!(stage.simulator.ledger().peak_in_flight, 1);
     let scraped = stage.scrape().await;
     assert_eq!(scraped.find("wolkvox_api_request_failures_total", &[]), []);
+    assert_eq!(scraped.find("wolkvox_report_poll_failures_total", &[]), []);
 }
 
 #[tokio::test(flavor = "multi_thread")]

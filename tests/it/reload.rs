@@ -209,5 +209,6 @@ async fn never_overspend_reloads_without_end_make_no_call_sooner_and_no_two_at_o
     assert_eq!(ledger.peak_in_flight, 1);
     let scraped = stage.scrape().await;
     assert_eq!(scraped.find("wolkvox_api_request_failures_total", &[]), []);
+    assert_eq!(scraped.find("wolkvox_report_poll_failures_total", &[]), []);
     assert_eq!(scraped.sum("wolkvox_report_up", &[]), 2.0);
 }

@@ -77,9 +77,9 @@ impl Scraped {
         !states.is_empty() && states.iter().all(|(_, up)| *up == 1.0)
     }
 
-    /// How often a report failed, by reason.
+    /// How many polls of a report failed, by reason.
     pub fn failures(&self, report: &str) -> BTreeMap<String, f64> {
-        let counters = self.find("wolkvox_api_request_failures_total", &[&format!("report=\"{report}\"")]);
+        let counters = self.find("wolkvox_report_poll_failures_total", &[&format!("report=\"{report}\"")]);
         let reason = |series: &str| {
             let (_, rest) = series.split_once("reason=\"").expect("a failure has a reason");
             rest.split('"').next().unwrap_or_default().to_owned()

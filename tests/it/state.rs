@@ -83,7 +83,7 @@ async fn never_overspend_a_state_folder_with_another_exporter_in_its_place_ends_
     let exchange = rustix::fs::RenameFlags::EXCHANGE;
     rustix::fs::renameat_with(rustix::fs::CWD, home.state(), rustix::fs::CWD, other.state(), exchange).unwrap();
     for exporter in [&exporter, &intruder] {
-        let refused = |scraped: &Scraped| scraped.failures("agent_aux_time").contains_key("budget_exhausted");
+        let refused = |scraped: &Scraped| scraped.failures("agent_aux_time").contains_key("state_not_written");
         exporter.scrape_until("a refusal", refused).await;
         let said = exporter.process.said();
         assert!(said.contains("another exporter runs on the one in its place"), "{said}");

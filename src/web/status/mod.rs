@@ -114,7 +114,7 @@ struct Rejected<'a> {
 struct FailureFacts<'a> {
     reason: &'static str,
     detail: &'a str,
-    hint: &'static str,
+    hint: &'a str,
 }
 
 /// What an operator must do about a report: look, wait, or nothing. The most urgent comes first.
@@ -274,7 +274,7 @@ impl<'a> Known<'a> {
             failure: health.and_then(|health| health.failure.as_ref()).map(|failure| FailureFacts {
                 reason: failure.reason.as_str(),
                 detail: &failure.detail,
-                hint: failure.reason.hint(),
+                hint: failure.hint(),
             }),
         }
     }
@@ -320,6 +320,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         std::fs::write(folder.path().join("token"), "s3cr3t-t0ken").unwrap();
         let text = format!("operations:\n{operations}");
+        let text = if text.contains("windows:") { text } else { text + "polling: {windows: [today]}\n" };
         let config = Config::parse(&text, &folder.path().join("c.yml"), &Catalog::builtin().unwrap()).unwrap();
         let config = Config { file: Some(PathBuf::from("/etc/wolkvox-exporter.yml")), ..config };
         InForce { config: Arc::new(config), loaded_at: noon().ago(Duration::from_hours(3)).wall, refusal: None }

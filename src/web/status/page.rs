@@ -199,8 +199,8 @@ fn budgets(operations: &[OperationFacts<'_>], at: Timestamp) -> Markup {
     html! {
         div.scroll tabindex="0" {
             table {
-                caption { "Calls of the day" }
-                (heads(&["operation", "left", "of", "new ones", "plan"]))
+                caption { "API requests of the day" }
+                (heads(&["operation", "left", "of", "starts again", "plan"]))
                 tbody {
                     @for operation in operations {
                         tr {
