@@ -19,7 +19,6 @@ use serde_json::Value;
 use tempfile::TempDir;
 use tokio::runtime::{Builder, Runtime};
 use wolkvox_exporter::catalog::{Catalog, Form, Format, FormatKind, Label, Report, parse_day};
-use wolkvox_exporter::clock::Moment;
 use wolkvox_exporter::config::{Config, ConfigError, WebConfig};
 use wolkvox_exporter::exposition::{self, accepts_gzip};
 use wolkvox_exporter::fold::{Fold, Folded, Kept, Plan};
@@ -30,8 +29,7 @@ use wolkvox_exporter::segment::{FamilySegment, Renderer, Segment, render_entries
 use wolkvox_exporter::series::{UNKNOWN, clean_into};
 use wolkvox_exporter::state::{CallRecord, Loaded, Origin, State, StateError, TargetRecord, load_served, save_served};
 use wolkvox_exporter::store::{Served, Store};
-use wolkvox_exporter::target::Target;
-use wolkvox_exporter::window::{Window, WindowName};
+use wolkvox_exporter::time::{Moment, Target, Window, WindowName};
 use wolkvox_exporter::wolkvox::{
     Answer, Failure, Reading, Rows, Source, Streamed, classify, read, without_lone_surrogates,
 };

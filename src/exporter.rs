@@ -10,7 +10,6 @@ use tokio::sync::{Notify, mpsc, watch};
 use tokio_util::sync::CancellationToken;
 
 use crate::catalog::Catalog;
-use crate::clock::Clock;
 use crate::config::{Config, ConfigError, InForce, Refusal};
 use crate::exposition::Exposition;
 use crate::memory::Memory;
@@ -18,8 +17,8 @@ use crate::poll::{self, Context};
 use crate::privacy::Agents;
 use crate::state::{Origin, State, StateError, retain_served};
 use crate::store::Store;
-use crate::target::Target;
 use crate::telemetry::Telemetry;
+use crate::time::{Clock, Target};
 use crate::web::{self, Access, ClientLimits, ReloadRequest, Renewed, Server, Site};
 use crate::wolkvox::{Failure, Vendor};
 

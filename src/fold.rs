@@ -15,7 +15,7 @@ use crate::catalog::{Combine, FamilyId, Form, Format, Info, Label, Report, parse
 use crate::memory::{PollMemory, Share};
 use crate::privacy::{Privacy, Pseudonyms};
 use crate::series::{Groups, Keys, LABEL_BYTES, LabelName, Labels, UNKNOWN, clean_into, is_equal, shorten};
-use crate::window::Window;
+use crate::time::Window;
 use crate::wolkvox::{
     Body, Content, Failure, Reading, Reason, Rows, Scalar, Source, Streamed, read, read_streamed,
     without_lone_surrogates,
@@ -990,7 +990,7 @@ impl<'de> DeserializeSeed<'de> for NestedSeed<'_, 'de> {
 mod tests {
     use super::*;
     use crate::catalog::Catalog;
-    use crate::window::WindowName;
+    use crate::time::WindowName;
     use jiff::tz::TimeZone;
 
     fn window() -> Window {

@@ -8,15 +8,13 @@ use std::fmt::Write;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::clock::Clock;
+use crate::time::{Clock, Target, Window, WindowName};
 use jiff::tz::{TimeZone, offset};
 
 use crate::catalog::{Catalog, Family, FamilyId, Form, Input, Kind, Label, Report};
 use crate::exposition::{Exposition, Format};
 use crate::store::{Budget, Served, Store};
-use crate::target::Target;
 use crate::telemetry::{Gained, PollEnd, Telemetry};
-use crate::window::{Window, WindowName};
 use crate::wolkvox::{Failure, Reason};
 
 const HEAD: &str = "\

@@ -10,7 +10,7 @@ use flate2::{Compress, Compression, Decompress, DecompressError, FlushCompress, 
 use crate::catalog::{Catalog, FamilyId};
 use crate::fold::Folded;
 use crate::series::{LabelName, write_value};
-use crate::window::WindowName;
+use crate::time::WindowName;
 use crate::wolkvox::Failure;
 
 /// Level 3 on sorted rows is half the size of level 1 and a third of the time of level 6.

@@ -11,12 +11,10 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use crate::catalog::{Catalog, FamilyId, Kind};
-use crate::clock::Moment;
 use crate::memory::ServedMemory;
 use crate::roster;
 use crate::segment::{FamilySegment, Segment};
-use crate::target::Target;
-use crate::window::Window;
+use crate::time::{Moment, Target, Window};
 use crate::wolkvox::{Failure, Reason};
 
 /// The result of a good poll.
@@ -414,7 +412,7 @@ impl Parts {
 mod tests {
     use super::*;
     use crate::segment::Renderer;
-    use crate::window::WindowName;
+    use crate::time::WindowName;
     use jiff::tz::TimeZone;
 
     const LIMIT: Duration = Duration::from_mins(15);

@@ -9,12 +9,11 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use serde::Deserialize;
 use wolkvox_exporter::catalog::Catalog;
-use wolkvox_exporter::clock::Moment;
 use wolkvox_exporter::fold::{Fold, Kept, Plan};
 use wolkvox_exporter::privacy::Privacy;
 use wolkvox_exporter::segment::{render_entries, render_families};
 use wolkvox_exporter::store::Served;
-use wolkvox_exporter::window::{Window, WindowName};
+use wolkvox_exporter::time::{Moment, Window, WindowName};
 
 use super::client::Times;
 use super::data;

@@ -29,16 +29,14 @@ use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use tower_http::compression::CompressionLayer;
 use wolkvox_exporter::catalog::Catalog;
-use wolkvox_exporter::clock::Clock;
 use wolkvox_exporter::config::{Config, InForce, Limits};
 use wolkvox_exporter::exposition::Exposition;
 use wolkvox_exporter::fold::Kept;
 use wolkvox_exporter::privacy::Privacy;
 use wolkvox_exporter::store::Store;
-use wolkvox_exporter::target::Target;
 use wolkvox_exporter::telemetry::Telemetry;
+use wolkvox_exporter::time::{Clock, Target, WindowName};
 use wolkvox_exporter::web::{self, Access, ClientLimits, Server, Site};
-use wolkvox_exporter::window::WindowName;
 
 use super::data;
 use super::polls::Poll;

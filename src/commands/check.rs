@@ -10,15 +10,13 @@ use humantime::format_duration;
 use super::{CommandError, open_state, print, table};
 use crate::catalog::Catalog;
 use crate::cli::Flags;
-use crate::clock::Clock;
 use crate::config::Config;
 use crate::memory::Memory;
 use crate::poll::{self, Context, Forecast, Job, Polled, Spending};
 use crate::privacy::Agents;
 use crate::store::Store;
-use crate::target::Target;
+use crate::time::{Clock, Target, WindowName};
 use crate::web::Access;
-use crate::window::WindowName;
 use crate::wolkvox::Proxies;
 
 /// Checks a config; with `probe`, makes one call per operation and report and prints what came back.

@@ -15,8 +15,8 @@ use crate::exporter::Setup;
 use crate::privacy::Privacy;
 use crate::simulator::{self, Simulator};
 use crate::state::State;
+use crate::time::WindowName;
 use crate::web::ClientLimits;
-use crate::window::WindowName;
 use crate::wolkvox::Token;
 
 /// Two operations whose nights are apart, so that one of them is always well into its day.

@@ -16,7 +16,7 @@ use crate::catalog::Catalog;
 use crate::files;
 use crate::memory::LEAST_TOTAL;
 use crate::privacy::{Agents, NameKey, Privacy};
-use crate::window::WindowName;
+use crate::time::WindowName;
 use crate::wolkvox::{Token, is_loopback};
 
 /// Most integrators of the vendor's are Colombian; so is the zone of its own examples.

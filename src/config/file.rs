@@ -11,7 +11,7 @@ use serde::de::{Deserialize, DeserializeOwned, Deserializer, Error as _, Ignored
 use serde_saphyr::{Error as YamlError, Location, MessageFormatter, Spanned, UserMessageFormatter};
 
 use super::error::{ConfigError, quoted};
-use crate::window::WindowName;
+use crate::time::WindowName;
 
 /// The config of wolkvox-exporter.
 #[derive(serde::Deserialize)]

@@ -23,7 +23,7 @@ use crate::memory::default_total;
 use crate::privacy::{Agents, NameKey, Privacy};
 use crate::series::LABEL_BYTES;
 use crate::shard::Shard;
-use crate::window::WindowName;
+use crate::time::WindowName;
 use crate::wolkvox::Token;
 
 pub use error::ConfigError;

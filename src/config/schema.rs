@@ -59,7 +59,7 @@ impl JsonSchema for Size {
     }
 }
 
-impl JsonSchema for crate::window::WindowName {
+impl JsonSchema for crate::time::WindowName {
     fn schema_name() -> Cow<'static, str> {
         "Window".into()
     }

@@ -18,10 +18,10 @@ use axum::http::{HeaderMap, HeaderName, HeaderValue, Response};
 use prometheus_client::registry::Registry;
 
 use crate::catalog::{Catalog, Family, Kind};
-use crate::clock::Moment;
 use crate::segment::{Renderer, Segment};
 use crate::store::{Snapshot, Store, View};
 use crate::telemetry::Telemetry;
+use crate::time::Moment;
 
 pub use accept::{Format, accepts_gzip};
 use body::Sequence;

@@ -12,8 +12,7 @@ use serde::de::{Deserialize, Deserializer};
 use super::Context;
 use crate::catalog::{Format, FormatKind};
 use crate::config::Operation;
-use crate::target::Target;
-use crate::window::WindowName;
+use crate::time::{Target, WindowName};
 use crate::wolkvox::{Answer, Content, Failure, Reason, Request, Rows, Scalar, read, without_lone_surrogates};
 
 /// A few times a day: the limit hardly changes, what others spend does.

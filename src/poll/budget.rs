@@ -13,11 +13,9 @@ use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 
 use super::schedule::LONGEST_PAUSE;
-use crate::clock::Moment;
 use crate::state::{CallRecord, Loaded, Reported, State, TargetRecord};
 use crate::store::Budget;
-use crate::target::Target;
-use crate::window::{day_of, end_of, midnight_before, next_midnight};
+use crate::time::{Moment, Target, day_of, end_of, midnight_before, next_midnight};
 use crate::wolkvox::{Failure, Reason};
 
 /// Calls a day that every licence pays for (the vendor's page of `agent_3`).
@@ -361,7 +359,7 @@ pub fn stretch(left: u64, time: Duration, calls_per_second: f64) -> Option<f64> 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::window::WindowName;
+    use crate::time::WindowName;
     use proptest::prelude::*;
 
     fn at(wall: &str) -> Moment {

@@ -6,7 +6,7 @@ use super::asking::ASK_INTERVAL;
 use super::budget::stretch;
 use super::job::Job;
 use super::schedule::YESTERDAY_TURNS;
-use crate::window::WindowName;
+use crate::time::WindowName;
 
 pub const DAY: Duration = Duration::from_hours(24);
 

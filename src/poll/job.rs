@@ -7,15 +7,13 @@ use jiff::tz::TimeZone;
 
 use super::Context;
 use super::budget::{Ledger, Unpaid};
-use crate::clock::Moment;
 use crate::config::{Config, Operation, ReportPlan};
 use crate::fold::{Fold, Kept, Plan};
 use crate::memory::PollMemory;
 use crate::segment::{render_entries, render_families};
 use crate::state::{Origin, TargetRecord};
 use crate::store::{Served, served_bytes};
-use crate::target::Target;
-use crate::window::{Stretch, Window, WindowName};
+use crate::time::{Moment, Stretch, Target, Window, WindowName};
 use crate::wolkvox::{Answer, Failure, Reason, Request};
 
 /// Parts that a window is asked in at most from the start; within a poll it may be cut further.

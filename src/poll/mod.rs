@@ -19,15 +19,13 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use crate::catalog::Catalog;
-use crate::clock::Clock;
 use crate::config::{Config, Operation, ReportPlan};
 use crate::fold::Plan;
 use crate::memory::Memory;
 use crate::state::{Loaded, State, TargetRecord};
 use crate::store::Store;
-use crate::target::Target;
 use crate::telemetry::Telemetry;
-use crate::window::WindowName;
+use crate::time::{Clock, Target, WindowName};
 use crate::wolkvox::{Client, Failure, Vendor};
 
 use asking::Question;

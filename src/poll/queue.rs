@@ -11,11 +11,10 @@ use super::budget::{Ledger, Unpaid, stretch};
 use super::cost::Cost;
 use super::job::{Job, Missed, Polled};
 use super::schedule::{self, Consequence, consequence};
-use crate::clock::Moment;
 use crate::state::{TargetRecord, load_served, save_served};
 use crate::store::{Served, served_bytes};
 use crate::telemetry::{Gained, PollEnd};
-use crate::window::WindowName;
+use crate::time::{Moment, WindowName};
 
 /// Longest sleep before the clocks are read again: how late a change of the wall clock is noticed.
 const CLOCK_CHECK: Duration = Duration::from_secs(30);

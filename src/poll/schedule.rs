@@ -5,7 +5,7 @@ use std::time::Duration;
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 
-use crate::window::{midnight_before, next_midnight};
+use crate::time::{midnight_before, next_midnight};
 use crate::wolkvox::{Failure, Reason};
 
 /// When a closed day is asked for, after its midnight: once the vendor's lag is over, and a few times later,

@@ -14,12 +14,10 @@ use serde::{Deserialize, Serialize};
 
 use super::{CALLS_FILE_DAMAGED, DAMAGED, State, set_aside, write_whole};
 use crate::catalog::{Catalog, Family, FamilyId, Kind};
-use crate::clock::Moment;
 use crate::files;
 use crate::segment::{FamilySegment, Segment};
 use crate::store::Served;
-use crate::target::Target;
-use crate::window::Window;
+use crate::time::{Moment, Target, Window};
 
 /// Grows when a file of an older version would be misread.
 const VERSION: u32 = 1;
@@ -52,7 +50,7 @@ struct Header {
     version: u32,
     operation: String,
     report: String,
-    window: crate::window::WindowName,
+    window: crate::time::WindowName,
     origin: Origin,
     start: Timestamp,
     end: Timestamp,
@@ -243,7 +241,7 @@ fn read_part(part: &Part, kind: Kind, rest: &mut Bytes, catalog: &Catalog) -> Re
 mod tests {
     use super::*;
     use crate::segment::Renderer;
-    use crate::window::WindowName;
+    use crate::time::WindowName;
 
     #[test]
     fn never_lie_series_among_entries_are_set_aside_with_their_file() {

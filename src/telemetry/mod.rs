@@ -23,8 +23,7 @@ use prometheus_client::registry::Registry;
 use tracing::{debug, info, warn};
 
 use crate::memory::MemoryError;
-use crate::target::Target;
-use crate::window::Window;
+use crate::time::{Target, Window};
 use crate::wolkvox::{Failure, Reason};
 
 /// From a fast answer to the vendor's own limit of 60 s.
@@ -726,7 +725,7 @@ mod tests {
     use prometheus_client::encoding::text::encode;
 
     use super::*;
-    use crate::window::WindowName;
+    use crate::time::WindowName;
 
     fn target(operation: &str, report: &str) -> Target {
         Target { operation: operation.into(), report: report.into(), window: WindowName::Today }

@@ -24,11 +24,11 @@ use axum::routing::{get, post};
 use tokio::sync::{mpsc, oneshot, watch};
 use tower_http::catch_panic::CatchPanicLayer;
 
-use crate::clock::Clock;
 use crate::config::InForce;
 use crate::exposition::Exposition;
 use crate::store::Store;
 use crate::telemetry::Telemetry;
+use crate::time::Clock;
 
 pub use access::{Access, LONGEST_PASSWORD, Renewed};
 pub use address::bind;

@@ -9,9 +9,11 @@ use wolkvox_exporter::catalog::{Catalog, Combine, Report};
 use wolkvox_exporter::fold::{Fold, Kept, Plan};
 use wolkvox_exporter::privacy::Privacy;
 use wolkvox_exporter::segment::render_families;
-use wolkvox_exporter::simulator::vendor::{Request, Vendor};
-use wolkvox_exporter::simulator::{Operation, Settings};
-use wolkvox_exporter::window::{Window, WindowName};
+use wolkvox_exporter::simulator::{
+    Operation, Settings,
+    vendor::{Request, Vendor},
+};
+use wolkvox_exporter::time::{Window, WindowName};
 
 use crate::stage::zone;
 

@@ -18,8 +18,7 @@ use jiff::{Timestamp, ToSpan};
 use serde_json::Value;
 use tempfile::TempDir;
 use tokio::net::TcpListener;
-use wolkvox_exporter::simulator::world::KpiRow;
-use wolkvox_exporter::simulator::{Fault, World};
+use wolkvox_exporter::simulator::{Fault, World, world::KpiRow};
 
 use crate::child::{Running, run};
 use crate::prometheus::free_port;

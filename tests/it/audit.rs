@@ -9,7 +9,7 @@ use prometheus_client::encoding::text::encode;
 use wolkvox_exporter::simulator::{World, passes};
 use wolkvox_exporter::state::Loaded;
 use wolkvox_exporter::store::{Snapshot, Status};
-use wolkvox_exporter::window::WindowName;
+use wolkvox_exporter::time::WindowName;
 use wolkvox_exporter::wolkvox::Reason;
 
 use crate::scraped::Scraped;

@@ -11,7 +11,7 @@ use proptest::prelude::*;
 use proptest::test_runner::{Config as Cases, RngAlgorithm, TestCaseError, TestRng, TestRunner};
 use wolkvox_exporter::simulator::{Fault, REFUSED_CODES, Scope};
 use wolkvox_exporter::state::retain_served;
-use wolkvox_exporter::window::WindowName;
+use wolkvox_exporter::time::WindowName;
 
 use crate::audit::Auditor;
 use crate::timelapse::{Life, PER_LICENSE, REFUSED, RENAMED, REPORTS, Script, Site, in_paused_time};

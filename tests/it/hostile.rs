@@ -40,7 +40,7 @@ pub enum Attack {
 }
 
 impl Attack {
-    pub const ALL: [Attack; 8] = [
+    pub const ALL: [Attack; 9] = [
         Attack::Rows,
         Attack::Name,
         Attack::Padding,
@@ -49,6 +49,7 @@ impl Attack {
         Attack::Depth,
         Attack::Digits,
         Attack::Promise,
+        Attack::Records,
     ];
 
     /// The report that it is an answer to.

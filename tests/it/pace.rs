@@ -5,8 +5,7 @@ use std::time::Duration;
 
 use wolkvox_exporter::simulator::{Fault, Scope};
 use wolkvox_exporter::store::View;
-use wolkvox_exporter::target::Target;
-use wolkvox_exporter::window::WindowName;
+use wolkvox_exporter::time::{Target, WindowName};
 use wolkvox_exporter::wolkvox::Reason;
 
 use crate::audit::Auditor;

@@ -9,7 +9,7 @@ use http_body_util::BodyExt;
 use jiff::{SignedDuration, Timestamp};
 use wolkvox_exporter::exposition::{Body, Exposition};
 use wolkvox_exporter::simulator::{Fault, Scope};
-use wolkvox_exporter::window::WindowName;
+use wolkvox_exporter::time::WindowName;
 
 use crate::stage::zone_name;
 use crate::timelapse::{Life, Script, Site, in_paused_time};

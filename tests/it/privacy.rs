@@ -13,7 +13,7 @@ use wolkvox_exporter::fold::{Fold, Folded, Kept, Plan};
 use wolkvox_exporter::privacy::{Agents, NameKey, Privacy};
 use wolkvox_exporter::series::clean_into;
 use wolkvox_exporter::simulator::{Operation, Settings, Vendor, World, vendor::Request};
-use wolkvox_exporter::window::{Window, WindowName};
+use wolkvox_exporter::time::{Window, WindowName};
 
 use crate::home::{Home, Inhabitant};
 use crate::http;

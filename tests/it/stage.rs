@@ -14,8 +14,8 @@ use wolkvox_exporter::config::Config;
 use wolkvox_exporter::exporter::{self, ExporterError, Setup};
 use wolkvox_exporter::simulator::{self, Fault, Scope, Simulator};
 use wolkvox_exporter::state::State;
+use wolkvox_exporter::time::midnight_before;
 use wolkvox_exporter::web::{self, Access, ClientLimits};
-use wolkvox_exporter::window::midnight_before;
 
 use crate::http::{self, Answer};
 use crate::scraped::Scraped;

@@ -16,7 +16,6 @@ use tokio::task::JoinHandle;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use wolkvox_exporter::catalog::Catalog;
-use wolkvox_exporter::clock::{Clock, Moment};
 use wolkvox_exporter::config::{Config, Limits, Operation, ReportPlan};
 use wolkvox_exporter::memory::{Memory, PollMemory};
 use wolkvox_exporter::poll::{self, Context};
@@ -25,7 +24,7 @@ use wolkvox_exporter::simulator::{self, Fault};
 use wolkvox_exporter::state::{State, StateError};
 use wolkvox_exporter::store::Store;
 use wolkvox_exporter::telemetry::Telemetry;
-use wolkvox_exporter::window::WindowName;
+use wolkvox_exporter::time::{Clock, Moment, WindowName};
 use wolkvox_exporter::wolkvox::{Answer, Call, Failure, Reason, Request, Token, Vendor, classify};
 
 use crate::stage::PATIENCE;

@@ -12,11 +12,9 @@ use std::time::Duration;
 use jiff::Timestamp;
 use serde::Serialize;
 
-use crate::clock::Moment;
 use crate::config::{InForce, Operation, ReportPlan};
 use crate::store::{self, Budget, Health, View};
-use crate::target::Target;
-use crate::window::WindowName;
+use crate::time::{Moment, Target, WindowName};
 
 pub use page::{CONTENT_POLICY, Links, REFRESH_OFF, page};
 
@@ -307,7 +305,7 @@ mod tests {
     use crate::catalog::Catalog;
     use crate::config::{Config, Refusal};
     use crate::store::{Served, Store};
-    use crate::window::Window;
+    use crate::time::Window;
     use crate::wolkvox::{Failure, Reason};
 
     const LINKS: Links<'static> = Links { json: "/status.json", metrics: "/metrics", docs: "/docs/metrics.md" };

@@ -8,7 +8,7 @@ use jiff::tz::TimeZone;
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 
 use super::{ConfigFacts, OperationFacts, Overview, ReportFacts, State, span};
-use crate::window::WindowName;
+use crate::time::WindowName;
 
 const STYLE: &str = include_str!("page.css");
 

@@ -1,4 +1,4 @@
-//! Which stretch of time does a report cover, and until when is that true?
+//! Windows: the time that a report covers, and until when that is so.
 //!
 //! Windows are calendar days of the operation's own zone: a day may have 23 or 25 hours, its midnight may not exist,
 //! and clocks may go back over it. A day begins once all the same, and ends where the next one begins.

@@ -1,9 +1,9 @@
-//! Which report of which operation, over which window?
+//! A target: one report of one operation over one window.
 
 use std::fmt;
 use std::sync::Arc;
 
-use crate::window::WindowName;
+use crate::time::WindowName;
 
 /// What is polled, served and judged as one: a report of an operation over a window.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -1,4 +1,4 @@
-//! What time is it, and how much time has passed?
+//! The wall clock and the steady clock.
 //!
 //! The wall clock says which day it is, and can be set. The steady clock says how long ago something was, cannot
 //! be set, and counts the time a machine sleeps. Windows follow the first, intervals and ages the second.

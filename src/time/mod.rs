@@ -1,0 +1,9 @@
+//! Time: the clocks, the windows that reports cover, and what is polled over them.
+
+mod clock;
+mod target;
+mod window;
+
+pub use clock::{Clock, Moment};
+pub use target::Target;
+pub use window::{Stretch, Window, WindowName, day_of, end_of, midnight_before, next_midnight};
