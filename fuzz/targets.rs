@@ -18,12 +18,13 @@ use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess,
 use serde_json::Value;
 use tempfile::TempDir;
 use tokio::runtime::{Builder, Runtime};
-use wolkvox_exporter::catalog::{Catalog, Form, Format, FormatKind, Label, Report, parse_day};
+use wolkvox_exporter::catalog::{
+    Agents, Catalog, Form, Format, FormatKind, Label, NameKey, PLAIN, Privacy, Report, parse_day,
+};
 use wolkvox_exporter::config::{Config, ConfigError, WebConfig};
 use wolkvox_exporter::exposition::{self, accepts_gzip};
 use wolkvox_exporter::fold::{Fold, Folded, Kept, Plan};
 use wolkvox_exporter::poll::Ledger;
-use wolkvox_exporter::privacy::{Agents, NameKey, PLAIN, Privacy};
 use wolkvox_exporter::roster;
 use wolkvox_exporter::segment::{FamilySegment, Renderer, Segment, render_entries, render_families};
 use wolkvox_exporter::series::{UNKNOWN, clean_into};

@@ -9,12 +9,11 @@ use tokio::net::TcpListener;
 use tokio::sync::{Notify, mpsc, watch};
 use tokio_util::sync::CancellationToken;
 
-use crate::catalog::Catalog;
+use crate::catalog::{Agents, Catalog};
 use crate::config::{Config, ConfigError, InForce, Refusal};
 use crate::exposition::Exposition;
 use crate::memory::Memory;
 use crate::poll::{self, Context};
-use crate::privacy::Agents;
 use crate::state::{Origin, State, StateError, retain_served};
 use crate::store::Store;
 use crate::telemetry::Telemetry;

@@ -11,9 +11,8 @@ use std::sync::Arc;
 
 use serde::de::{DeserializeSeed, Deserializer, Error as _, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
-use crate::catalog::{Combine, FamilyId, Form, Format, Info, Label, Report, parse_day};
+use crate::catalog::{Combine, FamilyId, Form, Format, Info, Label, Privacy, Pseudonyms, Report, parse_day};
 use crate::memory::{PollMemory, Share};
-use crate::privacy::{Privacy, Pseudonyms};
 use crate::series::{Groups, Keys, LABEL_BYTES, LabelName, Labels, UNKNOWN, clean_into, is_equal, shorten};
 use crate::time::Window;
 use crate::wolkvox::{

@@ -4,6 +4,7 @@
 //! once at start, and hands out types that cannot be wrong any more.
 
 mod format;
+mod privacy;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -12,6 +13,7 @@ use std::sync::Arc;
 use serde::Deserialize;
 
 pub use format::{Format, Kind as FormatKind, parse_day};
+pub use privacy::{Agents, NameKey, PLAIN, Privacy, Pseudonyms, ShortKey};
 
 /// Every report and every metric family that the exporter knows.
 #[derive(Debug)]

@@ -8,12 +8,11 @@ use std::sync::Arc;
 use humantime::format_duration;
 
 use super::{CommandError, open_state, print, table};
-use crate::catalog::Catalog;
+use crate::catalog::{Agents, Catalog};
 use crate::cli::Flags;
 use crate::config::Config;
 use crate::memory::Memory;
 use crate::poll::{self, Context, Forecast, Job, Polled, Spending};
-use crate::privacy::Agents;
 use crate::store::Store;
 use crate::time::{Clock, Target, WindowName};
 use crate::web::Access;

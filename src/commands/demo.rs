@@ -8,11 +8,10 @@ use url::Url;
 
 use super::health::from_here;
 use super::{CommandError, Signals, bind_all, open_access, print, run};
-use crate::catalog::Catalog;
+use crate::catalog::{Catalog, Privacy};
 use crate::cli::Flags;
 use crate::config::{Config, Limits, Operation, ReportPlan};
 use crate::exporter::Setup;
-use crate::privacy::Privacy;
 use crate::simulator::{self, Simulator};
 use crate::state::State;
 use crate::time::WindowName;

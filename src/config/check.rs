@@ -12,10 +12,9 @@ use url::Url;
 use super::error::{ConfigError, quoted};
 use super::file::{self, AgentDni, AgentName, At, File, Report, ReportEntry};
 use super::{Config, Limits, Operation, ReportPlan, VENDOR_INTERVAL};
-use crate::catalog::Catalog;
+use crate::catalog::{Agents, Catalog, NameKey, Privacy};
 use crate::files;
 use crate::memory::LEAST_TOTAL;
-use crate::privacy::{Agents, NameKey, Privacy};
 use crate::time::WindowName;
 use crate::wolkvox::{Token, is_loopback};
 

@@ -18,9 +18,8 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use url::Url;
 
-use crate::catalog::{Catalog, Report};
+use crate::catalog::{Agents, Catalog, NameKey, Privacy, Report};
 use crate::memory::default_total;
-use crate::privacy::{Agents, NameKey, Privacy};
 use crate::series::LABEL_BYTES;
 use crate::shard::Shard;
 use crate::time::WindowName;

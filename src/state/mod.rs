@@ -18,8 +18,8 @@ use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError, RwLock, RwLockReadGuar
 use tempfile::NamedTempFile;
 use tracing::warn;
 
+use crate::catalog::NameKey;
 use crate::files;
-use crate::privacy::NameKey;
 
 pub use calls::{CallRecord, Reported, TargetRecord};
 pub use served::{Origin, load_served, retain_served, save_served};

@@ -34,14 +34,14 @@ pub struct Origin {
     pub base_url: String,
     pub zone: String,
     pub agent_dni: bool,
-    /// How agents are shown, see [`crate::privacy::Privacy::mark`].
+    /// How agents are shown, see [`crate::catalog::Privacy::mark`].
     #[serde(default = "plain")]
     pub agents: String,
 }
 
 /// Files from before there was a choice.
 fn plain() -> String {
-    crate::privacy::PLAIN.to_owned()
+    crate::catalog::PLAIN.to_owned()
 }
 
 #[derive(Serialize, Deserialize)]

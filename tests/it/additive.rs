@@ -5,9 +5,8 @@ use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
 use proptest::prelude::*;
-use wolkvox_exporter::catalog::{Catalog, Combine, Report};
+use wolkvox_exporter::catalog::{Catalog, Combine, Privacy, Report};
 use wolkvox_exporter::fold::{Fold, Kept, Plan};
-use wolkvox_exporter::privacy::Privacy;
 use wolkvox_exporter::segment::render_families;
 use wolkvox_exporter::simulator::{
     Operation, Settings,

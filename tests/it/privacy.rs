@@ -8,9 +8,8 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 use proptest::prelude::*;
-use wolkvox_exporter::catalog::{Catalog, Combine, Report};
+use wolkvox_exporter::catalog::{Agents, Catalog, Combine, NameKey, Privacy, Report};
 use wolkvox_exporter::fold::{Fold, Folded, Kept, Plan};
-use wolkvox_exporter::privacy::{Agents, NameKey, Privacy};
 use wolkvox_exporter::series::clean_into;
 use wolkvox_exporter::simulator::{Operation, Settings, Vendor, World, vendor::Request};
 use wolkvox_exporter::time::{Window, WindowName};

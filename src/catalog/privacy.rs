@@ -1,11 +1,11 @@
-//! What of an agent is shown, and what stands in its place?
+//! What of an agent is shown, and what stands in its place.
 
 use std::fmt::{self, Write as _};
 
 use ring::hmac;
 use ring::rand::{SecureRandom, SystemRandom};
 
-use crate::catalog::{Label, Personal};
+use super::{Label, Personal};
 
 /// Bytes of a pseudonym: among 10,000 agents, two have the same one with a chance of 1 in 370 billion.
 const PSEUDONYM: usize = 8;
