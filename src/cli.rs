@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
-use crate::shard::Shard;
+use crate::config::Shard;
 use crate::web;
 
 /// Prometheus exporter for contact centres on wolkvox.

@@ -23,7 +23,6 @@ pub mod roster;
 pub mod segment;
 pub mod fold;
 pub mod config;
-pub mod shard;
 pub mod wolkvox;
 pub mod catalog;
 pub mod time;

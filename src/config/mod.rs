@@ -8,6 +8,7 @@ mod error;
 mod file;
 #[cfg(test)]
 mod schema;
+mod shard;
 mod web;
 
 use std::path::{Path, PathBuf};
@@ -21,11 +22,11 @@ use url::Url;
 use crate::catalog::{Agents, Catalog, NameKey, Privacy, Report};
 use crate::memory::default_total;
 use crate::series::LABEL_BYTES;
-use crate::shard::Shard;
 use crate::time::WindowName;
 use crate::wolkvox::Token;
 
 pub use error::ConfigError;
+pub use shard::Shard;
 pub use web::{PasswordHash, Rate, Sources, WebConfig};
 
 /// The vendor's own advice: one consumption every five minutes.

@@ -1,4 +1,4 @@
-//! Which operations are this exporter's, when several share one config?
+//! The share of the operations that one of several exporters polls.
 //!
 //! Each operation goes to the shard that weighs most for it (rendezvous hashing): every exporter finds the same
 //! owner without asking the others, and one more shard takes only its own share from each.
