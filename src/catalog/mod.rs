@@ -1,6 +1,6 @@
 //! Which reports exist, and how does each become metrics?
 //!
-//! A report is declared in `builtin.yaml`, never coded: this module reads the declaration, checks it
+//! A report is declared in `builtin/`, in one file for each file of the vendor, never coded: this module reads the declaration, checks it
 //! once at start, and hands out types that cannot be wrong any more.
 
 mod format;
@@ -14,6 +14,10 @@ use serde::Deserialize;
 
 pub use format::{Format, Kind as FormatKind, parse_day};
 pub use privacy::{Agents, NameKey, PLAIN, Privacy, Pseudonyms, ShortKey};
+
+/// The declarations of all built-in reports.
+const BUILTIN: &str =
+    concat!(include_str!("builtin/reports_manager.yaml"), "\n", include_str!("builtin/gamification.yaml"));
 
 /// Every report and every metric family that the exporter knows.
 #[derive(Debug)]
@@ -203,7 +207,7 @@ pub struct Info {
 impl Catalog {
     /// The reports shipped with the exporter.
     pub fn builtin() -> Result<Self, CatalogError> {
-        Self::parse(include_str!("builtin.yaml"))
+        Self::parse(BUILTIN)
     }
 
     /// Reads and checks a catalogue.
@@ -515,7 +519,7 @@ mod tests {
 
     #[test]
     fn a_wrong_catalogue_says_what_is_wrong() {
-        let base = include_str!("builtin.yaml");
+        let base = BUILTIN;
         for (from, to, message) in [
             ("name: wolkvox_agent_hits", "name: wolkvox_agent_calls", "wolkvox_agent_calls is declared twice"),
             ("name: wolkvox_agent_hits", "name: wolkvox_agent_hits_total", "cannot be a gauge"),
