@@ -1,4 +1,4 @@
-//! What may still be spent, and has it been written down?
+//! What may still be spent, counted on disk before each request.
 //!
 //! Operations that share a token or a pool share one budget. A call is counted in its operation's record and synced
 //! to the disk before it is sent; one that cannot be counted is not sent.
@@ -12,7 +12,7 @@ use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 
-use super::schedule::LONGEST_PAUSE;
+use super::backoff::LONGEST_PAUSE;
 use crate::state::{CallRecord, Loaded, Reported, State, TargetRecord};
 use crate::store::Budget;
 use crate::time::{Moment, Target, day_of, end_of, midnight_before, next_midnight};

@@ -1,11 +1,11 @@
-//! What do the polls of one budget cost a day, compared with what there is?
+//! What the polls of one budget cost a day, compared with what there is.
 
 use std::time::Duration;
 
-use super::asking::ASK_INTERVAL;
+use super::backoff::YESTERDAY_TURNS;
 use super::budget::stretch;
-use super::job::Job;
-use super::schedule::YESTERDAY_TURNS;
+use super::poll::Job;
+use super::token_info::ASK_INTERVAL;
 use crate::time::WindowName;
 
 pub const DAY: Duration = Duration::from_hours(24);

@@ -4,12 +4,13 @@
 //! decides who is next, `schedule` how long each must wait, `cost` what that costs, `budget` what may be spent, and `job`
 //! does one poll.
 
-mod asking;
+mod token_info;
 mod budget;
 mod cost;
-mod job;
-mod queue;
-mod schedule;
+#[expect(clippy::module_inception, reason = "it is one poll, in the room of all that decides about polls")]
+mod poll;
+mod worker;
+mod backoff;
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -28,11 +29,11 @@ use crate::telemetry::Telemetry;
 use crate::time::{Clock, Target, WindowName};
 use crate::wolkvox::{Client, Failure, Vendor};
 
-use asking::Question;
 pub use budget::Ledger;
 use cost::Cost;
-pub use job::{Job, Missed, Polled};
-use queue::Queue;
+pub use poll::{Job, Missed, Polled};
+use token_info::Question;
+use worker::Queue;
 
 /// With few operations nobody waits for the last one.
 const LONGEST_START_GAP: Duration = Duration::from_millis(250);
@@ -126,7 +127,7 @@ fn forecast_of(config: &Config) -> impl Fn(Vec<&Operation>) -> Forecast {
             let pace = stretch.map(|factor| Duration::from_secs(plan.interval.mul_f64(factor).as_secs()));
             let calls = plan.windows.iter().map(|window| match window {
                 WindowName::Today => pace.map_or(0.0, |pace| cost::DAY.div_duration_f64(pace)),
-                WindowName::Yesterday => schedule::YESTERDAY_TURNS.len() as f64,
+                WindowName::Yesterday => backoff::YESTERDAY_TURNS.len() as f64,
             });
             Spending {
                 operation: Arc::clone(&operation.name),

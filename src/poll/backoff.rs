@@ -1,4 +1,4 @@
-//! How long must a report wait for its next turn?
+//! When a report is due again: after its interval, after a failure, and for a closed day.
 
 use std::time::Duration;
 

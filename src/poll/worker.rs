@@ -1,4 +1,4 @@
-//! Who is next, of all that share a budget?
+//! One worker for each budget: it decides which job is next, and sends one request at a time.
 
 use std::time::Duration;
 
@@ -6,11 +6,11 @@ use jiff::Timestamp;
 use tokio_util::sync::CancellationToken;
 
 use super::Context;
-use super::asking::{ASK_INTERVAL, Question, Told};
+use super::backoff::{self, Consequence, consequence};
 use super::budget::{Ledger, Unpaid, stretch};
 use super::cost::Cost;
-use super::job::{Job, Missed, Polled};
-use super::schedule::{self, Consequence, consequence};
+use super::poll::{Job, Missed, Polled};
+use super::token_info::{ASK_INTERVAL, Question, Told};
 use crate::state::{TargetRecord, load_served, save_served};
 use crate::store::{Served, served_bytes};
 use crate::telemetry::{Gained, PollEnd};
@@ -49,7 +49,7 @@ impl Scheduled {
     fn wait(&self, now: Moment) -> Duration {
         let settled = match self.job.target().window {
             WindowName::Today => Duration::ZERO,
-            WindowName::Yesterday => schedule::until_settled(now.wall, self.job.zone()),
+            WindowName::Yesterday => backoff::until_settled(now.wall, self.job.zone()),
         };
         self.turn.wait(now).max(settled)
     }
@@ -165,7 +165,7 @@ impl Queue {
             Ok(by) => {
                 self.context.telemetry.clock_was_set(by);
                 for scheduled in &mut self.jobs {
-                    let next = schedule::next_yesterday(now.wall, scheduled.job.zone());
+                    let next = backoff::next_yesterday(now.wall, scheduled.job.zone());
                     scheduled.turn.at = scheduled.turn.at.map(|at| at.min(next));
                 }
             }
@@ -198,7 +198,7 @@ impl Queue {
     fn regular_turn(&self, place: usize, now: Moment) -> Turn {
         let Scheduled { job, fresh, .. } = &self.jobs[place];
         if job.target().window == WindowName::Yesterday {
-            let at = schedule::next_yesterday(now.wall, job.zone());
+            let at = backoff::next_yesterday(now.wall, job.zone());
             return Turn { not_before: now.steady + job.interval(), at: Some(at) };
         }
         let phase = job.interval().mul_f64(place as f64 / self.jobs.len() as f64);
@@ -231,7 +231,7 @@ impl Queue {
         let yesterday = self.jobs.iter().filter(|scheduled| scheduled.job.target().window == WindowName::Yesterday);
         let turns: u64 = yesterday
             .map(|scheduled| {
-                let turns = schedule::yesterday_turns_left(now.wall, scheduled.job.zone());
+                let turns = backoff::yesterday_turns_left(now.wall, scheduled.job.zone());
                 turns * u64::from(scheduled.job.calls_per_poll())
             })
             .sum();
@@ -401,7 +401,7 @@ fn first_turn(record: Option<TargetRecord>, interval: Duration, start_after: Dur
 /// anything else longer than any wait.
 fn rest_of_wait(record: TargetRecord, interval: Duration, now: Moment) -> Duration {
     let span = |from: Timestamp, to: Timestamp| Duration::try_from(to.duration_since(from)).unwrap_or_default();
-    let whole = span(record.last_attempt, record.due).min(schedule::longest_wait(interval));
+    let whole = span(record.last_attempt, record.due).min(backoff::longest_wait(interval));
     whole.saturating_sub(span(record.last_attempt, now.wall))
 }
 
@@ -423,7 +423,7 @@ mod tests {
         assert_eq!(rest(minutes(-9), minutes(-4)), Duration::ZERO);
         assert_eq!(rest(minutes(60), minutes(65)), interval, "before a clock was set back");
         assert_eq!(rest(minutes(0), minutes(26 * 60)), Duration::from_hours(26), "until the calls of another day");
-        let longest = schedule::longest_wait(interval);
+        let longest = backoff::longest_wait(interval);
         assert_eq!(rest(minutes(-1), Timestamp::MAX), longest.saturating_sub(Duration::from_mins(1)));
         assert_eq!(rest(Timestamp::MAX, Timestamp::MAX), Duration::ZERO);
         assert_eq!(rest(Timestamp::MIN, Timestamp::MAX), Duration::ZERO);

@@ -1,4 +1,4 @@
-//! What does the vendor say of the budget?
+//! What the vendor says of the budget: `information.php`, api `token_info`.
 //!
 //! `information.php`, api `token_info`: one row with `token_limit`, `token_use_today` and `all_token_today` as text.
 //! Asking costs a call like any other.

@@ -1,4 +1,4 @@
-//! What does one poll do?
+//! One poll: it asks for a window, in parts where it must, and makes what can be served.
 
 use std::sync::Arc;
 use std::time::Duration;
