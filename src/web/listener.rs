@@ -21,9 +21,9 @@ use tokio_util::task::TaskTracker;
 use tracing::warn;
 
 use super::access::Access;
-use super::answer::sent;
+use super::client_address::{Arrival, Origin, Tally};
 use super::handshake;
-use super::origin::{Arrival, Origin, Tally};
+use super::scrape_body::sent;
 use crate::telemetry::{Refused, Telemetry};
 
 /// Request heads are a few hundred bytes; hyper needs 8 KiB at least.

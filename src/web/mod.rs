@@ -1,13 +1,14 @@
 //! What does the exporter answer over HTTP?
 
 mod access;
-mod address;
-mod answer;
-mod gate;
+mod listen_address;
+mod scrape_body;
+mod admission;
 mod handshake;
 mod host;
 mod listener;
-mod origin;
+mod rate_limit;
+mod client_address;
 mod status;
 
 use std::sync::Arc;
@@ -31,8 +32,8 @@ use crate::telemetry::Telemetry;
 use crate::time::Clock;
 
 pub use access::{Access, LONGEST_PASSWORD, Renewed};
-pub use address::bind;
 pub use host::{Host, Hosts};
+pub use listen_address::bind;
 pub use listener::{ClientLimits, Server};
 
 const STATUS_JSON_PATH: &str = "/status.json";
@@ -79,7 +80,7 @@ pub fn routes(site: Arc<Site>) -> Router {
         router = router.route(&site.telemetry_path, get(metrics));
     }
     router
-        .layer(middleware::from_fn_with_state(Arc::clone(&site), gate::gate))
+        .layer(middleware::from_fn_with_state(Arc::clone(&site), admission::gate))
         .layer(middleware::from_fn_with_state(Arc::clone(&site), count))
         .layer(CatchPanicLayer::new())
         .with_state(site)
@@ -88,10 +89,10 @@ pub fn routes(site: Arc<Site>) -> Router {
 async fn metrics(State(site): State<Arc<Site>>, headers: HeaderMap) -> Response<Body> {
     let now = site.clock.now();
     if !site.exposition.is_heavy() {
-        return answer::of_scrape(site.exposition.respond(&headers, now));
+        return scrape_body::of_scrape(site.exposition.respond(&headers, now));
     }
     match tokio::task::spawn_blocking(move || site.exposition.respond(&headers, now)).await {
-        Ok(scrape) => answer::of_scrape(scrape),
+        Ok(scrape) => scrape_body::of_scrape(scrape),
         Err(broken) => std::panic::resume_unwind(broken.into_panic()),
     }
 }

@@ -1,6 +1,5 @@
 //! Who may ask at this moment?
 
-mod pace;
 mod password;
 
 use std::path::{Path, PathBuf};
@@ -11,10 +10,10 @@ use axum::extract::Request;
 use axum::http::HeaderMap;
 use rustls::ServerConfig;
 
+use super::client_address::{Arrival, Origin};
 use super::host::Hosts;
-use super::origin::{Arrival, Origin};
+use super::rate_limit::Pace;
 use crate::config::{ConfigError, Sources, WebConfig};
-use pace::Pace;
 use password::{Login, Passwords, Verdict};
 
 pub use password::LONGEST_PASSWORD;

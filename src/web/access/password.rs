@@ -15,7 +15,7 @@ use ring::rand::SystemRandom;
 use tokio::sync::Semaphore;
 
 use crate::config::PasswordHash;
-use crate::web::origin::{Origin, Tally};
+use crate::web::client_address::{Origin, Tally};
 
 /// bcrypt reads no further, and a password that is only compared in part is not compared.
 pub const LONGEST_PASSWORD: usize = 72;

@@ -1,4 +1,4 @@
-//! Which socket does a listen address stand for?
+//! The addresses to listen on.
 
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};

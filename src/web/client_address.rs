@@ -1,4 +1,4 @@
-//! Who counts as one client?
+//! Who a connection comes from, and how many it has.
 
 use std::collections::HashMap;
 use std::fmt;

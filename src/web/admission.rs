@@ -1,4 +1,4 @@
-//! Which requests are turned away before anything is looked up for them?
+//! Which requests are turned away before anything is looked up for them.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,8 +11,8 @@ use axum::middleware::Next;
 use axum::response::IntoResponse;
 
 use super::access::Denial;
+use super::client_address::{Arrival, Origin};
 use super::host::is_cross_site;
-use super::origin::{Arrival, Origin};
 use super::{HEALTHY_PATH, READY_PATH, Site};
 use crate::telemetry::Refused;
 

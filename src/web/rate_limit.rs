@@ -1,4 +1,4 @@
-//! Does a client ask too often?
+//! How often one client may ask: a token bucket for each.
 //!
 //! Each client has a bucket of its own: with one for all of them, whoever asks without end would shut out everybody.
 
@@ -7,7 +7,7 @@ use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use crate::config::Rate;
-use crate::web::origin::Origin;
+use crate::web::client_address::Origin;
 
 /// Clients that are told apart; each costs some dozen bytes.
 const ORIGINS: usize = 4096;

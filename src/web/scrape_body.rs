@@ -1,4 +1,4 @@
-//! How does a scrape get past axum, whose bodies are sent a piece at a time?
+//! A scrape as the body of an HTTP response.
 
 use std::pin::Pin;
 use std::task::{Context, Poll};
