@@ -21,7 +21,7 @@ use tokio::runtime::{Builder, Runtime};
 use wolkvox_exporter::catalog::{
     Agents, Catalog, Form, Format, FormatKind, Label, NameKey, PLAIN, Privacy, Report, parse_day,
 };
-use wolkvox_exporter::config::{Config, ConfigError, WebConfig};
+use wolkvox_exporter::config::{Config, ConfigError};
 use wolkvox_exporter::exposition::{self, accepts_gzip};
 use wolkvox_exporter::fold::{Fold, Folded, Kept, Plan};
 use wolkvox_exporter::poll::Ledger;
@@ -31,6 +31,7 @@ use wolkvox_exporter::series::{UNKNOWN, clean_into};
 use wolkvox_exporter::state::{CallRecord, Loaded, Origin, State, StateError, TargetRecord, load_served, save_served};
 use wolkvox_exporter::store::{Served, Store};
 use wolkvox_exporter::time::{Moment, Target, Window, WindowName};
+use wolkvox_exporter::web::WebConfig;
 use wolkvox_exporter::wolkvox::{
     Answer, Failure, Reading, Rows, Source, Streamed, classify, read, without_lone_surrogates,
 };

@@ -1,4 +1,4 @@
-//! Does what the file says make sense?
+//! Checking: the shapes of a config file become a config, or an error that says what is wrong and where.
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
@@ -10,7 +10,8 @@ use serde_saphyr::Location;
 use url::Url;
 
 use super::error::{ConfigError, quoted};
-use super::file::{self, AgentDni, AgentName, At, File, Report, ReportEntry};
+use super::file::{self, AgentDni, AgentName, File, Report, ReportEntry};
+use super::yaml::At;
 use super::{Config, Limits, Operation, ReportPlan, VENDOR_INTERVAL};
 use crate::catalog::{Agents, Catalog, NameKey, Privacy};
 use crate::files;

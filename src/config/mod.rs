@@ -1,4 +1,4 @@
-//! What did the operator ask for, checked once and then beyond doubt?
+//! The config: what the operator asked for, checked once and then beyond doubt.
 //!
 //! A file is read into the shapes of `file.rs`; `check.rs` turns those into the types here, or says what is
 //! wrong, where, and what to do about it.
@@ -9,7 +9,7 @@ mod file;
 #[cfg(test)]
 mod schema;
 mod shard;
-mod web;
+mod yaml;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -26,8 +26,9 @@ use crate::time::WindowName;
 use crate::wolkvox::Token;
 
 pub use error::ConfigError;
+pub(crate) use error::quoted;
 pub use shard::Shard;
-pub use web::{PasswordHash, Rate, Sources, WebConfig};
+pub(crate) use yaml::{Span, parse as parse_yaml};
 
 /// The vendor's own advice: one consumption every five minutes.
 pub const VENDOR_INTERVAL: Duration = Duration::from_mins(5);
@@ -143,6 +144,6 @@ impl Config {
 
     /// Reads and checks a text; relative token files are looked up beside `path`.
     pub fn parse(text: &str, path: &Path, catalog: &Catalog) -> Result<Config, ConfigError> {
-        file::parse(text, path).and_then(|file| check::check(file, path, catalog))
+        yaml::parse(text, path).and_then(|file| check::check(file, path, catalog))
     }
 }

@@ -11,7 +11,8 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::de::{Deserialize, Deserializer, Error as _, Visitor};
 use serde_json::{Value, json};
 
-use super::file::{At, File, Limits, Operation, Polling, Privacy, Report, ReportEntry, Size, Span};
+use super::file::{File, Limits, Operation, Polling, Privacy, Report, ReportEntry};
+use super::yaml::{At, Size, Span};
 use crate::catalog::Catalog;
 
 const WIDTH: usize = 118;

@@ -31,7 +31,7 @@ use crate::store::Store;
 use crate::telemetry::Telemetry;
 use crate::time::Clock;
 
-pub use access::{Access, LONGEST_PASSWORD, Renewed};
+pub use access::{Access, LONGEST_PASSWORD, Renewed, WebConfig};
 pub use host::{Host, Hosts};
 pub use listen_address::bind;
 pub use listener::{ClientLimits, Server};

@@ -6,7 +6,7 @@ use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use crate::config::Rate;
+use super::access::Rate;
 use crate::web::client_address::Origin;
 
 /// Clients that are told apart; each costs some dozen bytes.

@@ -27,6 +27,7 @@ mod leak;
 mod proxy;
 mod privacy;
 mod config;
+mod config_errors;
 mod schema;
 mod commands;
 mod additive;

@@ -1,6 +1,12 @@
-//! Who may ask at this moment?
+//! Access: who may ask, as the web config file says it.
 
+mod client_certificate;
+mod file;
 mod password;
+mod root;
+mod sources;
+mod tls;
+mod web_config;
 
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
@@ -13,10 +19,13 @@ use rustls::ServerConfig;
 use super::client_address::{Arrival, Origin};
 use super::host::Hosts;
 use super::rate_limit::Pace;
-use crate::config::{ConfigError, Sources, WebConfig};
+use crate::config::ConfigError;
 use password::{Login, Passwords, Verdict};
+use sources::Sources;
 
 pub use password::LONGEST_PASSWORD;
+pub use web_config::WebConfig;
+pub(in crate::web) use web_config::{PasswordHash, Rate};
 
 /// How soon a changed file counts: a certificate is put in place long before the old one ends.
 const LOOK_INTERVAL: Duration = Duration::from_secs(2);

@@ -14,7 +14,7 @@ use ring::hmac;
 use ring::rand::SystemRandom;
 use tokio::sync::Semaphore;
 
-use crate::config::PasswordHash;
+use super::PasswordHash;
 use crate::web::client_address::{Origin, Tally};
 
 /// bcrypt reads no further, and a password that is only compared in part is not compared.
@@ -165,7 +165,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("web.yml");
         std::fs::write(&path, format!("basic_auth_users:\n{}", lines.collect::<String>())).unwrap();
-        crate::config::WebConfig::load(&path).0.unwrap().users
+        crate::web::WebConfig::load(&path).0.unwrap().users
     }
 
     fn login(user: &str, password: &[u8]) -> Login {

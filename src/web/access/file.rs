@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 
 use serde_saphyr::Spanned;
 
-use crate::config::file::Span;
+use crate::config::Span;
 
 #[derive(Default, serde::Deserialize)]
 #[serde(deny_unknown_fields)]

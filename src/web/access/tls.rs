@@ -10,10 +10,10 @@ use rustls_pki_types::pem::PemObject;
 use rustls_pki_types::{CertificateDer, PrivateKeyDer};
 use serde_saphyr::{Location, Spanned};
 
-use super::Reader;
-use super::client::{AllowedSan, ClientPolicy, Roots};
+use super::client_certificate::{AllowedSan, ClientPolicy, Roots};
 use super::file::{ClientAuth, Tls, Version};
-use crate::config::error::{ConfigError, quoted};
+use super::web_config::Reader;
+use crate::config::{ConfigError, quoted};
 
 /// The groups for key exchange, as Go names them.
 const CURVES: [(&str, &dyn SupportedKxGroup); 3] = [

@@ -1,13 +1,7 @@
-//! Who may read what the exporter serves, as a web config file says it?
+//! The web config file: what it may say, checked.
 //!
-//! The file is that of Prometheus' exporter-toolkit. What this exporter cannot do as the file asks is refused, never
+//! Its form is that of Prometheus' exporter-toolkit. What this exporter cannot do as the file asks is refused, never
 //! left out: whoever reads the file must be able to believe it.
-
-mod client;
-mod file;
-mod root;
-mod sources;
-mod tls;
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -24,10 +18,9 @@ use rustls::ServerConfig;
 use secrecy::{ExposeSecret, SecretString};
 use serde_saphyr::{Location, Spanned};
 
-use super::error::{ConfigError, quoted};
-use file::File;
-
-pub use sources::Sources;
+use super::file::{self, File};
+use super::sources::Sources;
+use crate::config::{ConfigError, parse_yaml, quoted};
 
 /// Under this, a hash that gets lost is broken in no time.
 const LEAST_COST: u32 = 8;
@@ -98,13 +91,13 @@ impl fmt::Debug for PasswordHash {
 }
 
 /// Reads one web config.
-struct Reader<'a> {
-    path: &'a Path,
-    sources: Sources,
+pub(super) struct Reader<'a> {
+    pub(super) path: &'a Path,
+    pub(super) sources: Sources,
 }
 
 impl Reader<'_> {
-    fn wrong(&self, location: Location, what: impl Into<String>) -> ConfigError {
+    pub(super) fn wrong(&self, location: Location, what: impl Into<String>) -> ConfigError {
         ConfigError::at(self.path, location, what)
     }
 
@@ -112,7 +105,7 @@ impl Reader<'_> {
         let unreadable = |why: String| ConfigError::of_file(self.path, format!("the web config cannot be read: {why}"));
         let bytes = self.sources.read(self.path).map_err(|error| unreadable(error.to_string()))?;
         let text = str::from_utf8(&bytes).map_err(|_| unreadable("it is not UTF-8".to_owned()))?;
-        let file: Option<File> = super::file::parse(text, self.path)?;
+        let file: Option<File> = parse_yaml(text, self.path)?;
         let File { tls_server_config, http_server_config, basic_auth_users, rate_limit } = file.unwrap_or_default();
         Ok(WebConfig {
             tls: tls_server_config.map(|tls| self.server_config(&tls)).transpose()?.map(Arc::new),
