@@ -18,23 +18,21 @@ use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess,
 use serde_json::Value;
 use tempfile::TempDir;
 use tokio::runtime::{Builder, Runtime};
+use wolkvox_exporter::aggregate::{Aggregated, Aggregator, RowPlan, SeriesCap};
 use wolkvox_exporter::catalog::{
-    Agents, Catalog, Form, Format, FormatKind, Label, NameKey, PLAIN, Privacy, Report, parse_day,
+    Agents, Catalog, FamilyId, Form, Format, FormatKind, Label, NameKey, PLAIN, Privacy, Report, parse_day,
 };
 use wolkvox_exporter::config::{Config, ConfigError};
 use wolkvox_exporter::exposition::{self, accepts_gzip};
-use wolkvox_exporter::fold::{Fold, Folded, Kept, Plan};
-use wolkvox_exporter::poll::Ledger;
-use wolkvox_exporter::roster;
-use wolkvox_exporter::segment::{FamilySegment, Renderer, Segment, render_entries, render_families};
+use wolkvox_exporter::poll::{Budget, record_of, restored};
+use wolkvox_exporter::rows::{Rows, TakesAnswers};
+use wolkvox_exporter::segment::{Renderer, Segment};
 use wolkvox_exporter::series::{UNKNOWN, clean_into};
-use wolkvox_exporter::state::{CallRecord, Loaded, Origin, State, StateError, TargetRecord, load_served, save_served};
-use wolkvox_exporter::store::{Served, Store};
+use wolkvox_exporter::state::{CallRecord, DataOrigin, Loaded, State, StateError, TargetRecord};
+use wolkvox_exporter::store::{PollData, Store};
 use wolkvox_exporter::time::{Moment, Target, Window, WindowName};
 use wolkvox_exporter::web::WebConfig;
-use wolkvox_exporter::wolkvox::{
-    Answer, Failure, Reading, Rows, Source, Streamed, classify, read, without_lone_surrogates,
-};
+use wolkvox_exporter::wolkvox::{Answer, Failure, Reading, Source, Streamed, classify, read_streamed, read_whole};
 
 const OPERATION: &str = "acme";
 const ZONE: &str = "America/Bogota";
@@ -75,8 +73,8 @@ static CHOICES: LazyLock<[Privacy; 4]> = LazyLock::new(|| {
 });
 
 /// For each report, how it is read under each choice.
-static PLANS: LazyLock<Vec<[Arc<Plan>; 4]>> = LazyLock::new(|| {
-    let plans = |report: &Arc<Report>| CHOICES.each_ref().map(|privacy| Arc::new(Plan::new(report, privacy)));
+static PLANS: LazyLock<Vec<[Arc<RowPlan>; 4]>> = LazyLock::new(|| {
+    let plans = |report: &Arc<Report>| CHOICES.each_ref().map(|privacy| Arc::new(RowPlan::new(report, privacy)));
     CATALOG.reports().iter().map(plans).collect()
 });
 
@@ -87,19 +85,22 @@ pub fn body(data: &[u8]) {
     let texts = LazyLock::new(|| texts(data));
     for (report, plans) in CATALOG.reports().iter().zip(&*PLANS) {
         for (choice, (plan, privacy)) in plans.iter().zip(&*CHOICES).enumerate() {
-            let fold = || Fold::new(Arc::clone(plan), WINDOW.clone()).add(data);
+            let added = || {
+                let mut aggregator = Aggregator::new(Arc::clone(plan), WINDOW.clone());
+                read_whole(data, &mut aggregator).map(|_| aggregator)
+            };
             // Nearly always, what one choice cannot read is no answer to the others.
-            let Ok(one) = fold() else { break };
+            let Ok(one) = added() else { break };
             let rows = one.rows();
-            let Ok(one) = one.finish(CAP, &mut Kept::default()) else { continue };
+            let Ok(one) = one.finish(CAP, &mut SeriesCap::default()) else { continue };
             assert!(one.series() <= CAP, "{} series over a cap of {CAP}", one.series());
             // How parts add up, and how they come in, does not depend on what is shown of them.
             if choice == data.len() % plans.len() {
                 check_streamed(plan, &one, data);
-                let (mut two, other) = (fold().expect("read before"), fold().expect("read before"));
+                let (mut two, other) = (added().expect("read before"), added().expect("read before"));
                 two.merge(other);
                 assert_eq!(two.rows(), 2 * rows, "rows get lost between the parts of a window");
-                let two = two.finish(CAP, &mut Kept::default()).expect("complete before");
+                let two = two.finish(CAP, &mut SeriesCap::default()).expect("complete before");
                 assert_eq!((one.series(), one.dropped), (two.series(), two.dropped), "a part twice has other series");
             }
             if let Some(texts) = &*texts {
@@ -110,16 +111,17 @@ pub fn body(data: &[u8]) {
 }
 
 /// The same answer in pieces says the same.
-fn check_streamed(plan: &Arc<Plan>, whole: &Folded, data: &[u8]) {
+fn check_streamed(plan: &Arc<RowPlan>, whole: &Aggregated, data: &[u8]) {
     let pieces = data.chunks(data.len() % 61 + 1).rev().map(Bytes::copy_from_slice).collect();
-    let fold = Fold::new(Arc::clone(plan), WINDOW.clone()).add_streamed(&mut Streamed::new(Pieces(pieces)));
-    let fold = fold.expect("the whole was read").finish(CAP, &mut Kept::default()).expect("the whole was complete");
-    let text = |folded: &Folded| {
-        let families = render_families(folded, &CATALOG, OPERATION, WindowName::Today).expect("no bound");
-        families.iter().map(|part| part.segment.text()).collect::<Vec<_>>()
+    let mut streamed = Aggregator::new(Arc::clone(plan), WINDOW.clone());
+    read_streamed(&mut Streamed::new(Pieces(pieces)), &mut streamed).expect("the whole was read");
+    let streamed = streamed.finish(CAP, &mut SeriesCap::default()).expect("the whole was complete");
+    let text = |aggregated: &Aggregated| {
+        let families = aggregated.render(&CATALOG, OPERATION, WindowName::Today).expect("no bound");
+        families.iter().map(|(_, segment)| segment.text()).collect::<Vec<_>>()
     };
-    assert!(text(&fold) == text(whole), "in pieces it says something else");
-    assert_eq!((fold.rows, fold.dropped), (whole.rows, whole.dropped), "in pieces");
+    assert!(text(&streamed) == text(whole), "in pieces it says something else");
+    assert_eq!((streamed.rows, streamed.dropped), (whole.rows, whole.dropped), "in pieces");
 }
 
 /// A body as it comes in.
@@ -131,30 +133,44 @@ impl Source for Pieces {
     }
 }
 
-fn check_rendering(report: &Report, privacy: &Privacy, folded: &Folded, texts: &Texts) {
-    let window = WindowName::Today;
-    let mut labels: Vec<&Label> = report.labels.iter().filter(|label| privacy.shows(label)).collect();
+fn check_rendering(report: &Report, privacy: &Privacy, aggregated: &Aggregated, texts: &Texts) {
+    let families = aggregated.render(&CATALOG, OPERATION, WindowName::Today).expect("no bound");
+    let gauges: HashSet<FamilyId> = families.iter().map(|(family, _)| *family).collect();
+    let store = Store::new(Arc::clone(&CATALOG));
+    let data = PollData {
+        window: WINDOW.clone(),
+        polled_at: now(),
+        stale_after: None,
+        rows: aggregated.rows,
+        series: aggregated.series() as u64,
+        dropped: aggregated.dropped,
+        rejected: vec![],
+        shortened: vec![],
+        families,
+        infos: aggregated.infos.clone(),
+        memory: None,
+    };
+    store.succeed(&target(), data);
+    let labels: Vec<&Label> = report.labels.iter().filter(|label| privacy.shows(label)).collect();
     let mut seen = HashSet::new();
     let mut count = 0;
-    for part in render_families(folded, &CATALOG, OPERATION, window).expect("no bound") {
-        count += check_text(&part, &part.segment, &labels, privacy, texts, &mut seen);
-    }
-    assert_eq!(count, folded.series(), "the number of series");
-    for part in render_entries(folded) {
-        assert!(part.segment.is_sound(), "entries that do not inflate");
-        let infos = report.info.iter().filter(|info| info.family == part.family);
-        labels = infos.flat_map(|info| info.labels.iter().flatten()).collect();
-        labels.retain(|label| privacy.shows(label));
-        let family = &CATALOG.families()[part.family.0];
-        if let Some(joined) = roster::join(family, OPERATION, &[part.segment.clone(), part.segment.clone()]) {
-            check_text(&part, &joined, &labels, privacy, texts, &mut seen);
+    for (family, segments) in &store.view(now()).snapshot.families {
+        let is_gauge = gauges.contains(family);
+        let infos = report.info.iter().filter(|info| info.family == *family);
+        let mut declared: Vec<&Label> = infos.flat_map(|info| info.labels.iter().flatten()).collect();
+        declared.retain(|label| privacy.shows(label));
+        for segment in segments {
+            let declared = if is_gauge { &labels } else { &declared };
+            let lines = check_text(*family, segment, declared, privacy, texts, &mut seen);
+            count += if is_gauge { lines } else { 0 };
         }
     }
+    assert_eq!(count, aggregated.series(), "the number of series");
 }
 
 /// Reads a family's text back, line by line, and returns how many there are.
 fn check_text(
-    part: &FamilySegment,
+    family: FamilyId,
     segment: &Segment,
     declared: &[&Label],
     privacy: &Privacy,
@@ -164,7 +180,7 @@ fn check_text(
     let text = segment.text();
     assert_joins(segment, &text);
     let text = String::from_utf8(text).expect("an exposition is UTF-8");
-    let name = CATALOG.families()[part.family.0].name.as_str();
+    let name = CATALOG.families()[family.0].name.as_str();
     assert!(text.ends_with('\n'), "the last line is not ended: {text:?}");
     for line in text.strip_suffix('\n').unwrap_or(&text).split('\n') {
         let (labels, value) = parse_line(line, name).unwrap_or_else(|| panic!("no sample of {name}: {line:?}"));
@@ -359,7 +375,7 @@ pub fn envelope(data: &[u8]) {
     let status = STATUSES[usize::from(*status) % STATUSES.len()];
     let mut rows = CountedRows(0);
     let reading = match classify(status, None, body.to_vec()) {
-        Ok(Answer::Body(_)) => read(&without_lone_surrogates(body), &mut rows),
+        Ok(Answer::Body(_)) => read_whole(body, &mut rows),
         Ok(Answer::NoRows) => Ok(Reading::NoRows),
         Err(failure) => Err(failure),
     };
@@ -371,9 +387,19 @@ pub fn envelope(data: &[u8]) {
 
 struct CountedRows(u64);
 
-impl<'de> Rows<'de> for CountedRows {
+impl TakesAnswers for CountedRows {
+    type Rows<'a, 'de> = RowCount<'a>;
+
+    fn begin<'a, 'de>(&'a mut self, _: bool) -> Self::Rows<'a, 'de> {
+        RowCount(&mut self.0)
+    }
+}
+
+struct RowCount<'a>(&'a mut u64);
+
+impl<'de> Rows<'de> for RowCount<'_> {
     fn row<D: Deserializer<'de>>(&mut self, row: D) -> Result<(), D::Error> {
-        self.0 += 1;
+        *self.0 += 1;
         row.deserialize_ignored_any(IgnoredAny).map(drop)
     }
 }
@@ -599,16 +625,22 @@ fn check_config(config: &Config) {
 
 // === state ===
 
-/// The files of the state folder. The first byte says which: a record of calls, kept data, or a lone segment.
+/// The files of the state folder. The first byte says which: a record of requests, kept data, a lone
+/// segment, or any of them without a checksum.
 pub fn state(data: &[u8]) {
     thread_local! {
         static FOLDER: TempDir = folder();
     }
     let Some((kind, data)) = data.split_first() else { return };
-    FOLDER.with(|folder| match kind % 3 {
-        0 => calls(folder.path(), data),
-        1 => drop(served(folder.path(), data)),
-        _ => segment(folder.path(), data),
+    FOLDER.with(|folder| match kind % 4 {
+        0 => calls(folder.path(), &sealed(data)),
+        1 => drop(kept(folder.path(), &sealed(data))),
+        2 => segment(folder.path(), data),
+        // Without a first line that is right, nothing is believed.
+        _ => {
+            calls(folder.path(), data);
+            kept(folder.path(), data);
+        }
     });
 }
 
@@ -649,49 +681,53 @@ async fn spend(state: Arc<State>, record: &CallRecord) {
     let now = now();
     let today = now.wall.to_zoned(zone()).date();
     let own = record.calls.range(today..).fold(0_u64, |sum, (_, calls)| sum.saturating_add(*calls));
-    let mut ledger = Ledger::open(Arc::clone(&state), vec![(OPERATION.into(), 5)], zone(), Some(1_000), now);
-    assert!(ledger.budget(now).used >= own, "{own} calls became {}", ledger.budget(now).used);
+    let mut budget = Budget::open(Arc::clone(&state), vec![(OPERATION.into(), 5)], zone(), Some(1_000), now);
+    assert!(budget.status(now).used >= own, "{own} calls became {}", budget.status(now).used);
     let turn = TargetRecord { last_attempt: now.wall, due: now.wall, failures: 0 };
-    assert!(ledger.paused_until().is_none_or(|until| until <= now.wall + Duration::from_hours(1)));
-    assert!(ledger.turn(&target()).is_none_or(|turn| turn.last_attempt <= now.wall));
-    let (left, day) = (ledger.left(now), Duration::from_hours(24));
-    assert_eq!(ledger.pay(&target(), turn, now).await.is_ok(), left > 0);
-    assert_eq!(ledger.left(now), left.saturating_sub(1));
+    assert!(budget.paused_until().is_none_or(|until| until <= now.wall + Duration::from_hours(1)));
+    assert!(budget.turn(&target()).is_none_or(|turn| turn.last_attempt <= now.wall));
+    let (left, day) = (budget.left(now), Duration::from_hours(24));
+    assert_eq!(budget.reserve(&target(), turn, now).await.is_ok(), left > 0);
+    assert_eq!(budget.left(now), left.saturating_sub(1));
     let set = Moment { wall: now.wall + day, ..now };
-    let left = ledger.left(now);
-    ledger.observe(set).await.expect("a folder in memory takes it");
-    assert!(ledger.left(set) <= left, "a clock that is set gives calls back");
-    let mut left = ledger.left(set);
+    let left = budget.left(now);
+    budget.observe(set).await.expect("a folder in memory takes it");
+    assert!(budget.left(set) <= left, "a clock that is set gives calls back");
+    let mut left = budget.left(set);
     for other in ["Pacific/Kiritimati", "Pacific/Midway", ZONE] {
         let other = TimeZone::get(other).expect("the zone database is compiled in");
-        let reopened = Ledger::open(Arc::clone(&state), vec![(OPERATION.into(), 5)], other, Some(1_000), set);
+        let reopened = Budget::open(Arc::clone(&state), vec![(OPERATION.into(), 5)], other, Some(1_000), set);
         assert!(reopened.left(set) <= left, "a change of the timezone gives calls back");
         left = reopened.left(set);
     }
 }
 
-fn served(folder: &Path, data: &[u8]) -> Option<Served> {
-    let name = format!("{}.served", target().key());
-    let state = state_with(folder, &name, data);
-    let origin = Origin {
+/// A file's content below a first line that is right about it.
+fn sealed(data: &[u8]) -> Vec<u8> {
+    let mut crc = flate2::Crc::new();
+    crc.update(data);
+    let first = format!("{{\"version\":2,\"crc32\":\"{:08x}\"}}\n", crc.sum());
+    [first.as_bytes(), data].concat()
+}
+
+fn kept(folder: &Path, data: &[u8]) -> Option<PollData> {
+    let state = state_with(folder, &format!("{}.served", target().key()), data);
+    let origin = DataOrigin {
         base_url: "https://wv0003.wolkvox.com/".to_owned(),
         zone: ZONE.to_owned(),
         agent_dni: false,
         agents: PLAIN.to_owned(),
     };
-    let load = || load_served(&state, &target(), &origin, &CATALOG, now());
-    let served = load()?;
-    for part in served.families.iter().chain(&served.entries) {
-        assert_joins(&part.segment, &part.segment.text());
+    let load = || restored(&state, &target(), &origin, &CATALOG, now());
+    let kept = load()?;
+    for (_, segment) in &kept.families {
+        assert_joins(segment, &segment.text());
     }
-    save_served(&state, &target(), &origin, &served, &CATALOG).expect("a folder in memory takes it");
+    state.save_data(&record_of(&target(), &origin, &kept, &CATALOG)).expect("a folder in memory takes it");
     let again = load().expect("what was saved is there");
-    assert_eq!(
-        (&again.window, again.polled_at, again.stale_after),
-        (&served.window, served.polled_at, served.stale_after)
-    );
-    assert_eq!((again.rows, again.series, again.dropped), (served.rows, served.series, served.dropped));
-    assert_eq!((&again.families, &again.entries), (&served.families, &served.entries));
+    assert_eq!((&again.window, again.polled_at, again.stale_after), (&kept.window, kept.polled_at, kept.stale_after));
+    assert_eq!((again.rows, again.series, again.dropped), (kept.rows, kept.series, kept.dropped));
+    assert_eq!((&again.families, &again.infos), (&kept.families, &kept.infos));
     let store = Store::new(Arc::clone(&CATALOG));
     store.restore(&target(), again, 1);
     for (_, segments) in &store.view(now()).snapshot.families {
@@ -699,24 +735,25 @@ fn served(folder: &Path, data: &[u8]) -> Option<Served> {
             assert_joins(segment, &segment.text());
         }
     }
-    Some(served)
+    Some(kept)
 }
 
-/// Deflated bytes under a header that is right about their text: all that is left to doubt is how they end.
+/// Deflated bytes in a record that is right about their text: all that is left to doubt is how they end.
 fn segment(folder: &Path, deflated: &[u8]) {
     let (mut text, mut inflater) = (Vec::with_capacity(1 << 16), Decompress::new(false));
     if inflater.decompress_vec(deflated, &mut text, FlushDecompress::None).is_err() || text.len() == text.capacity() {
         return;
     }
-    let origin = format!(r#"{{"base_url":"https://wv0003.wolkvox.com/","zone":"{ZONE}","agent_dni":false}}"#);
+    let origin =
+        format!(r#"{{"base_url":"https://wv0003.wolkvox.com/","zone":"{ZONE}","agent_dni":false,"agents":"plain"}}"#);
     let mut crc = flate2::Crc::new();
     crc.update(&text);
     let (length, crc, bytes) = (text.len(), crc.sum(), deflated.len());
-    let part = format!(r#"{{"family":"wolkvox_agent_calls","deflated":{bytes},"length":{length},"crc":{crc}}}"#);
-    let header = format!(
-        r#"{{"version":1,"operation":"acme","report":"agent_kpi","window":"today","origin":{origin},"start":"2023-01-30T05:00:00Z","end":"2023-01-30T16:59:00Z","expires":"2023-01-31T05:00:00Z","polled_at":"2023-01-30T16:59:00Z","stale_after":{{"secs":900,"nanos":0}},"rows":1,"series":1,"dropped":0,"families":[{part}],"entries":[]}}"#
+    let part = format!(r#"{{"family":"wolkvox_agent_calls","length":{length},"crc":{crc},"deflated_length":{bytes}}}"#);
+    let record = format!(
+        r#"{{"operation":"acme","target":"agent_kpi.today","origin":{origin},"start":"2023-01-30T05:00:00Z","end":"2023-01-30T16:59:00Z","expires":"2023-01-31T05:00:00Z","polled_at":"2023-01-30T16:59:00Z","stale_after":{{"secs":900,"nanos":0}},"rows":1,"series":1,"dropped":0,"rejected":[],"families":[{part}],"infos":[]}}"#
     );
-    served(folder, &[header.as_bytes(), b"\n", deflated].concat());
+    kept(folder, &sealed(&[record.as_bytes(), b"\n", deflated].concat()));
 }
 
 /// A segment's neighbours in a stream.

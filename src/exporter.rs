@@ -9,12 +9,12 @@ use tokio::net::TcpListener;
 use tokio::sync::{Notify, mpsc, watch};
 use tokio_util::sync::CancellationToken;
 
-use crate::catalog::{Agents, Catalog};
+use crate::catalog::{Agents, Catalog, NameKey};
 use crate::config::{Config, ConfigError, InForce, Refusal};
 use crate::exposition::Exposition;
 use crate::memory::Memory;
 use crate::poll::{self, Context};
-use crate::state::{Origin, State, StateError, retain_served};
+use crate::state::{DataOrigin, State, StateError};
 use crate::store::Store;
 use crate::telemetry::Telemetry;
 use crate::time::{Clock, Target};
@@ -54,7 +54,7 @@ pub enum ExporterError {
 /// Polls and serves until `stop`.
 pub async fn run(setup: Setup, stop: CancellationToken) -> Result<(), ExporterError> {
     let Setup { catalog, load, state, listeners, telemetry_path, access, limits, hangup } = setup;
-    let config = Arc::new(load()?.keyed(|| state.names_key())?);
+    let config = Arc::new(load()?.keyed(|| names_key(&state))?);
     retain_shown(&state, &config).or_else(|error| match config.privacy.agents {
         Agents::Plain => Ok(()),
         Agents::Hashed(_) | Agents::Omitted => Err(StateError::Retained(error)),
@@ -199,7 +199,7 @@ impl Polling {
         let access = self.access.read_again().inspect_err(|error| {
             self.context.telemetry.web_config_refused(&error.to_string());
         })?;
-        let config = (self.load)()?.keyed(|| self.context.state.names_key())?;
+        let config = (self.load)()?.keyed(|| names_key(&self.context.state))?;
         let client = poll::client(&config).map_err(ExporterError::Client)?;
         Ok(((Arc::new(config), Arc::new(client)), access))
     }
@@ -240,12 +240,19 @@ fn forget_changed(context: &Context, old: &Config, new: &Config) {
     }
 }
 
-/// Keeps of the state folder's data only what this config would show.
-fn retain_shown(state: &State, config: &Config) -> io::Result<()> {
-    retain_served(state, &origins(config), matches!(config.privacy.agents, Agents::Plain))
+/// The state folder's own key for names.
+fn names_key(state: &State) -> Result<NameKey, StateError> {
+    state.names_key(NameKey::draw, NameKey::parse)
 }
 
-fn origins(config: &Config) -> HashMap<Target, Origin> {
+/// Keeps of the state folder's data only what this config would show.
+fn retain_shown(state: &State, config: &Config) -> io::Result<()> {
+    let origins = origins(config);
+    let wanted = origins.iter().map(|(target, origin)| (&*target.operation, target.key(), origin));
+    state.retain_data(wanted, matches!(config.privacy.agents, Agents::Plain))
+}
+
+fn origins(config: &Config) -> HashMap<Target, DataOrigin> {
     poll::jobs(config).iter().map(|job| (job.target().clone(), job.origin().clone())).collect()
 }
 

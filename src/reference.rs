@@ -13,7 +13,7 @@ use jiff::tz::{TimeZone, offset};
 
 use crate::catalog::{Catalog, Family, FamilyId, Form, Input, Kind, Label, Report};
 use crate::exposition::{Exposition, Format};
-use crate::store::{Budget, Served, Store};
+use crate::store::{BudgetStatus, PollData, Store};
 use crate::telemetry::{Gained, PollEnd, Telemetry};
 use crate::wolkvox::{Failure, Reason};
 
@@ -191,7 +191,7 @@ fn specimen(catalog: &Arc<Catalog>) -> String {
     let target = Target { operation: "specimen".into(), report: "specimen".into(), window: WindowName::Today };
     let failure = Failure::new(Reason::Timeout, "specimen");
     let rejected = vec![("specimen".to_owned(), 1)];
-    store.expect(&target, Duration::ZERO);
+    store.register(&target, Duration::ZERO);
     telemetry.target_expected(&target);
     telemetry.request_sent(&target);
     telemetry.request_ended(&target, Duration::ZERO, 0, Some(&failure));
@@ -209,7 +209,7 @@ fn specimen(catalog: &Arc<Catalog>) -> String {
         });
     }
     telemetry.request_answered("specimen", 200);
-    let served = Served {
+    let served = PollData {
         window,
         polled_at: now,
         stale_after: None,
@@ -220,10 +220,10 @@ fn specimen(catalog: &Arc<Catalog>) -> String {
         shortened: Vec::new(),
         memory: None,
         families: Vec::new(),
-        entries: Vec::new(),
+        infos: Vec::new(),
     };
     store.succeed(&target, served);
-    store.set_budget(&target.operation, Budget { limit: 0, used: 0, resets_at: now.wall });
+    store.set_budget(&target.operation, BudgetStatus { limit: 0, used: 0, resets_at: now.wall });
     exposition.own_metrics(Format::OpenMetrics, now)
 }
 

@@ -1,17 +1,11 @@
-//! How do a poll's series become bytes that a scrape only has to copy?
+//! Segments: text that is deflated once and ended by a full flush.
 //!
-//! A segment is the text of one family's series of one poll, deflated once and ended by a full flush: such
-//! stretches can stand one after the other in a gzip member, in any order, without being touched again.
+//! Segments can stand one after the other in a gzip member, in any order, without being touched again: a scrape only copies
+//! them. Nothing here knows what the text says.
 
 use bytes::Bytes;
 use crc32fast::Hasher;
 use flate2::{Compress, Compression, Decompress, DecompressError, FlushCompress, FlushDecompress, Status};
-
-use crate::catalog::{Catalog, FamilyId};
-use crate::fold::Folded;
-use crate::series::{LabelName, write_value};
-use crate::time::WindowName;
-use crate::wolkvox::Failure;
 
 /// Level 3 on sorted rows is half the size of level 1 and a third of the time of level 6.
 const LEVEL: Compression = Compression::new(3);
@@ -111,65 +105,6 @@ impl Renderer {
         }
         self.text.clear();
     }
-}
-
-/// One family's part of a poll.
-#[derive(Clone, Debug, PartialEq)]
-pub struct FamilySegment {
-    pub family: FamilyId,
-    pub segment: Segment,
-}
-
-/// The gauges of a poll, a segment per family that has series; fails where they take more memory than a poll may.
-pub fn render_families(
-    folded: &Folded,
-    catalog: &Catalog,
-    operation: &str,
-    window: WindowName,
-) -> Result<Vec<FamilySegment>, Failure> {
-    let mut renderer = Renderer::default();
-    let mut common = String::new();
-    LabelName::new("operation").write(&mut common, operation);
-    LabelName::new("window").write(&mut common, &window.to_string());
-    let mut segments = Vec::new();
-    for (family, series) in folded.families() {
-        let start = format!("{}{{{common}", catalog.families()[family.0].name);
-        let mut any = false;
-        for (labels, value) in series {
-            any = true;
-            renderer.push(|text| {
-                text.extend_from_slice(start.as_bytes());
-                for part in labels.parts() {
-                    text.push(b',');
-                    text.extend_from_slice(part.as_bytes());
-                }
-                text.extend_from_slice(b"} ");
-                write_value(text, value);
-                text.push(b'\n');
-            });
-        }
-        if any {
-            segments.push(FamilySegment { family, segment: renderer.finish() });
-            folded.take_memory(segments.iter().map(|part| part.segment.deflated.len()).sum())?;
-        }
-    }
-    Ok(segments)
-}
-
-/// The info entries of a poll, a line each: kept to be joined with other reports' later (see `roster.rs`).
-pub fn render_entries(folded: &Folded) -> Vec<FamilySegment> {
-    let mut renderer = Renderer::default();
-    let mut segments = Vec::new();
-    for (family, entries) in folded.infos() {
-        for entry in entries {
-            renderer.push(|text| {
-                text.extend_from_slice(entry.as_bytes());
-                text.push(b'\n');
-            });
-        }
-        segments.push(FamilySegment { family, segment: renderer.finish() });
-    }
-    segments
 }
 
 /// Inflates segments one after the other, as much at a time as the reader takes.

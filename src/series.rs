@@ -156,38 +156,38 @@ fn narrow(place: usize) -> u32 {
 /// set is a pair of numbers.
 #[derive(Debug, Default)]
 pub struct Groups {
-    stems: Keys,
-    leaves: Keys,
+    prefixes: Keys,
+    last_labels: Keys,
     /// Of the group at hand.
-    stem: u32,
-    /// Whether the stem came up just now: until another follows, every group it has is the latest of its leaf.
+    prefix: u32,
+    /// Whether the prefix came up just now: until another follows, every group it has is the latest of its last.
     fresh: bool,
     pairs: Vec<Pair>,
-    /// Of each leaf: its latest group.
+    /// Of each last: its latest group.
     latest: Vec<u32>,
-    /// For stems that come back. Rows mostly stand agent by agent, and then nothing is ever looked up here.
+    /// For prefixes that come back. Rows mostly stand agent by agent, and then nothing is ever looked up here.
     places: HashTable<u32>,
     hasher: DefaultHashBuilder,
 }
 
-/// Places of a stem and of a leaf.
+/// Places of a prefix and of a last.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 struct Pair {
-    stem: u32,
-    leaf: u32,
+    prefix: u32,
+    last: u32,
 }
 
 /// Written labels: the last one, and those before it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Labels<'k> {
-    stem: &'k str,
-    leaf: &'k str,
+    prefix: &'k str,
+    last: &'k str,
 }
 
 impl<'k> Labels<'k> {
     /// The parts that there are; a comma belongs between them.
     pub fn parts(self) -> impl Iterator<Item = &'k str> {
-        [self.stem, self.leaf].into_iter().filter(|part| !part.is_empty())
+        [self.prefix, self.last].into_iter().filter(|part| !part.is_empty())
     }
 }
 
@@ -199,37 +199,37 @@ impl fmt::Display for Labels<'_> {
 
 impl Groups {
     /// Turns to the groups that begin with these labels.
-    pub fn turn_to(&mut self, stem: &str) {
-        let known = self.stems.len();
-        let place = self.stems.place(stem);
-        if place == known || place != self.stem as usize {
+    pub fn select_prefix(&mut self, prefix: &str) {
+        let known = self.prefixes.len();
+        let place = self.prefixes.place(prefix);
+        if place == known || place != self.prefix as usize {
             self.fresh = place == known;
-            self.stem = narrow(place);
+            self.prefix = narrow(place);
         }
     }
 
     /// The place of the group that ends with this label, the next free one if it is new.
-    pub fn place(&mut self, leaf: &str) -> usize {
-        let leaf = self.leaves.place(leaf);
-        self.place_of(leaf)
+    pub fn place(&mut self, last: &str) -> usize {
+        let last = self.last_labels.place(last);
+        self.place_of(last)
     }
 
     /// The same for the label that most likely comes next; `None` if what is asked of its text says that it is not it.
     #[inline]
     pub fn place_expected(&mut self, is_it: impl FnOnce(&str) -> bool) -> Option<usize> {
-        let (leaf, _) = self.leaves.expected().filter(|(_, text)| is_it(text))?;
-        self.leaves.last = leaf;
-        Some(self.place_of(leaf))
+        let (last, _) = self.last_labels.expected().filter(|(_, text)| is_it(text))?;
+        self.last_labels.last = last;
+        Some(self.place_of(last))
     }
 
     #[inline]
-    fn place_of(&mut self, leaf: usize) -> usize {
-        let pair = Pair { stem: self.stem, leaf: narrow(leaf) };
+    fn place_of(&mut self, last: usize) -> usize {
+        let pair = Pair { prefix: self.prefix, last: narrow(last) };
         let place = self.find(pair).unwrap_or_else(|| {
             self.pairs.push(pair);
             narrow(self.pairs.len() - 1)
         });
-        match self.latest.get_mut(pair.leaf as usize) {
+        match self.latest.get_mut(pair.last as usize) {
             Some(latest) => *latest = place,
             None => self.latest.push(place),
         }
@@ -237,7 +237,7 @@ impl Groups {
     }
 
     fn find(&mut self, pair: Pair) -> Option<u32> {
-        let latest = *self.latest.get(pair.leaf as usize)?;
+        let latest = *self.latest.get(pair.last as usize)?;
         match self.pairs[latest as usize] == pair {
             true => Some(latest),
             false if self.fresh => None,
@@ -256,8 +256,8 @@ impl Groups {
     }
 
     pub fn get(&self, place: usize) -> Labels<'_> {
-        let Pair { stem, leaf } = self.pairs[place];
-        Labels { stem: self.stems.get(stem as usize), leaf: self.leaves.get(leaf as usize) }
+        let Pair { prefix, last } = self.pairs[place];
+        Labels { prefix: self.prefixes.get(prefix as usize), last: self.last_labels.get(last as usize) }
     }
 
     pub fn len(&self) -> usize {
@@ -271,13 +271,14 @@ impl Groups {
     /// Bytes that they take.
     pub fn memory(&self) -> usize {
         let numbers = 8 * self.pairs.capacity() + 4 * self.latest.capacity() + self.places.allocation_size();
-        self.stems.memory() + self.leaves.memory() + numbers
+        self.prefixes.memory() + self.last_labels.memory() + numbers
     }
 
-    /// Every place, in the order of the stems' and then of the leaves' text.
+    /// Every place, in the order of the prefixes' and then of the last_labels' text.
     pub fn sorted(&self) -> Vec<usize> {
-        let (stems, leaves) = (self.stems.ranks(), self.leaves.ranks());
-        let rank = |pair: &Pair| u64::from(stems[pair.stem as usize]) << 32 | u64::from(leaves[pair.leaf as usize]);
+        let (prefixes, last_labels) = (self.prefixes.ranks(), self.last_labels.ranks());
+        let rank =
+            |pair: &Pair| u64::from(prefixes[pair.prefix as usize]) << 32 | u64::from(last_labels[pair.last as usize]);
         let mut places: Vec<(u64, usize)> = self.pairs.iter().map(rank).zip(0..).collect();
         places.sort_unstable_by_key(|(rank, _)| *rank);
         places.into_iter().map(|(_, place)| place).collect()
@@ -287,10 +288,49 @@ impl Groups {
     pub fn join(&mut self, other: &Groups) -> Vec<usize> {
         let theirs = (0..other.len()).map(|place| other.get(place));
         let join = |labels: Labels| {
-            self.turn_to(labels.stem);
-            self.place(labels.leaf)
+            self.select_prefix(labels.prefix);
+            self.place(labels.last)
         };
         theirs.map(join).collect()
+    }
+}
+
+/// Entries of an info family: each has a value for every label of the family, blank where the label is absent.
+#[derive(Clone, Debug, PartialEq)]
+pub struct InfoEntries {
+    labels: usize,
+    text: String,
+    /// Where each value ends in `text`, entry by entry.
+    ends: Vec<usize>,
+}
+
+impl InfoEntries {
+    /// No entries yet, of a family with so many labels.
+    pub fn new(labels: usize) -> InfoEntries {
+        InfoEntries { labels: labels.max(1), text: String::new(), ends: Vec::new() }
+    }
+
+    /// Appends an entry: missing values are blank, and values beyond the labels are left out.
+    pub fn push<'v>(&mut self, values: impl IntoIterator<Item = &'v str>) {
+        let values = values.into_iter().chain(std::iter::repeat(""));
+        for value in values.take(self.labels) {
+            self.text.push_str(value);
+            self.ends.push(self.text.len());
+        }
+    }
+
+    /// The entries, in the order in which they were appended.
+    pub fn iter(&self) -> impl Iterator<Item = Vec<&str>> {
+        let entries = 0..self.ends.len() / self.labels;
+        entries.map(|entry| {
+            let values = entry * self.labels..(entry + 1) * self.labels;
+            values.map(|value| slice(&self.text, &self.ends, value)).collect()
+        })
+    }
+
+    /// Bytes that they take.
+    pub fn memory(&self) -> usize {
+        self.text.capacity() + size_of::<usize>() * self.ends.capacity()
     }
 }
 
@@ -496,19 +536,19 @@ mod tests {
         #[test]
         fn a_group_is_its_stem_and_its_leaf_in_whatever_order_they_come(rows in prop::collection::vec((0..4, 0..4), 0..60)) {
             let (mut groups, mut model) = (Groups::default(), Vec::new());
-            for (stem, leaf) in rows {
-                let row = (format!("s{stem}"), format!("l{leaf}"));
+            for (prefix, last) in rows {
+                let row = (format!("s{prefix}"), format!("l{last}"));
                 let expected = model.iter().position(|known| *known == row).unwrap_or_else(|| {
                     model.push(row.clone());
                     model.len() - 1
                 });
-                groups.turn_to(&row.0);
+                groups.select_prefix(&row.0);
                 prop_assert_eq!(groups.place(&row.1), expected);
             }
             prop_assert_eq!(groups.len(), model.len());
             let sorted: Vec<String> = groups.sorted().into_iter().map(|place| groups.get(place).to_string()).collect();
             model.sort();
-            prop_assert_eq!(sorted, model.iter().map(|(stem, leaf)| format!("{stem},{leaf}")).collect::<Vec<_>>());
+            prop_assert_eq!(sorted, model.iter().map(|(prefix, last)| format!("{prefix},{last}")).collect::<Vec<_>>());
         }
 
         #[test]

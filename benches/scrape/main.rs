@@ -39,9 +39,9 @@ fn main() {
         ["polls"] => {
             let cost = polls::measure(60_000, Duration::from_secs(5));
             println!(
-                "from_str {:?} fold {:?} poll {:?}",
+                "from_str {:?} aggregate {:?} poll {:?}",
                 cost.from_str.median(),
-                cost.fold.median(),
+                cost.aggregate.median(),
                 cost.poll.median()
             );
         }

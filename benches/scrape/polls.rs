@@ -1,4 +1,4 @@
-//! What does a poll cost: its answer decoded and folded, rendered and deflated?
+//! What does a poll cost: its answer decoded and added up, rendered and deflated?
 
 use std::borrow::Cow;
 use std::hint::black_box;
@@ -8,11 +8,11 @@ use std::time::{Duration, Instant};
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use serde::Deserialize;
+use wolkvox_exporter::aggregate::{Aggregator, RowPlan, SeriesCap};
 use wolkvox_exporter::catalog::{Catalog, Privacy};
-use wolkvox_exporter::fold::{Fold, Kept, Plan};
-use wolkvox_exporter::segment::{render_entries, render_families};
-use wolkvox_exporter::store::Served;
+use wolkvox_exporter::store::PollData;
 use wolkvox_exporter::time::{Moment, Window, WindowName};
+use wolkvox_exporter::wolkvox::read_whole;
 
 use super::client::Times;
 use super::data;
@@ -20,7 +20,7 @@ use super::data;
 /// The exporter's own way from an answer to what is served, without the network.
 pub struct Poll {
     catalog: Arc<Catalog>,
-    plan: Arc<Plan>,
+    plan: Arc<RowPlan>,
     operation: String,
 }
 
@@ -28,38 +28,42 @@ impl Poll {
     pub fn new(catalog: &Arc<Catalog>, operation: &str) -> Poll {
         let report = catalog.report("agent_aux_time").expect("a shipped report");
         Poll {
-            plan: Arc::new(Plan::new(report, &Privacy::default())),
+            plan: Arc::new(RowPlan::new(report, &Privacy::default())),
             catalog: Arc::clone(catalog),
             operation: operation.to_owned(),
         }
     }
 
-    pub fn fold(&self, body: &[u8], at: Timestamp) -> Fold {
+    pub fn aggregate(&self, body: &[u8], at: Timestamp) -> Aggregator {
         // A zone whose midnight is never near.
         let window = Window::at(WindowName::Today, at, &TimeZone::UTC);
-        Fold::new(Arc::clone(&self.plan), window).add(body).expect("the body is as documented")
+        let mut aggregator = Aggregator::new(Arc::clone(&self.plan), window);
+        read_whole(body, &mut aggregator).expect("the body is as documented");
+        aggregator.take_memory().expect("the memory is not bounded");
+        aggregator
     }
 
-    pub fn render(&self, fold: Fold, kept: &mut Kept, at: Moment) -> Served {
-        let folded = fold.finish(usize::MAX, kept).expect("every field is there");
-        Served {
+    pub fn render(&self, aggregator: Aggregator, cap: &mut SeriesCap, at: Moment) -> PollData {
+        let aggregated = aggregator.finish(usize::MAX, cap).expect("every field is there");
+        PollData {
             window: Window::at(WindowName::Today, at.wall, &TimeZone::UTC),
             polled_at: at,
             stale_after: None,
-            rows: folded.rows,
-            series: folded.series() as u64,
-            dropped: folded.dropped,
-            rejected: folded.rejected.clone(),
-            shortened: folded.shortened.clone(),
-            families: render_families(&folded, &self.catalog, &self.operation, WindowName::Today)
+            rows: aggregated.rows,
+            series: aggregated.series() as u64,
+            dropped: aggregated.dropped,
+            rejected: aggregated.rejected.clone(),
+            shortened: aggregated.shortened.clone(),
+            families: aggregated
+                .render(&self.catalog, &self.operation, WindowName::Today)
                 .expect("the memory is not bounded"),
-            entries: render_entries(&folded),
+            infos: aggregated.infos.clone(),
             memory: None,
         }
     }
 
-    pub fn run(&self, body: &[u8], kept: &mut Kept, at: Moment) -> Served {
-        self.render(self.fold(body, at.wall), kept, at)
+    pub fn run(&self, body: &[u8], cap: &mut SeriesCap, at: Moment) -> PollData {
+        self.render(self.aggregate(body, at.wall), cap, at)
     }
 }
 
@@ -92,7 +96,7 @@ struct Row<'a> {
 pub struct Cost {
     pub bytes: usize,
     pub from_str: Times,
-    pub fold: Times,
+    pub aggregate: Times,
     pub poll: Times,
 }
 
@@ -105,10 +109,10 @@ pub fn measure(rows: usize, budget: Duration) -> Cost {
     let poll = Poll::new(&catalog, "operacion-00");
     let at = Moment { wall: Timestamp::now(), steady: Duration::ZERO };
     let mut cost = Cost { bytes: bodies.iter().map(Vec::len).sum(), ..Cost::default() };
-    let mut kept = Kept::default();
+    let mut cap = SeriesCap::default();
     let begun = Instant::now();
     while cost.poll.count() < 3 || begun.elapsed() < budget {
-        let [mut from_str, mut fold, mut whole] = [Duration::ZERO; 3];
+        let [mut from_str, mut aggregate, mut whole] = [Duration::ZERO; 3];
         for (body, text) in bodies.iter().zip(&texts) {
             let start = Instant::now();
             let envelope: Envelope = serde_json::from_str(text).expect("the body is as documented");
@@ -116,13 +120,13 @@ pub fn measure(rows: usize, budget: Duration) -> Cost {
             drop(envelope);
             from_str += start.elapsed();
             let start = Instant::now();
-            let folded = poll.fold(body, at.wall);
-            fold += start.elapsed();
-            black_box(poll.render(folded, &mut kept, at));
+            let aggregator = poll.aggregate(body, at.wall);
+            aggregate += start.elapsed();
+            black_box(poll.render(aggregator, &mut cap, at));
             whole += start.elapsed();
         }
         cost.from_str.push(from_str);
-        cost.fold.push(fold);
+        cost.aggregate.push(aggregate);
         cost.poll.push(whole);
     }
     cost

@@ -28,10 +28,10 @@ use prometheus_client::registry::Registry;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use tower_http::compression::CompressionLayer;
+use wolkvox_exporter::aggregate::SeriesCap;
 use wolkvox_exporter::catalog::{Catalog, Privacy};
 use wolkvox_exporter::config::{Config, InForce, Limits};
 use wolkvox_exporter::exposition::Exposition;
-use wolkvox_exporter::fold::Kept;
 use wolkvox_exporter::store::Store;
 use wolkvox_exporter::telemetry::Telemetry;
 use wolkvox_exporter::time::{Clock, Target, WindowName};
@@ -95,14 +95,14 @@ fn ours(series: usize, folding: &Arc<AtomicBool>) -> Server {
         let target = target(&operation);
         telemetry.target_expected(&target);
         let poll = Poll::new(&catalog, &operation);
-        store.succeed(&target, poll.run(&data::body(rows), &mut Kept::default(), clock.now()));
+        store.succeed(&target, poll.run(&data::body(rows), &mut SeriesCap::default(), clock.now()));
     }
     let (folding, folded, now) = (Arc::clone(folding), Arc::clone(&store), clock.clone());
     let (catalog_of_polls, target) = (Arc::clone(&catalog), target("operacion-zz"));
     tokio::task::spawn_blocking(move || {
         let poll = Poll::new(&catalog_of_polls, &target.operation);
         let mut body = None;
-        let mut kept = Kept::default();
+        let mut kept = SeriesCap::default();
         loop {
             if folding.load(Ordering::Relaxed) {
                 let body = body.get_or_insert_with(|| data::body(60_000));

@@ -12,10 +12,10 @@ use crate::catalog::{Agents, Catalog};
 use crate::cli::Flags;
 use crate::config::Config;
 use crate::memory::Memory;
-use crate::poll::{self, Context, Forecast, Job, Polled, Spending};
+use crate::poll::{self, BudgetPlan, Context, Job, Polled, ReportCost};
 use crate::store::Store;
 use crate::time::{Clock, Target, WindowName};
-use crate::web::Access;
+use crate::web::{Access, forecast_sentence};
 use crate::wolkvox::Proxies;
 
 /// Checks a config; with `probe`, makes one call per operation and report and prints what came back.
@@ -34,7 +34,7 @@ pub async fn check(config_file: &Path, flags: &Flags, probe: bool) -> Result<(),
     }
     let memory = config.limits.memory >> 20;
     print(&format!("agents: {}\nmemory: {memory} MiB for answers and what is served\n", agents(&config)))?;
-    print(&format!("proxy: {}\n{}", proxies(&config), forecast(&poll::forecast(&config))))?;
+    print(&format!("proxy: {}\n{}", proxies(&config), forecast(&poll::plan_budgets(&config))))?;
     if !probe {
         return Ok(());
     }
@@ -77,15 +77,16 @@ fn proxies(config: &Config) -> String {
 }
 
 /// What would run, at what pace, and what that costs.
-fn forecast(budgets: &[Forecast]) -> String {
+fn forecast(budgets: &[BudgetPlan]) -> String {
     let mut told = String::new();
     let mut rows = vec![
         ["OPERATION", "REPORT", "WINDOWS", "INTERVAL", "PACE", "REQUESTS A DAY", "OF BUDGET"]
             .map(str::to_owned)
             .to_vec(),
     ];
-    for Forecast { operations, licensed, limit, asking, reports, told: sentence } in budgets {
-        let share = |calls: f64| format!("{:.1} %", calls / *limit as f64 * 100.0);
+    for BudgetPlan { operations, licensed, asking, reports, forecast } in budgets {
+        let limit = forecast.limit;
+        let share = |requests: f64| format!("{:.1} %", requests / limit as f64 * 100.0);
         rows.extend(reports.iter().map(|report| {
             let windows: Vec<String> = report.windows.iter().map(ToString::to_string).collect();
             vec![
@@ -94,15 +95,15 @@ fn forecast(budgets: &[Forecast]) -> String {
                 windows.join(", "),
                 format_duration(report.interval).to_string(),
                 pace(report),
-                format!("{:.0}", report.calls),
-                share(report.calls),
+                format!("{:.0}", report.requests),
+                share(report.requests),
             ]
         }));
         // Writing to a String cannot fail.
-        let _ = writeln!(told, "{}: {sentence}", operations.join(", "));
+        let _ = writeln!(told, "{}: {}", operations.join(", "), forecast_sentence(forecast));
         if licensed.is_none() {
-            let calls = asking.to_string();
-            let row = [&operations[0], "token_info", "", "", "", &calls, &share(*asking as f64)];
+            let requests = asking.to_string();
+            let row = [&operations[0], "token_info", "", "", "", &requests, &share(*asking as f64)];
             rows.push(row.map(str::to_owned).to_vec());
             let hint = "until the vendor has said more; set licenses if you know";
             let _ = writeln!(told, "  {limit} API requests a day are assumed {hint}");
@@ -111,7 +112,7 @@ fn forecast(budgets: &[Forecast]) -> String {
     format!("{}{told}", table(&rows))
 }
 
-fn pace(report: &Spending) -> String {
+fn pace(report: &ReportCost) -> String {
     match report.pace {
         _ if report.windows == [WindowName::Yesterday] => "fixed times".to_owned(),
         Some(pace) => format_duration(pace).to_string(),

@@ -8,7 +8,7 @@ use prometheus_client::encoding::{DescriptorEncoder, EncodeLabelSet, EncodeMetri
 use prometheus_client::metrics::MetricType;
 use prometheus_client::metrics::gauge::ConstGauge;
 
-use crate::store::{Budget, Status, View};
+use crate::store::{BudgetStatus, Status, View};
 
 /// The health of every target and budget, as of the scrape that shows it.
 #[derive(Debug)]
@@ -70,7 +70,7 @@ struct BudgetLabels {
 }
 
 /// A metric of each operation's budget: name, help, and its value.
-type BudgetGauge = (&'static str, &'static str, fn(&Budget) -> u64);
+type BudgetGauge = (&'static str, &'static str, fn(&BudgetStatus) -> u64);
 
 const BUDGET_GAUGES: [BudgetGauge; 3] = [
     ("wolkvox_api_budget_limit", "API requests that the operation may send in the vendor's day", |budget| budget.limit),
@@ -79,9 +79,11 @@ const BUDGET_GAUGES: [BudgetGauge; 3] = [
         "API requests of the vendor's current day, as counted here or as the vendor says if that is more",
         |budget| budget.used,
     ),
-    ("wolkvox_api_budget_remaining", "API requests that may still be sent in the vendor's current day", |budget| {
-        budget.limit.saturating_sub(budget.used)
-    }),
+    (
+        "wolkvox_api_budget_remaining",
+        "API requests that may still be sent in the vendor's current day",
+        BudgetStatus::left,
+    ),
 ];
 
 impl collector::Collector for Collector {

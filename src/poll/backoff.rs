@@ -45,7 +45,7 @@ pub fn longest_wait(interval: Duration) -> Duration {
 
 /// What a failure does to the turns that follow.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub enum Consequence {
+pub enum NextAttempt {
     /// This report is tried again after this, sooner than its interval.
     Retry(Duration),
     /// This report waits for its next regular turn: asking again at once would bring the same.
@@ -54,18 +54,18 @@ pub enum Consequence {
     Pause(Duration),
 }
 
-/// The consequence of the `failures`-th failure in a row; `random` lies between 0 and 1.
-pub fn consequence(failure: &Failure, failures: u32, interval: Duration, random: f64) -> Consequence {
+/// The next_attempt of the `failures`-th failure in a row; `random` lies between 0 and 1.
+pub fn next_attempt(failure: &Failure, failures: u32, interval: Duration, random: f64) -> NextAttempt {
     if let Some(wait) = failure.retry_after {
-        return Consequence::Pause(wait.clamp(RETRY_FLOOR, LONGEST_RETRY_AFTER));
+        return NextAttempt::Pause(wait.clamp(RETRY_FLOOR, LONGEST_RETRY_AFTER));
     }
     match failure.reason {
-        Reason::Timeout | Reason::Connect | Reason::Http5xx => Consequence::Retry(back_off(failures, interval, random)),
-        Reason::Concurrency => Consequence::Pause(back_off(failures, interval.max(MAINTENANCE_WAIT), random)),
-        Reason::TokenMissing | Reason::TokenRejected => Consequence::Pause(TOKEN_RECHECK),
-        Reason::Maintenance => Consequence::Pause(MAINTENANCE_WAIT),
-        Reason::BudgetExhausted => Consequence::Pause(EXHAUSTED_RECHECK),
-        Reason::StateNotWritten => Consequence::Retry(DISK_RETRY),
+        Reason::Timeout | Reason::Connect | Reason::Http5xx => NextAttempt::Retry(back_off(failures, interval, random)),
+        Reason::Concurrency => NextAttempt::Pause(back_off(failures, interval.max(MAINTENANCE_WAIT), random)),
+        Reason::TokenMissing | Reason::TokenRejected => NextAttempt::Pause(TOKEN_RECHECK),
+        Reason::Maintenance => NextAttempt::Pause(MAINTENANCE_WAIT),
+        Reason::BudgetExhausted => NextAttempt::Pause(EXHAUSTED_RECHECK),
+        Reason::StateNotWritten => NextAttempt::Retry(DISK_RETRY),
         Reason::Tls
         | Reason::Http4xx
         | Reason::Redirect
@@ -74,7 +74,7 @@ pub fn consequence(failure: &Failure, failures: u32, interval: Duration, random:
         | Reason::RecordLimit
         | Reason::MemoryLimit
         | Reason::Malformed
-        | Reason::Schema => Consequence::Regular,
+        | Reason::Schema => NextAttempt::Regular,
     }
 }
 
@@ -135,8 +135,8 @@ mod tests {
     #[test]
     fn each_failure_has_its_consequence() {
         let rows = Reason::ALL.map(|reason| {
-            let consequence = consequence(&Failure::new(reason, ""), 1, INTERVAL, 1.0);
-            format!("{reason}: {consequence:?}")
+            let next_attempt = next_attempt(&Failure::new(reason, ""), 1, INTERVAL, 1.0);
+            format!("{reason}: {next_attempt:?}")
         });
         insta::assert_snapshot!(rows.join("\n"), @r"
         timeout: Retry(60s)
@@ -165,11 +165,11 @@ mod tests {
         let asked = |seconds| {
             let retry_after = Some(Duration::from_secs(seconds));
             let failure = Failure { retry_after, ..Failure::new(Reason::Http4xx, "") };
-            consequence(&failure, 1, INTERVAL, 0.5)
+            next_attempt(&failure, 1, INTERVAL, 0.5)
         };
-        assert_eq!(asked(120), Consequence::Pause(Duration::from_mins(2)));
-        assert_eq!(asked(0), Consequence::Pause(RETRY_FLOOR));
-        assert_eq!(asked(999_999), Consequence::Pause(LONGEST_RETRY_AFTER));
+        assert_eq!(asked(120), NextAttempt::Pause(Duration::from_mins(2)));
+        assert_eq!(asked(0), NextAttempt::Pause(RETRY_FLOOR));
+        assert_eq!(asked(999_999), NextAttempt::Pause(LONGEST_RETRY_AFTER));
     }
 
     proptest! {

@@ -14,7 +14,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::backoff::LONGEST_PAUSE;
 use crate::state::{CallRecord, Loaded, Reported, State, TargetRecord};
-use crate::store::Budget;
+use crate::store::BudgetStatus;
 use crate::time::{Moment, Target, day_of, end_of, midnight_before, next_midnight};
 use crate::wolkvox::{Failure, Reason};
 
@@ -31,7 +31,7 @@ const DAYS_KEPT: usize = 3;
 
 /// The calls of operations with one budget.
 #[derive(Debug)]
-pub struct Ledger {
+pub struct Budget {
     state: Arc<State>,
     members: Vec<Member>,
     /// When the clocks were last compared.
@@ -50,7 +50,7 @@ struct Member {
     record: CallRecord,
 }
 
-impl Ledger {
+impl Budget {
     /// `fastest` tells, for each operation, how many calls it can have made since midnight at most: what a lost
     /// record is taken for.
     pub fn open(
@@ -59,7 +59,7 @@ impl Ledger {
         zone: TimeZone,
         licensed: Option<u64>,
         now: Moment,
-    ) -> Ledger {
+    ) -> Budget {
         let name = zone.iana_name().map(str::to_owned);
         let since_midnight = now.wall.duration_since(midnight_before(now.wall, &zone)).unsigned_abs();
         let turns = since_midnight.as_secs() / FASTEST_TURN.as_secs() + 1;
@@ -88,7 +88,7 @@ impl Ledger {
             }
             Member { operation, record }
         };
-        Ledger {
+        Budget {
             members: operations.into_iter().map(member).collect(),
             state,
             seen: now,
@@ -104,12 +104,12 @@ impl Ledger {
     }
 
     /// The budget of the current day. The larger of the own count and what the vendor reported wins.
-    pub fn budget(&self, now: Moment) -> Budget {
+    pub fn status(&self, now: Moment) -> BudgetStatus {
         let own = self.own(now);
         let reported = self.reported(now);
         // Calls that others made until the vendor was asked; what they made since is not known.
         let others = reported.map_or(0, |reported| reported.used.saturating_sub(reported.own));
-        Budget {
+        BudgetStatus {
             limit: self.licensed.or(reported.map(|reported| reported.limit)).unwrap_or(UNTOLD_LIMIT),
             used: own.saturating_add(others),
             resets_at: next_midnight(now.wall, &self.zone),
@@ -118,16 +118,15 @@ impl Ledger {
 
     /// Calls left today.
     pub fn left(&self, now: Moment) -> u64 {
-        let budget = self.budget(now);
-        budget.limit.saturating_sub(budget.used)
+        self.status(now).left()
     }
 
     /// Counts a call of `target` and writes that down together with the turn it takes. Without an `Ok` the call
     /// must not be made.
-    pub async fn pay(&mut self, target: &Target, turn: TargetRecord, now: Moment) -> Result<(), Unpaid> {
+    pub async fn reserve(&mut self, target: &Target, turn: TargetRecord, now: Moment) -> Result<(), NotReserved> {
         self.observe(now).await.map_err(|error| self.not_written(error))?;
         if self.left(now) == 0 {
-            return Err(Unpaid::Spent(self.budget(now)));
+            return Err(NotReserved::Spent(self.status(now)));
         }
         let day = self.latest_day(now);
         self.change(&target.operation, |record| {
@@ -144,8 +143,8 @@ impl Ledger {
         .map_err(|error| self.not_written(error))
     }
 
-    fn not_written(&self, error: io::Error) -> Unpaid {
-        Unpaid::NotWritten { error, folder: self.state.place() }
+    fn not_written(&self, error: io::Error) -> NotReserved {
+        NotReserved::NotWritten { error, folder: self.state.place() }
     }
 
     /// Writes down when a target may be asked next.
@@ -326,8 +325,8 @@ fn total<'c>(calls: impl Iterator<Item = (&'c Date, &'c u64)>) -> u64 {
 
 /// Why a call was not paid for, and so not made.
 #[derive(Debug)]
-pub enum Unpaid {
-    Spent(Budget),
+pub enum NotReserved {
+    Spent(BudgetStatus),
     /// The count could not be written to the state folder.
     NotWritten {
         error: io::Error,
@@ -335,14 +334,14 @@ pub enum Unpaid {
     },
 }
 
-impl Unpaid {
+impl NotReserved {
     pub fn failure(&self) -> Failure {
         match self {
-            Unpaid::Spent(budget) => {
+            NotReserved::Spent(budget) => {
                 let detail = format!("{} of {} API requests of today are used up", budget.used, budget.limit);
                 Failure::new(Reason::BudgetExhausted, detail)
             }
-            Unpaid::NotWritten { error, folder } => {
+            NotReserved::NotWritten { error, folder } => {
                 let detail = format!("the request could not be counted on disk, so it was not sent: {error}");
                 let hint = format!("free disk space for the state folder {folder}, and let the exporter write there");
                 Failure { own_hint: Some(hint), ..Failure::new(Reason::StateNotWritten, detail) }
@@ -351,9 +350,9 @@ impl Unpaid {
     }
 }
 
-/// By how much intervals stretch, so that `left` calls last for `time` at `calls_per_second`; `None`: nothing is left.
-pub fn stretch(left: u64, time: Duration, calls_per_second: f64) -> Option<f64> {
-    (left > 0).then(|| (time.as_secs_f64() * calls_per_second / left as f64).max(1.0))
+/// By how much intervals are longer, so that `left` requests last for `time` at `requests_per_second`; `None`: nothing is left.
+pub fn slowdown(left: u64, time: Duration, requests_per_second: f64) -> Option<f64> {
+    (left > 0).then(|| (time.as_secs_f64() * requests_per_second / left as f64).max(1.0))
 }
 
 #[cfg(test)]
@@ -375,32 +374,32 @@ mod tests {
         TargetRecord { last_attempt: now.wall, due: now.wall, failures: 0 }
     }
 
-    fn open(state: &Arc<State>, licensed: Option<u64>, now: Moment) -> Ledger {
+    fn open(state: &Arc<State>, licensed: Option<u64>, now: Moment) -> Budget {
         open_in("America/Bogota", state, licensed, now)
     }
 
-    fn open_in(zone: &str, state: &Arc<State>, licensed: Option<u64>, now: Moment) -> Ledger {
+    fn open_in(zone: &str, state: &Arc<State>, licensed: Option<u64>, now: Moment) -> Budget {
         let zone = TimeZone::get(zone).unwrap();
-        Ledger::open(Arc::clone(state), vec![("acme".into(), 5), ("beta".into(), 5)], zone, licensed, now)
+        Budget::open(Arc::clone(state), vec![("acme".into(), 5), ("beta".into(), 5)], zone, licensed, now)
     }
 
-    async fn pay(ledger: &mut Ledger, operation: &str, now: Moment, calls: u64) {
+    async fn pay(budget: &mut Budget, operation: &str, now: Moment, calls: u64) {
         for _ in 0..calls {
-            ledger.pay(&target(operation), turn(now), now).await.unwrap();
+            budget.reserve(&target(operation), turn(now), now).await.unwrap();
         }
     }
 
     #[tokio::test]
     async fn never_overspend_operations_of_one_budget_are_counted_together_and_stop_at_the_limit() {
         let (state, now) = (Arc::new(State::in_memory()), at("2026-03-01T12:00:00Z"));
-        let mut ledger = open(&state, Some(10), now);
-        pay(&mut ledger, "acme", now, 6).await;
-        pay(&mut ledger, "beta", now, 4).await;
-        let failure = ledger.pay(&target("acme"), turn(now), now).await.unwrap_err();
+        let mut budget = open(&state, Some(10), now);
+        pay(&mut budget, "acme", now, 6).await;
+        pay(&mut budget, "beta", now, 4).await;
+        let failure = budget.reserve(&target("acme"), turn(now), now).await.unwrap_err();
         assert_eq!(failure.failure().to_string(), "budget_exhausted: 10 of 10 API requests of today are used up");
-        let midnight = ledger.budget(now).resets_at;
+        let midnight = budget.status(now).resets_at;
         assert_eq!(midnight, at("2026-03-02T05:00:00Z").wall);
-        assert_eq!(ledger.left(at("2026-03-02T05:00:00Z")), 10);
+        assert_eq!(budget.left(at("2026-03-02T05:00:00Z")), 10);
     }
 
     #[tokio::test]
@@ -415,24 +414,24 @@ mod tests {
     #[tokio::test]
     async fn never_overspend_a_day_that_begins_by_setting_the_clock_inherits_the_count() {
         let (state, now) = (Arc::new(State::in_memory()), at("2026-03-02T04:00:00Z"));
-        let mut ledger = open(&state, Some(10), now);
-        pay(&mut ledger, "acme", now, 7).await;
+        let mut budget = open(&state, Some(10), now);
+        pay(&mut budget, "acme", now, 7).await;
         let after = at("2026-03-02T06:00:00Z");
         let set = Moment { steady: now.steady, ..after };
-        assert_eq!(ledger.observe(set).await.unwrap(), SignedDuration::from_hours(2));
-        assert_eq!(ledger.left(after), 3);
-        assert_eq!(ledger.left(at("2026-03-03T06:00:00Z")), 10);
+        assert_eq!(budget.observe(set).await.unwrap(), SignedDuration::from_hours(2));
+        assert_eq!(budget.left(after), 3);
+        assert_eq!(budget.left(at("2026-03-03T06:00:00Z")), 10);
     }
 
     #[tokio::test]
     async fn never_overspend_what_others_used_is_inherited_by_a_day_that_begins_by_setting_the_clock() {
         let (state, now) = (Arc::new(State::in_memory()), at("2026-03-02T04:00:00Z"));
-        let mut ledger = open(&state, Some(10), now);
-        ledger.note_reported(10, 4, now).await.unwrap();
+        let mut budget = open(&state, Some(10), now);
+        budget.note_reported(10, 4, now).await.unwrap();
         let set = Moment { steady: now.steady, ..at("2026-03-02T06:00:00Z") };
-        ledger.observe(set).await.unwrap();
-        assert_eq!(ledger.left(set), 6);
-        assert_eq!(ledger.left(at("2026-03-03T06:00:00Z")), 10);
+        budget.observe(set).await.unwrap();
+        assert_eq!(budget.left(set), 6);
+        assert_eq!(budget.left(at("2026-03-03T06:00:00Z")), 10);
     }
 
     #[tokio::test]
@@ -441,9 +440,9 @@ mod tests {
         let ahead = ["2026-03-02", "2026-03-03", "2026-03-04"].map(|day| (day.parse().unwrap(), 1));
         let record = CallRecord { calls: ahead.into(), ..CallRecord::default() };
         state.save_calls("acme", &record).unwrap();
-        let mut ledger = open(&state, Some(10), now);
-        pay(&mut ledger, "acme", now, 7).await;
-        assert_eq!(ledger.left(now), 0);
+        let mut budget = open(&state, Some(10), now);
+        pay(&mut budget, "acme", now, 7).await;
+        assert_eq!(budget.left(now), 0);
     }
 
     #[tokio::test]
@@ -453,36 +452,36 @@ mod tests {
         let reported = Some(Reported { day: days[0].0, limit: 10, used: u64::MAX, own: 0 });
         let record = CallRecord { calls: days.into(), reported, ..CallRecord::default() };
         state.save_calls("acme", &record).unwrap();
-        let mut ledger = open(&state, Some(10), now);
-        assert_eq!(ledger.left(now), 0);
+        let mut budget = open(&state, Some(10), now);
+        assert_eq!(budget.left(now), 0);
         let set = Moment { steady: now.steady, ..at("2026-03-02T12:00:00Z") };
-        ledger.observe(set).await.unwrap();
-        assert_eq!(ledger.left(set), 0);
+        budget.observe(set).await.unwrap();
+        assert_eq!(budget.left(set), 0);
     }
 
     #[tokio::test]
     async fn never_overspend_a_call_made_while_the_clock_is_behind_counts_for_the_day_that_may_have_begun() {
         let (state, now) = (Arc::new(State::in_memory()), at("2026-03-02T04:00:00Z"));
-        let mut ledger = open(&state, Some(10), now);
-        pay(&mut ledger, "acme", now, 3).await;
+        let mut budget = open(&state, Some(10), now);
+        pay(&mut budget, "acme", now, 3).await;
         // An hour later by the steady clock it is midnight; the wall clock was set back by half an hour.
         let wall = at("2026-03-02T04:30:00Z").wall;
         let behind = Moment { wall, steady: now.steady + Duration::from_hours(1) };
-        pay(&mut ledger, "acme", behind, 2).await;
-        assert_eq!(ledger.left(behind), 5);
+        pay(&mut budget, "acme", behind, 2).await;
+        assert_eq!(budget.left(behind), 5);
         let midnight = Moment { wall: at("2026-03-02T05:00:00Z").wall, steady: now.steady + Duration::from_mins(90) };
-        assert_eq!(ledger.left(midnight), 8);
+        assert_eq!(budget.left(midnight), 8);
     }
 
     #[tokio::test]
     async fn never_overspend_setting_the_clock_shortens_no_wait_that_is_written_down() {
         let (state, now) = (Arc::new(State::in_memory()), at("2026-03-02T12:00:00Z"));
-        let mut ledger = open(&state, Some(10), now);
+        let mut budget = open(&state, Some(10), now);
         let due = at("2026-03-02T12:05:00Z").wall;
-        ledger.pay(&target("acme"), TargetRecord { due, ..turn(now) }, now).await.unwrap();
-        ledger.note_pause(due).await.unwrap();
+        budget.reserve(&target("acme"), TargetRecord { due, ..turn(now) }, now).await.unwrap();
+        budget.note_pause(due).await.unwrap();
         let set = Moment { steady: now.steady, ..at("2026-03-02T14:00:00Z") };
-        ledger.observe(set).await.unwrap();
+        budget.observe(set).await.unwrap();
         let again = open(&state, Some(10), set);
         let due = at("2026-03-02T14:05:00Z").wall;
         assert_eq!(again.turn(&target("acme")).unwrap().due, due);
@@ -496,11 +495,11 @@ mod tests {
         let now = at("2026-03-02T01:00:00Z");
         let opened = || Arc::new(State::open(folder.path()).unwrap());
         let state = opened();
-        let mut ledger = open(&state, Some(10), now);
-        ledger.note_reported(10, 1, now).await.unwrap();
-        pay(&mut ledger, "acme", now, 4).await;
-        pay(&mut ledger, "beta", now, 2).await;
-        drop((ledger, state));
+        let mut budget = open(&state, Some(10), now);
+        budget.note_reported(10, 1, now).await.unwrap();
+        pay(&mut budget, "acme", now, 4).await;
+        pay(&mut budget, "beta", now, 2).await;
+        drop((budget, state));
         for zone in ["Europe/Madrid", "America/Bogota", "Europe/Madrid"] {
             assert_eq!(open_in(zone, &opened(), Some(10), now).left(now), 3, "{zone}, after a restart");
         }
@@ -538,13 +537,13 @@ mod tests {
                 targets: [(target("acme").key(), turn)].into(),
             };
             state.save_calls("acme", &record).unwrap();
-            let mut ledger = open(&state, Some(20), now);
-            assert_eq!(ledger.left(now), 20 - 2 - 4 - 8, "what is counted ahead counts today");
-            assert_eq!(ledger.left(at("2026-03-04T12:00:00Z")), 20, "and not for ever");
-            assert!(ledger.paused_until().is_none_or(|until| until < now.wall + LONGEST_PAUSE));
-            assert!(ledger.turn(&target("acme")).unwrap().last_attempt <= now.wall);
+            let mut budget = open(&state, Some(20), now);
+            assert_eq!(budget.left(now), 20 - 2 - 4 - 8, "what is counted ahead counts today");
+            assert_eq!(budget.left(at("2026-03-04T12:00:00Z")), 20, "and not for ever");
+            assert!(budget.paused_until().is_none_or(|until| until < now.wall + LONGEST_PAUSE));
+            assert!(budget.turn(&target("acme")).unwrap().last_attempt <= now.wall);
             for set in [now.wall + SignedDuration::from_hours(5), now.wall - SignedDuration::from_hours(5)] {
-                ledger.observe(Moment { wall: set, ..now }).await.unwrap();
+                budget.observe(Moment { wall: set, ..now }).await.unwrap();
             }
         }
     }
@@ -565,12 +564,12 @@ mod tests {
             let moment = |minute: i64| at(&(begins + SignedDuration::from_mins(minute)).to_string());
             let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
             let state = Arc::new(State::in_memory());
-            let mut ledger = open_in(ZONES[from], &state, Some(100), moment(0));
+            let mut budget = open_in(ZONES[from], &state, Some(100), moment(0));
             for minute in &minutes {
-                runtime.block_on(pay(&mut ledger, "acme", moment(*minute), 1));
+                runtime.block_on(pay(&mut budget, "acme", moment(*minute), 1));
             }
             let now = moment(minutes.last().unwrap() + pause);
-            let used = open_in(ZONES[to], &state, Some(100), now).budget(now).used;
+            let used = open_in(ZONES[to], &state, Some(100), now).status(now).used;
             for zone in [from, to].map(|zone| TimeZone::get(ZONES[zone]).unwrap()) {
                 let is_todays = |minute: &&i64| day_of(moment(**minute).wall, &zone) == day_of(now.wall, &zone);
                 let made = minutes.iter().filter(is_todays).count() as u64;
@@ -587,8 +586,8 @@ mod tests {
         pay(&mut open(&state, Some(40_000), now), "acme", now, 7).await;
         std::fs::write(folder.path().join("acme/calls.json"), "{").unwrap();
         for start in ["the one that finds it", "the next one"] {
-            let ledger = open(&state, Some(40_000), now);
-            assert_eq!(ledger.left(now), 40_000 - 5 * (3600 / 30 + 1), "{start}");
+            let budget = open(&state, Some(40_000), now);
+            assert_eq!(budget.left(now), 40_000 - 5 * (3600 / 30 + 1), "{start}");
         }
     }
 
@@ -597,35 +596,38 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let state = Arc::new(State::open(folder.path()).unwrap());
         let now = at("2026-03-01T06:00:00Z");
-        let mut ledger = open(&state, Some(10), now);
+        let mut budget = open(&state, Some(10), now);
         // A file where the operation's folder should be: no user can write through that, not even root.
         std::fs::write(folder.path().join("acme"), "").unwrap();
-        let failure = ledger.pay(&target("acme"), turn(now), now).await.unwrap_err().failure();
+        let failure = budget.reserve(&target("acme"), turn(now), now).await.unwrap_err().failure();
         assert!(failure.detail.starts_with("the request could not be counted on disk"), "{failure}");
-        assert_eq!(ledger.left(now), 10);
+        assert_eq!(budget.left(now), 10);
     }
 
     #[tokio::test]
     async fn the_larger_of_own_and_reported_use_wins_and_a_limit_untold_is_the_smallest() {
         let (state, now) = (Arc::new(State::in_memory()), at("2026-03-01T12:00:00Z"));
-        let mut ledger = open(&state, None, now);
-        assert!(ledger.must_ask());
-        assert_eq!(ledger.left(now), 1000);
-        pay(&mut ledger, "acme", now, 2).await;
-        ledger.note_reported(5000, 100, now).await.unwrap();
-        pay(&mut ledger, "acme", now, 3).await;
-        assert_eq!(ledger.budget(now), Budget { limit: 5000, used: 103, resets_at: at("2026-03-02T05:00:00Z").wall });
-        ledger.note_reported(5000, 1, now).await.unwrap();
-        assert_eq!(ledger.budget(now).used, 5);
+        let mut budget = open(&state, None, now);
+        assert!(budget.must_ask());
+        assert_eq!(budget.left(now), 1000);
+        pay(&mut budget, "acme", now, 2).await;
+        budget.note_reported(5000, 100, now).await.unwrap();
+        pay(&mut budget, "acme", now, 3).await;
+        assert_eq!(
+            budget.status(now),
+            BudgetStatus { limit: 5000, used: 103, resets_at: at("2026-03-02T05:00:00Z").wall }
+        );
+        budget.note_reported(5000, 1, now).await.unwrap();
+        assert_eq!(budget.status(now).used, 5);
         let tomorrow = at("2026-03-02T12:00:00Z");
-        assert_eq!((ledger.budget(tomorrow).limit, ledger.budget(tomorrow).used), (5000, 0));
+        assert_eq!((budget.status(tomorrow).limit, budget.status(tomorrow).used), (5000, 0));
     }
 
     #[test]
     fn intervals_stretch_only_when_the_calls_would_not_last() {
         let hour = Duration::from_hours(1);
-        assert_eq!(stretch(100, hour, 60.0 / 3600.0), Some(1.0));
-        assert_eq!(stretch(30, hour, 60.0 / 3600.0), Some(2.0));
-        assert_eq!(stretch(0, hour, 1.0), None);
+        assert_eq!(slowdown(100, hour, 60.0 / 3600.0), Some(1.0));
+        assert_eq!(slowdown(30, hour, 60.0 / 3600.0), Some(2.0));
+        assert_eq!(slowdown(0, hour, 1.0), None);
     }
 }

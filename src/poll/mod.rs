@@ -1,14 +1,15 @@
-//! When is which report polled?
+//! Polling: when each report is asked for, and what that may cost.
 //!
-//! One queue per budget, and in it one call at a time: operations that share a token or a pool share both. `queue`
-//! decides who is next, `schedule` how long each must wait, `cost` what that costs, `budget` what may be spent, and `job`
-//! does one poll.
+//! There is one worker for each budget, and it sends one request at a time: operations that share a token or a pool share
+//! both. `worker` decides which job is next, `backoff` how long each must wait, `cost` what that costs, `budget` what may be
+//! spent, `poll` does one poll, and `restore` turns its data into a record for the state folder and back.
 
 mod token_info;
 mod budget;
 mod cost;
 #[expect(clippy::module_inception, reason = "it is one poll, in the room of all that decides about polls")]
 mod poll;
+mod restore;
 mod worker;
 mod backoff;
 
@@ -19,21 +20,22 @@ use std::time::Duration;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
+use crate::aggregate::RowPlan;
 use crate::catalog::Catalog;
 use crate::config::{Config, Operation, ReportPlan};
-use crate::fold::Plan;
 use crate::memory::Memory;
 use crate::state::{Loaded, State, TargetRecord};
-use crate::store::Store;
+use crate::store::{Forecast, Store};
 use crate::telemetry::Telemetry;
 use crate::time::{Clock, Target, WindowName};
 use crate::wolkvox::{Client, Failure, Vendor};
 
-pub use budget::Ledger;
+pub use budget::Budget;
 use cost::Cost;
-pub use poll::{Job, Missed, Polled};
-use token_info::Question;
-use worker::Queue;
+pub use poll::{Job, PollError, Polled};
+pub use restore::{record_of, restored};
+use token_info::TokenInfo;
+use worker::BudgetWorker;
 
 /// With few operations nobody waits for the last one.
 const LONGEST_START_GAP: Duration = Duration::from_millis(250);
@@ -52,18 +54,19 @@ pub struct Context {
 
 /// Polls until `drain`: calls in flight are ended and told first.
 pub async fn run(config: &Config, context: Context, drain: CancellationToken) {
-    let mut queues = JoinSet::new();
+    let mut workers = JoinSet::new();
     let budgets = budgets(config);
-    let (gap, plans) = (start_gap(config, budgets.len()), plans(config));
+    let (gap, plans) = (start_gap(config, budgets.len()), row_plans(config));
     for (place, operations) in budgets.into_iter().enumerate() {
         let head_start = gap.mul_f64(place as f64);
-        let ledger = ledger(&operations, &context);
+        let budget = open_budget(&operations, &context);
         let jobs = operations.iter().flat_map(|operation| jobs_of(operation, config, &plans)).collect();
-        let question = ledger.must_ask().then(|| Question::new(operations[0]));
-        queues.spawn(Queue::new(context.clone(), ledger, jobs, question, head_start).run(drain.clone()));
+        let token_info = budget.must_ask().then(|| TokenInfo::new(operations[0]));
+        let worker = BudgetWorker::new(context.clone(), budget, jobs, token_info, head_start);
+        workers.spawn(worker.run(drain.clone()));
     }
-    while let Some(ended) = queues.join_next().await {
-        // A token that nobody polls any more must not look like one that is polled: the exporter ends with its queue.
+    while let Some(ended) = workers.join_next().await {
+        // A token that nobody polls any more must not look like one that is polled: the exporter ends with its worker.
         if let Err(panicked) = ended {
             std::panic::resume_unwind(panicked.into_panic());
         }
@@ -72,83 +75,76 @@ pub async fn run(config: &Config, context: Context, drain: CancellationToken) {
 
 /// Every job of a config, in its order.
 pub fn jobs(config: &Config) -> Vec<Job> {
-    let plans = plans(config);
+    let plans = row_plans(config);
     config.operations.iter().flat_map(|operation| jobs_of(operation, config, &plans)).collect()
 }
 
 /// Under what the questions about a config's budgets are counted: they are no job's.
 pub fn questions(config: &Config) -> impl Iterator<Item = Target> {
     let asked = budgets(config).into_iter().filter(|operations| licensed(operations).is_none());
-    asked.map(|operations| Question::new(operations[0]).target().clone())
+    asked.map(|operations| TokenInfo::new(operations[0]).target().clone())
 }
 
 /// What each budget of a config would be spent on.
-pub fn forecast(config: &Config) -> Vec<Forecast> {
-    budgets(config).into_iter().map(forecast_of(config)).collect()
+pub fn plan_budgets(config: &Config) -> Vec<BudgetPlan> {
+    budgets(config).into_iter().map(|operations| plan_budget(config, &operations)).collect()
 }
 
 /// What one budget would be spent on in a whole day.
 #[derive(Debug)]
-pub struct Forecast {
+pub struct BudgetPlan {
     /// Those that share the budget.
     pub operations: Vec<Arc<str>>,
-    /// Calls a day that the config says there are; otherwise the vendor is asked.
+    /// Requests a day that the config says there are; otherwise the vendor is asked.
     pub licensed: Option<u64>,
-    /// Calls a day that are believed until the vendor has said more.
-    pub limit: u64,
-    /// Calls a day for asking the vendor.
+    /// Requests a day for asking the vendor.
     pub asking: u64,
-    pub reports: Vec<Spending>,
-    /// All of it in a sentence.
-    pub told: String,
+    pub reports: Vec<ReportCost>,
+    pub forecast: Forecast,
 }
 
 /// What one report costs in a day.
 #[derive(Debug)]
-pub struct Spending {
+pub struct ReportCost {
     pub operation: Arc<str>,
     pub report: Arc<str>,
     pub windows: Vec<WindowName>,
     pub interval: Duration,
-    /// The pace that the calls of a day allow; `None` where there are none for it.
+    /// The pace that the requests of a day allow; `None` where there are none for it.
     pub pace: Option<Duration>,
-    pub calls: f64,
+    pub requests: f64,
 }
 
-fn forecast_of(config: &Config) -> impl Fn(Vec<&Operation>) -> Forecast {
-    let plans = plans(config);
-    move |operations| {
-        let licensed = licensed(&operations);
-        let limit = licensed.unwrap_or(budget::UNTOLD_LIMIT);
-        let jobs: Vec<Job> = operations.iter().flat_map(|operation| jobs_of(operation, config, &plans)).collect();
-        let cost = Cost::of(&jobs, licensed.is_none());
-        let stretch = cost.stretch(limit);
-        let spending = |operation: &Operation, plan: &ReportPlan| {
-            let pace = stretch.map(|factor| Duration::from_secs(plan.interval.mul_f64(factor).as_secs()));
-            let calls = plan.windows.iter().map(|window| match window {
-                WindowName::Today => pace.map_or(0.0, |pace| cost::DAY.div_duration_f64(pace)),
-                WindowName::Yesterday => backoff::YESTERDAY_TURNS.len() as f64,
-            });
-            Spending {
-                operation: Arc::clone(&operation.name),
-                report: Arc::clone(&plan.report.name),
-                windows: plan.windows.clone(),
-                interval: plan.interval,
-                pace,
-                calls: calls.sum(),
-            }
-        };
-        let of = |operation: &&Operation| -> Vec<Spending> {
-            operation.reports.iter().map(|plan| spending(operation, plan)).collect()
-        };
-        Forecast {
-            operations: operations.iter().map(|operation| Arc::clone(&operation.name)).collect(),
-            licensed,
-            limit,
-            asking: cost.asking(),
-            reports: operations.iter().flat_map(of).collect(),
-            told: cost.told(limit),
+fn plan_budget(config: &Config, operations: &[&Operation]) -> BudgetPlan {
+    let plans = row_plans(config);
+    let licensed = licensed(operations);
+    let limit = licensed.unwrap_or(budget::UNTOLD_LIMIT);
+    let jobs: Vec<Job> = operations.iter().flat_map(|operation| jobs_of(operation, config, &plans)).collect();
+    let cost = Cost::of(&jobs, licensed.is_none());
+    let slowdown = cost.slowdown(limit);
+    let report_cost = |operation: &Operation, plan: &ReportPlan| {
+        let pace = slowdown.map(|slowdown| Duration::from_secs(plan.interval.mul_f64(slowdown).as_secs()));
+        let requests = plan.windows.iter().map(|window| match window {
+            WindowName::Today => pace.map_or(0.0, |pace| cost::DAY.div_duration_f64(pace)),
+            WindowName::Yesterday => backoff::YESTERDAY_TURNS.len() as f64,
+        });
+        ReportCost {
+            operation: Arc::clone(&operation.name),
+            report: Arc::clone(&plan.report.name),
+            windows: plan.windows.clone(),
+            interval: plan.interval,
+            pace,
+            requests: requests.sum(),
         }
+    };
+    let reports =
+        operations.iter().flat_map(|operation| operation.reports.iter().map(|plan| report_cost(operation, plan)));
+    BudgetPlan {
+        operations: operations.iter().map(|operation| Arc::clone(&operation.name)).collect(),
+        licensed,
+        asking: cost.asking(),
+        reports: reports.collect(),
+        forecast: cost.forecast(limit),
     }
 }
 
@@ -173,30 +169,30 @@ pub fn lift_pause(state: &State, operation: &str) -> std::io::Result<()> {
 pub async fn probe(config: &Config, context: &Context, mut jobs: Vec<Job>) -> Vec<(Target, Polled)> {
     let mut polled = Vec::new();
     for operations in budgets(config) {
-        let mut ledger = ledger(&operations, context);
+        let mut budget = open_budget(&operations, context);
         for job in jobs.iter_mut().filter(|job| operations.iter().any(|one| one.name == job.target().operation)) {
             let now = context.clock.now().wall;
             let due = context.clock.now().wall_after(job.interval());
             let turn = TargetRecord { last_attempt: now, due, failures: 0 };
-            polled.push((job.target().clone(), job.poll(context, &mut ledger, turn).await));
+            polled.push((job.target().clone(), job.poll(context, &mut budget, turn).await));
         }
     }
     polled
 }
 
 /// How each report is folded, by its name: all operations share it.
-type Plans = HashMap<Arc<str>, Arc<Plan>>;
+type RowPlans = HashMap<Arc<str>, Arc<RowPlan>>;
 
-fn plans(config: &Config) -> Plans {
-    let mut plans = Plans::new();
+fn row_plans(config: &Config) -> RowPlans {
+    let mut plans = RowPlans::new();
     for ReportPlan { report, .. } in config.operations.iter().flat_map(|operation| &operation.reports) {
-        let plan = || Arc::new(Plan::new(report, &config.privacy).with_label_bytes(config.limits.label_bytes));
+        let plan = || Arc::new(RowPlan::new(report, &config.privacy).with_label_bytes(config.limits.label_bytes));
         plans.entry(Arc::clone(&report.name)).or_insert_with(plan);
     }
     plans
 }
 
-fn jobs_of(operation: &Operation, config: &Config, plans: &Plans) -> Vec<Job> {
+fn jobs_of(operation: &Operation, config: &Config, plans: &RowPlans) -> Vec<Job> {
     let mut jobs = Vec::new();
     for asked in &operation.reports {
         let plan = &plans[&asked.report.name];
@@ -233,12 +229,12 @@ fn licensed(operations: &[&Operation]) -> Option<u64> {
     licenses.map(|licenses| u64::from(licenses) * budget::CALLS_PER_LICENSE)
 }
 
-fn ledger(operations: &[&Operation], context: &Context) -> Ledger {
+fn open_budget(operations: &[&Operation], context: &Context) -> Budget {
     let members = operations.iter().map(|operation| {
         let reports: usize = operation.reports.iter().map(|plan| plan.windows.len()).sum();
         (Arc::clone(&operation.name), reports)
     });
     let limit = licensed(operations);
     let zone = operations[0].zone.clone();
-    Ledger::open(Arc::clone(&context.state), members.collect(), zone, limit, context.clock.now())
+    Budget::open(Arc::clone(&context.state), members.collect(), zone, limit, context.clock.now())
 }

@@ -6,15 +6,14 @@ use std::time::Duration;
 use jiff::tz::TimeZone;
 
 use super::Context;
-use super::budget::{Ledger, Unpaid};
+use super::budget::{Budget, NotReserved};
+use crate::aggregate::{Aggregator, MissingFields, RowPlan, SeriesCap};
 use crate::config::{Config, Operation, ReportPlan};
-use crate::fold::{Fold, Kept, Plan};
 use crate::memory::PollMemory;
-use crate::segment::{render_entries, render_families};
-use crate::state::{Origin, TargetRecord};
-use crate::store::{Served, served_bytes};
-use crate::time::{Moment, Stretch, Target, Window, WindowName};
-use crate::wolkvox::{Answer, Failure, Reason, Request};
+use crate::state::{DataOrigin, TargetRecord};
+use crate::store::{PollData, served_bytes};
+use crate::time::{Moment, Target, TimeRange, Window, WindowName};
+use crate::wolkvox::{Answer, Failure, Reason, Request, read_answer};
 
 /// Parts that a window is asked in at most from the start; within a poll it may be cut further.
 const MOST_PARTS: u32 = 64;
@@ -26,16 +25,16 @@ const MOST_SLOW_PARTS: u32 = 8;
 pub struct Job {
     target: Target,
     zone: TimeZone,
-    origin: Origin,
+    origin: DataOrigin,
     interval: Duration,
     stale_after: Duration,
-    plan: Arc<Plan>,
+    plan: Arc<RowPlan>,
     splits: bool,
     dated: bool,
     request: Request,
     series_cap: usize,
     rows_per_answer: u64,
-    kept: Kept,
+    cap: SeriesCap,
     /// Parts that the window is asked in, learned from the last poll.
     parts: u32,
 }
@@ -49,30 +48,30 @@ pub struct Polled {
     pub requests: u32,
     /// Read of the answers, after decompression.
     pub bytes: usize,
-    pub outcome: Result<Served, Missed>,
+    pub outcome: Result<PollData, PollError>,
 }
 
 /// Why a poll brought nothing.
 #[derive(Debug)]
-pub enum Missed {
+pub enum PollError {
     /// A call was made in vain.
     Failed(Failure),
     /// A call could not be paid for and was not made.
-    Unpaid(Unpaid),
+    NotReserved(NotReserved),
 }
 
-impl Missed {
+impl PollError {
     pub fn failure(&self) -> Failure {
         match self {
-            Missed::Failed(failure) => failure.clone(),
-            Missed::Unpaid(unpaid) => unpaid.failure(),
+            PollError::Failed(failure) => failure.clone(),
+            PollError::NotReserved(not_reserved) => not_reserved.failure(),
         }
     }
 }
 
 /// What one API request brought.
 struct Answered {
-    fold: Result<Fold, Failure>,
+    aggregator: Result<Aggregator, Failure>,
     /// From the sending to the last byte of the answer.
     took: Duration,
     /// Of the answer, after decompression.
@@ -82,9 +81,9 @@ struct Answered {
 /// What is left to ask of a window, and what was gained so far.
 struct Progress {
     /// The next part to ask for is the last here.
-    pending: Vec<Stretch>,
+    pending: Vec<TimeRange>,
     memory: Arc<PollMemory>,
-    whole: Option<Fold>,
+    whole: Option<Aggregator>,
     requests: u32,
     bytes: usize,
     /// Whether a part had to be cut.
@@ -93,12 +92,18 @@ struct Progress {
 
 impl Job {
     /// `plan` is how the report that is `asked` for is folded.
-    pub fn new(config: &Config, operation: &Operation, asked: &ReportPlan, plan: Arc<Plan>, window: WindowName) -> Job {
+    pub fn new(
+        config: &Config,
+        operation: &Operation,
+        asked: &ReportPlan,
+        plan: Arc<RowPlan>,
+        window: WindowName,
+    ) -> Job {
         let report = &asked.report;
         Job {
             target: Target { operation: Arc::clone(&operation.name), report: Arc::clone(&report.name), window },
             zone: operation.zone.clone(),
-            origin: Origin {
+            origin: DataOrigin {
                 base_url: operation.base_url.to_string(),
                 zone: operation.zone.iana_name().unwrap_or_default().to_owned(),
                 agent_dni: config.privacy.agent_dni,
@@ -119,7 +124,7 @@ impl Job {
             },
             series_cap: config.limits.series_per_report,
             rows_per_answer: config.limits.rows_per_answer,
-            kept: Kept::default(),
+            cap: SeriesCap::default(),
             parts: 1,
         }
     }
@@ -137,38 +142,40 @@ impl Job {
     }
 
     /// What its data are bound to.
-    pub fn origin(&self) -> &Origin {
+    pub fn origin(&self) -> &DataOrigin {
         &self.origin
     }
 
     /// Calls that its next poll takes, as far as one can tell.
-    pub fn calls_per_poll(&self) -> u32 {
+    pub fn requests_per_poll(&self) -> u32 {
         self.parts
     }
 
     /// Polls once: asks for the window, in parts where it must be, and turns the answers into what can be served.
     /// Every call is paid for first; `turn` is what is written down with it.
-    pub async fn poll(&mut self, context: &Context, ledger: &mut Ledger, turn: TargetRecord) -> Polled {
+    pub async fn poll(&mut self, context: &Context, budget: &mut Budget, turn: TargetRecord) -> Polled {
         let memory = context.memory.poll();
         let at = context.clock.now();
         let window = Window::at(self.target.window, at.wall, &self.zone);
         let pending = self.first_parts(&window);
         let mut progress = Progress { pending, memory, whole: None, requests: 0, bytes: 0, cut: false };
-        let gathered = self.gather(context, ledger, turn, &window, &mut progress).await;
+        let gathered = self.gather(context, budget, turn, &window, &mut progress).await;
         let elapsed = context.clock.now().since(at);
         self.learn(&gathered, &progress, elapsed);
         let outcome = match (gathered, progress.whole) {
-            (Ok(()), Some(fold)) => self.render(context, window.clone(), at, fold).await.map_err(Missed::Failed),
-            (Ok(()), None) => Err(Missed::Failed(Failure::new(Reason::Malformed, "nothing was asked"))),
-            (Err(missed), _) => Err(missed),
+            (Ok(()), Some(aggregator)) => {
+                self.render(context, window.clone(), at, aggregator).await.map_err(PollError::Failed)
+            }
+            (Ok(()), None) => Err(PollError::Failed(Failure::new(Reason::Malformed, "nothing was asked"))),
+            (Err(error), _) => Err(error),
         };
         Polled { at, window, elapsed, requests: progress.requests, bytes: progress.bytes, outcome }
     }
 
-    fn first_parts(&self, window: &Window) -> Vec<Stretch> {
+    fn first_parts(&self, window: &Window) -> Vec<TimeRange> {
         let mut parts = vec![window.whole()];
         while parts.len() < self.parts as usize {
-            let halves: Vec<Stretch> = parts
+            let halves: Vec<TimeRange> = parts
                 .iter()
                 .flat_map(|part| part.halves().map_or(vec![*part], |(first, second)| vec![first, second]))
                 .collect();
@@ -184,24 +191,24 @@ impl Job {
     async fn gather(
         &self,
         context: &Context,
-        ledger: &mut Ledger,
+        budget: &mut Budget,
         turn: TargetRecord,
         window: &Window,
         progress: &mut Progress,
-    ) -> Result<(), Missed> {
+    ) -> Result<(), PollError> {
         while let Some(part) = progress.pending.pop() {
             progress.memory.give_back();
-            ledger.pay(&self.target, turn, context.clock.now()).await.map_err(Missed::Unpaid)?;
+            budget.reserve(&self.target, turn, context.clock.now()).await.map_err(PollError::NotReserved)?;
             progress.requests += 1;
             match self.request(context, window, part, progress).await {
-                Ok(fold) => match progress.whole.take() {
-                    Some(whole) => progress.whole = Some(merged(whole, fold).await.map_err(Missed::Failed)?),
-                    None => progress.whole = Some(fold),
+                Ok(aggregator) => match progress.whole.take() {
+                    Some(whole) => progress.whole = Some(merged(whole, aggregator).await.map_err(PollError::Failed)?),
+                    None => progress.whole = Some(aggregator),
                 },
                 Err(failure) if self.is_worth_cutting(&failure, turn, progress) => {
                     self.cut(part, &failure, progress)?;
                 }
-                Err(failure) => return Err(Missed::Failed(failure)),
+                Err(failure) => return Err(PollError::Failed(failure)),
             }
         }
         Ok(())
@@ -218,12 +225,12 @@ impl Job {
     }
 
     /// Puts the halves of a part that could not be had whole in its place.
-    fn cut(&self, part: Stretch, failure: &Failure, progress: &mut Progress) -> Result<(), Missed> {
+    fn cut(&self, part: TimeRange, failure: &Failure, progress: &mut Progress) -> Result<(), PollError> {
         let halves = if self.splits { part.halves() } else { None };
         let Some((first, second)) = halves else {
             let why = if self.splits { "even for a minute" } else { "and this report cannot be asked in parts" };
             let detail = format!("{}, {why}", failure.detail);
-            return Err(Missed::Failed(Failure { detail, ..failure.clone() }));
+            return Err(PollError::Failed(Failure { detail, ..failure.clone() }));
         };
         progress.cut = true;
         progress.pending.extend([second, first]);
@@ -231,9 +238,9 @@ impl Job {
     }
 
     /// How the next poll should start: in more parts where these were too few, in fewer where one may do again.
-    fn learn(&mut self, gathered: &Result<(), Missed>, progress: &Progress, elapsed: Duration) {
-        let rows = progress.whole.as_ref().map_or(0, Fold::rows);
-        let timed_out = matches!(gathered, Err(Missed::Failed(failure)) if failure.reason == Reason::Timeout);
+    fn learn(&mut self, gathered: &Result<(), PollError>, progress: &Progress, elapsed: Duration) {
+        let rows = progress.whole.as_ref().map_or(0, Aggregator::rows);
+        let timed_out = matches!(gathered, Err(PollError::Failed(failure)) if failure.reason == Reason::Timeout);
         if timed_out && self.splits {
             self.parts = (self.parts * 2).min(MOST_SLOW_PARTS).max(self.parts);
         } else if gathered.is_ok() && progress.cut {
@@ -248,82 +255,97 @@ impl Job {
         &self,
         context: &Context,
         window: &Window,
-        part: Stretch,
+        part: TimeRange,
         progress: &mut Progress,
-    ) -> Result<Fold, Failure> {
+    ) -> Result<Aggregator, Failure> {
         context.telemetry.request_sent(&self.target);
-        let Answered { fold, took, bytes } = self.answer(context, window, part, &progress.memory).await;
-        let fold = fold.and_then(|fold| match fold.rows() {
-            rows if rows < self.rows_per_answer => Ok(fold),
+        let Answered { aggregator, took, bytes } = self.answer(context, window, part, &progress.memory).await;
+        let aggregator = aggregator.and_then(|aggregator| match aggregator.rows() {
+            rows if rows < self.rows_per_answer => Ok(aggregator),
             rows => Err(Failure::new(Reason::RecordLimit, format!("{rows} records, so the answer may be cut off"))),
         });
         progress.bytes += bytes;
-        context.telemetry.request_ended(&self.target, took, bytes, fold.as_ref().err());
-        fold
+        context.telemetry.request_ended(&self.target, took, bytes, aggregator.as_ref().err());
+        aggregator
     }
 
-    /// The answer is folded on a blocking thread: a large report must not hold up a scrape.
-    async fn answer(&self, context: &Context, window: &Window, part: Stretch, memory: &Arc<PollMemory>) -> Answered {
+    /// The answer's rows are added up on a blocking thread: a large report must not hold up a scrape.
+    async fn answer(&self, context: &Context, window: &Window, part: TimeRange, memory: &Arc<PollMemory>) -> Answered {
         let request = Request { dates: self.dated.then(|| part.vendor_dates()), ..self.request.clone() };
-        let fold = Fold::new(Arc::clone(&self.plan), window.clone()).within(memory.share());
+        let mut aggregator = Aggregator::new(Arc::clone(&self.plan), window.clone()).within(memory.share());
         let sent = context.clock.now();
         let answer = context.vendor.call(&request, memory).await;
         let took = context.clock.now().since(sent);
         let mut body = match answer {
             Ok(Answer::Body(body)) => body,
-            Ok(Answer::NoRows) => return Answered { fold: Ok(fold), took, bytes: 0 },
-            Err(failure) => return Answered { fold: Err(failure), took, bytes: 0 },
+            Ok(Answer::NoRows) => return Answered { aggregator: Ok(aggregator), took, bytes: 0 },
+            Err(failure) => return Answered { aggregator: Err(failure), took, bytes: 0 },
         };
         // Where this future is dropped, the thread that reads what still comes in is not to go on.
         let guard = body.guard();
-        let folded = blocking(move || (fold.add_body(&mut body), body.length())).await;
-        let (fold, bytes) = folded.unwrap_or_else(|failure| (Err(failure), 0));
-        // A large answer is folded while it comes in: its last byte came just now.
+        let read = blocking(move || {
+            let read = read_answer(&mut body, &mut aggregator);
+            let read = read.and_then(|_| Ok(aggregator.take_memory()?));
+            (read.map(|()| aggregator), body.length())
+        });
+        let (aggregator, bytes) = read.await.unwrap_or_else(|failure| (Err(failure), 0));
+        // A large answer is read while it comes in: its last byte came just now.
         let took = if guard.is_some() { context.clock.now().since(sent) } else { took };
-        Answered { fold, took, bytes }
+        Answered { aggregator, took, bytes }
     }
 
-    async fn render(&mut self, context: &Context, window: Window, at: Moment, fold: Fold) -> Result<Served, Failure> {
-        let (catalog, target, cap) = (Arc::clone(&context.catalog), self.target.clone(), self.series_cap);
+    async fn render(
+        &mut self,
+        context: &Context,
+        window: Window,
+        at: Moment,
+        aggregator: Aggregator,
+    ) -> Result<PollData, Failure> {
+        let (catalog, target, most) = (Arc::clone(&context.catalog), self.target.clone(), self.series_cap);
         let memory = Arc::clone(&context.memory);
         let stale_after = (target.window == WindowName::Today).then_some(self.stale_after);
-        let mut kept = std::mem::take(&mut self.kept);
-        let (kept, served) = blocking(move || {
-            let served = fold.finish(cap, &mut kept).and_then(|folded| {
-                let families = render_families(&folded, &catalog, &target.operation, target.window)?;
-                let entries = render_entries(&folded);
-                Ok(Served {
-                    memory: Some(memory.served(served_bytes(&families, &entries))?),
+        let mut cap = std::mem::take(&mut self.cap);
+        let (cap, data) = blocking(move || {
+            let data = aggregator.finish(most, &mut cap).map_err(missing).and_then(|aggregated| {
+                let families = aggregated.render(&catalog, &target.operation, target.window)?;
+                Ok(PollData {
+                    memory: Some(memory.served(served_bytes(&families, &aggregated.infos))?),
                     window,
                     polled_at: at,
                     stale_after,
-                    rows: folded.rows,
-                    series: folded.series() as u64,
-                    dropped: folded.dropped,
+                    rows: aggregated.rows,
+                    series: aggregated.series() as u64,
+                    dropped: aggregated.dropped,
                     families,
-                    entries,
-                    rejected: folded.rejected,
-                    shortened: folded.shortened,
+                    infos: aggregated.infos,
+                    rejected: aggregated.rejected,
+                    shortened: aggregated.shortened,
                 })
             });
-            (kept, served)
+            (cap, data)
         })
         .await?;
-        self.kept = kept;
-        served
+        self.cap = cap;
+        data
     }
 }
 
+/// A field that the vendor renamed or dropped.
+fn missing(fields: MissingFields) -> Failure {
+    Failure::new(Reason::Schema, fields.to_string())
+}
+
 /// Both parts of a window together.
-async fn merged(mut whole: Fold, part: Fold) -> Result<Fold, Failure> {
+async fn merged(mut whole: Aggregator, part: Aggregator) -> Result<Aggregator, Failure> {
     blocking(move || {
         whole.merge(part);
-        whole.take_memory().map(|()| whole)
+        whole.take_memory()?;
+        Ok(whole)
     })
     .await?
 }
 
-async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, Failure> {
+pub(super) async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, Failure> {
     let done = tokio::task::spawn_blocking(work).await;
     done.map_err(|_| Failure::new(Reason::Malformed, "the decoder gave up on the answer"))
 }

@@ -6,25 +6,26 @@ use jiff::Timestamp;
 use tokio_util::sync::CancellationToken;
 
 use super::Context;
-use super::backoff::{self, Consequence, consequence};
-use super::budget::{Ledger, Unpaid, stretch};
+use super::backoff::{self, NextAttempt, next_attempt};
+use super::budget::{Budget, NotReserved, slowdown};
 use super::cost::Cost;
-use super::poll::{Job, Missed, Polled};
-use super::token_info::{ASK_INTERVAL, Question, Told};
-use crate::state::{TargetRecord, load_served, save_served};
-use crate::store::{Served, served_bytes};
+use super::poll::{Job, PollError, Polled};
+use super::restore::{record_of, restored};
+use super::token_info::{ASK_INTERVAL, BudgetReport, TokenInfo};
+use crate::state::TargetRecord;
+use crate::store::{PollData, served_bytes};
 use crate::telemetry::{Gained, PollEnd};
 use crate::time::{Moment, WindowName};
 
 /// Longest sleep before the clocks are read again: how late a change of the wall clock is noticed.
 const CLOCK_CHECK: Duration = Duration::from_secs(30);
 
-/// The jobs of one budget. One call at a time, because there is one of these for it.
-pub struct Queue {
+/// Polls the jobs of one budget, one request at a time: there is one worker for it.
+pub struct BudgetWorker {
     context: Context,
-    ledger: Ledger,
+    budget: Budget,
     jobs: Vec<Scheduled>,
-    question: Option<Asked>,
+    query: Option<BudgetQuery>,
     /// Nothing is asked before this, on the steady clock.
     paused_until: Duration,
 }
@@ -37,8 +38,8 @@ struct Scheduled {
     fresh: bool,
 }
 
-struct Asked {
-    question: Question,
+struct BudgetQuery {
+    token_info: TokenInfo,
     not_before: Duration,
     failures: u32,
 }
@@ -73,39 +74,37 @@ impl Turn {
     }
 }
 
-// === impl Queue ===
-
-impl Queue {
+impl BudgetWorker {
     /// Takes up where the records left off; what was never asked waits until `start_after`.
     pub fn new(
         context: Context,
-        ledger: Ledger,
+        budget: Budget,
         jobs: Vec<Job>,
-        question: Option<Question>,
+        token_info: Option<TokenInfo>,
         start_after: Duration,
-    ) -> Queue {
+    ) -> BudgetWorker {
         let now = context.clock.now();
         let jobs = jobs
             .into_iter()
             .map(|job| {
-                let record = ledger.turn(job.target());
+                let record = budget.turn(job.target());
                 let turn = first_turn(record, job.interval(), start_after, now);
                 Scheduled { turn, failures: record.map_or(0, |record| record.failures), fresh: record.is_none(), job }
             })
             .collect();
-        let question = question.map(|question| {
-            let wait =
-                ledger.turn(question.target()).map_or(start_after, |record| rest_of_wait(record, ASK_INTERVAL, now));
-            Asked { not_before: now.steady + wait, failures: 0, question }
+        let query = token_info.map(|token_info| {
+            let record = budget.turn(token_info.target());
+            let wait = record.map_or(start_after, |record| rest_of_wait(record, ASK_INTERVAL, now));
+            BudgetQuery { not_before: now.steady + wait, failures: 0, token_info }
         });
-        let pause = ledger.paused_until().map(|until| until.duration_since(now.wall));
+        let pause = budget.paused_until().map(|until| until.duration_since(now.wall));
         let pause = pause.and_then(|pause| Duration::try_from(pause).ok()).unwrap_or_default();
-        let queue = Queue { paused_until: now.steady + pause, context, ledger, jobs, question };
-        queue.announce(now);
-        queue
+        let worker = BudgetWorker { paused_until: now.steady + pause, context, budget, jobs, query };
+        worker.announce(now);
+        worker
     }
 
-    /// Polls for ever, or until `drain`: then the call in flight is ended first.
+    /// Polls for ever, or until `drain`: then the request in flight is ended first.
     pub async fn run(mut self, drain: CancellationToken) {
         while !drain.is_cancelled() {
             let now = self.context.clock.now();
@@ -117,7 +116,7 @@ impl Queue {
                 continue;
             }
             match next {
-                Next::Question => self.ask().await,
+                Next::TokenInfo => self.ask().await,
                 Next::Job(place) => self.poll(place).await,
             }
         }
@@ -127,40 +126,40 @@ impl Queue {
         let Context { store, telemetry, state, catalog, memory, .. } = &self.context;
         for scheduled in &self.jobs {
             let job = &scheduled.job;
-            store.expect(job.target(), job.interval());
+            store.register(job.target(), job.interval());
             telemetry.target_expected(job.target());
             if !store.has_data(job.target())
-                && let Some(served) = load_served(state, job.target(), job.origin(), catalog, now)
+                && let Some(data) = restored(state, job.target(), job.origin(), catalog, now)
             {
-                match memory.served(served_bytes(&served.families, &served.entries)) {
+                match memory.served(served_bytes(&data.families, &data.infos)) {
                     Ok(memory) => {
-                        telemetry.data_restored(job.target(), now.since(served.polled_at));
-                        let served = Served { memory: Some(memory), ..served };
-                        store.restore(job.target(), served, scheduled.failures.into());
+                        telemetry.data_restored(job.target(), now.since(data.polled_at));
+                        let data = PollData { memory: Some(memory), ..data };
+                        store.restore(job.target(), data, scheduled.failures.into());
                     }
                     Err(error) => telemetry.data_not_restored(job.target(), &error),
                 }
             }
         }
-        self.tell_plan(now);
+        self.tell_forecast(now);
         self.publish(now);
     }
 
     /// Compares what the jobs would cost with what there is.
-    fn tell_plan(&self, now: Moment) {
-        let plan = self.cost().told(self.ledger.budget(now).limit);
-        for operation in self.ledger.operations() {
-            self.context.telemetry.plan_made(operation, &plan);
-            self.context.store.set_plan(operation, plan.clone());
+    fn tell_forecast(&self, now: Moment) {
+        let forecast = self.cost().forecast(self.budget.status(now).limit);
+        for operation in self.budget.operations() {
+            self.context.telemetry.forecast_made(operation, &forecast);
+            self.context.store.set_forecast(operation, forecast);
         }
     }
 
     fn cost(&self) -> Cost {
-        Cost::of(self.jobs.iter().map(|scheduled| &scheduled.job), self.question.is_some())
+        Cost::of(self.jobs.iter().map(|scheduled| &scheduled.job), self.query.is_some())
     }
 
     async fn notice_clock(&mut self, now: Moment) {
-        match self.ledger.observe(now).await {
+        match self.budget.observe(now).await {
             Ok(by) if by.is_zero() => {}
             Ok(by) => {
                 self.context.telemetry.clock_was_set(by);
@@ -175,10 +174,10 @@ impl Queue {
 
     fn next(&self, now: Moment) -> (Duration, Next) {
         let jobs = self.jobs.iter().enumerate().map(|(place, job)| (job.wait(now), Next::Job(place)));
-        // The question goes first where both are due: the answer decides the pace.
-        let question = self.question.iter().map(|asked| (asked.not_before.saturating_sub(now.steady), Next::Question));
-        let soonest = question.chain(jobs).min_by_key(|(wait, _)| *wait);
-        let (wait, next) = soonest.unwrap_or((CLOCK_CHECK, Next::Question));
+        // The query goes first where both are due: the answer decides the pace.
+        let query = self.query.iter().map(|asked| (asked.not_before.saturating_sub(now.steady), Next::TokenInfo));
+        let soonest = query.chain(jobs).min_by_key(|(wait, _)| *wait);
+        let (wait, next) = soonest.unwrap_or((CLOCK_CHECK, Next::TokenInfo));
         (wait.max(self.paused_until.saturating_sub(now.steady)), next)
     }
 
@@ -188,7 +187,7 @@ impl Queue {
         let Scheduled { job, failures, .. } = &mut self.jobs[place];
         let record =
             TargetRecord { last_attempt: now.wall, due: now.wall_after(regular.wait(now)), failures: *failures };
-        let polled = job.poll(&self.context, &mut self.ledger, record).await;
+        let polled = job.poll(&self.context, &mut self.budget, record).await;
         self.plan_next(place, &polled, regular).await;
         self.tell(place, polled).await;
         self.publish(self.context.clock.now());
@@ -206,36 +205,36 @@ impl Queue {
         Turn { not_before: now.steady + wait + if *fresh { phase } else { Duration::ZERO }, at: None }
     }
 
-    /// A wait, stretched so that the calls left last until the reset, and at most until there are new ones.
+    /// A wait, made longer so that the requests left last until the reset, and at most until there are new ones.
     fn paced(&self, wait: Duration, phase: Duration, now: Moment) -> Duration {
         let after_reset = self.until_reset(now) + phase;
-        match self.stretch(now) {
+        match self.slowdown(now) {
             Some(factor) if factor > 1.0 => wait.mul_f64(factor).min(after_reset.max(wait)),
             Some(_) => wait,
             None => after_reset.max(wait),
         }
     }
 
-    fn stretch(&self, now: Moment) -> Option<f64> {
-        let left = self.ledger.left(now).saturating_sub(self.reserved_today(now));
-        stretch(left, self.until_reset(now), self.cost().calls_per_second())
+    fn slowdown(&self, now: Moment) -> Option<f64> {
+        let left = self.budget.left(now).saturating_sub(self.reserved_today(now));
+        slowdown(left, self.until_reset(now), self.cost().requests_per_second())
     }
 
     fn until_reset(&self, now: Moment) -> Duration {
-        let resets_at = self.ledger.budget(now).resets_at;
+        let resets_at = self.budget.status(now).resets_at;
         Duration::try_from(resets_at.duration_since(now.wall)).unwrap_or_default()
     }
 
-    /// Calls that are kept for closed days and for asking the vendor.
+    /// Requests that are kept for closed days and for asking the vendor.
     fn reserved_today(&self, now: Moment) -> u64 {
         let yesterday = self.jobs.iter().filter(|scheduled| scheduled.job.target().window == WindowName::Yesterday);
         let turns: u64 = yesterday
             .map(|scheduled| {
                 let turns = backoff::yesterday_turns_left(now.wall, scheduled.job.zone());
-                turns * u64::from(scheduled.job.calls_per_poll())
+                turns * u64::from(scheduled.job.requests_per_poll())
             })
             .sum();
-        let asking = self.question.iter().map(|_| self.until_reset(now).as_secs() / ASK_INTERVAL.as_secs() + 1);
+        let asking = self.query.iter().map(|_| self.until_reset(now).as_secs() / ASK_INTERVAL.as_secs() + 1);
         turns + asking.sum::<u64>()
     }
 
@@ -246,16 +245,16 @@ impl Queue {
         scheduled.fresh = false;
         scheduled.failures = if polled.outcome.is_ok() { 0 } else { scheduled.failures.saturating_add(1) };
         let (failures, interval) = (scheduled.failures, scheduled.job.interval());
-        let consequence = match &polled.outcome {
-            Ok(_) => Consequence::Regular,
-            Err(missed) => self.consequence(missed, failures, interval, now),
+        let next_attempt = match &polled.outcome {
+            Ok(_) => NextAttempt::Regular,
+            Err(error) => self.next_attempt(error, failures, interval, now),
         };
-        let turn = match consequence {
-            Consequence::Regular => regular,
-            Consequence::Retry(wait) => {
+        let turn = match next_attempt {
+            NextAttempt::Regular => regular,
+            NextAttempt::Retry(wait) => {
                 Turn { not_before: now.steady + self.paced(wait, Duration::ZERO, now), at: None }
             }
-            Consequence::Pause(wait) => {
+            NextAttempt::Pause(wait) => {
                 self.pause(wait, now).await;
                 Turn { not_before: now.steady + wait, at: None }
             }
@@ -263,21 +262,21 @@ impl Queue {
         let scheduled = &mut self.jobs[place];
         scheduled.turn = turn;
         let record = TargetRecord { last_attempt: polled.at.wall, due: now.wall_after(turn.wait(now)), failures };
-        if let Err(error) = self.ledger.note_turn(scheduled.job.target(), record).await {
+        if let Err(error) = self.budget.note_turn(scheduled.job.target(), record).await {
             self.context.telemetry.state_not_written(&error);
         }
     }
 
-    fn consequence(&self, missed: &Missed, failures: u32, interval: Duration, now: Moment) -> Consequence {
-        match missed {
-            Missed::Unpaid(Unpaid::Spent(_)) => Consequence::Retry(self.until_reset(now)),
-            missed => consequence(&missed.failure(), failures, interval, fastrand::f64()),
+    fn next_attempt(&self, error: &PollError, failures: u32, interval: Duration, now: Moment) -> NextAttempt {
+        match error {
+            PollError::NotReserved(NotReserved::Spent(_)) => NextAttempt::Retry(self.until_reset(now)),
+            error => next_attempt(&error.failure(), failures, interval, fastrand::f64()),
         }
     }
 
     async fn pause(&mut self, wait: Duration, now: Moment) {
         self.paused_until = now.steady + wait;
-        if let Err(error) = self.ledger.note_pause(now.wall_after(wait)).await {
+        if let Err(error) = self.budget.note_pause(now.wall_after(wait)).await {
             self.context.telemetry.state_not_written(&error);
         }
     }
@@ -287,21 +286,21 @@ impl Queue {
         let Context { store, telemetry, clock, .. } = &self.context;
         let job = &self.jobs[place].job;
         let Polled { at, window, elapsed, requests, bytes, outcome } = polled;
-        let budget_left = self.ledger.left(clock.now());
+        let budget_left = self.budget.left(clock.now());
         let end =
             |outcome| PollEnd { target: job.target(), window: &window, elapsed, requests, bytes, budget_left, outcome };
         match outcome {
-            Ok(served) => {
-                let Served { rows, series, dropped, ref rejected, ref shortened, .. } = served;
+            Ok(data) => {
+                let PollData { rows, series, dropped, ref rejected, ref shortened, .. } = data;
                 telemetry.poll_ended(&end(Ok(Gained { rows, series, dropped, rejected, shortened })));
-                self.keep(job, served).await;
+                self.keep(job, data).await;
             }
-            Err(missed) => {
-                let failure = missed.failure();
+            Err(error) => {
+                let failure = error.failure();
                 telemetry.poll_ended(&end(Err(&failure)));
                 if self.paused_until > clock.now().steady {
-                    // What befell one call befalls every report of this token: each says so.
-                    self.jobs.iter().for_each(|held| store.hold(held.job.target(), failure.clone()));
+                    // What one request met concerns every report of this token: each says so.
+                    self.jobs.iter().for_each(|held| store.note_pause(held.job.target(), failure.clone()));
                 }
                 store.fail(job.target(), at, failure);
             }
@@ -309,12 +308,12 @@ impl Queue {
     }
 
     /// Writes data down for the next start, and serves them. Not being able to write costs only that.
-    async fn keep(&self, job: &Job, served: Served) {
+    async fn keep(&self, job: &Job, data: PollData) {
         let Context { state, catalog, store, .. } = self.context.clone();
         let (target, origin) = (job.target().clone(), job.origin().clone());
         let kept = tokio::task::spawn_blocking(move || {
-            let saved = save_served(&state, &target, &origin, &served, &catalog);
-            store.succeed(&target, served);
+            let saved = state.save_data(&record_of(&target, &origin, &data, &catalog));
+            store.succeed(&target, data);
             saved
         });
         match kept.await {
@@ -327,67 +326,68 @@ impl Queue {
 
     /// Asks the vendor what there is to spend.
     async fn ask(&mut self) {
-        let Some(Asked { question, failures, .. }) = &self.question else { return };
-        let (now, failures, target) = (self.context.clock.now(), *failures, question.target().clone());
+        let Some(BudgetQuery { token_info, failures, .. }) = &self.query else { return };
+        let (now, failures, target) = (self.context.clock.now(), *failures, token_info.target().clone());
         let turn = TargetRecord { last_attempt: now.wall, due: now.wall_after(ASK_INTERVAL), failures };
-        let told = match self.ledger.pay(&target, turn, now).await {
+        let told = match self.budget.reserve(&target, turn, now).await {
             Ok(()) => {
                 self.context.telemetry.request_sent(&target);
-                let told = question.ask(&self.context).await;
+                let told = token_info.ask(&self.context).await;
                 let took = self.context.clock.now().since(now);
                 self.context.telemetry.request_ended(&target, took, 0, told.as_ref().err());
-                told.map_err(Missed::Failed)
+                told.map_err(PollError::Failed)
             }
-            Err(unpaid) => Err(Missed::Unpaid(unpaid)),
+            Err(not_reserved) => Err(PollError::NotReserved(not_reserved)),
         };
         let now = self.context.clock.now();
-        let figures = told.as_ref().map(|told| (told.limit, told.used)).map_err(Missed::failure);
+        let figures = told.as_ref().map(|told| (told.limit, told.used)).map_err(PollError::failure);
         self.context.telemetry.budget_told(&target, figures.as_ref().copied());
         let wait = match &told {
-            Ok(Told { limit, used }) => {
-                if let Err(error) = self.ledger.note_reported(*limit, *used, now).await {
+            Ok(BudgetReport { limit, used }) => {
+                if let Err(error) = self.budget.note_reported(*limit, *used, now).await {
                     self.context.telemetry.state_not_written(&error);
                 }
                 ASK_INTERVAL
             }
-            Err(missed) => match self.consequence(missed, failures + 1, ASK_INTERVAL, now) {
-                Consequence::Regular => ASK_INTERVAL,
-                Consequence::Retry(wait) => wait,
-                Consequence::Pause(wait) => {
+            Err(error) => match self.next_attempt(error, failures + 1, ASK_INTERVAL, now) {
+                NextAttempt::Regular => ASK_INTERVAL,
+                NextAttempt::Retry(wait) => wait,
+                NextAttempt::Pause(wait) => {
                     self.pause(wait, now).await;
                     wait
                 }
             },
         };
-        if let Some(asked) = &mut self.question {
+        if let Some(asked) = &mut self.query {
             asked.failures = if told.is_ok() { 0 } else { failures.saturating_add(1) };
             asked.not_before = now.steady + wait;
         }
-        self.tell_plan(now);
+        self.tell_forecast(now);
         self.publish(now);
     }
 
     /// Shows when each job is due, at what pace, and what is left to spend.
     fn publish(&self, now: Moment) {
         let store = &self.context.store;
+        let slowdown = self.slowdown(now).unwrap_or(1.0);
         for scheduled in &self.jobs {
             let job = &scheduled.job;
             let wait = scheduled.wait(now).max(self.paused_until.saturating_sub(now.steady));
             let pace = match job.target().window {
-                WindowName::Today => self.stretch(now).map_or(job.interval(), |factor| job.interval().mul_f64(factor)),
+                WindowName::Today => job.interval().mul_f64(slowdown),
                 WindowName::Yesterday => job.interval(),
             };
-            store.plan(job.target(), now.wall_after(wait), pace);
+            store.schedule(job.target(), now.wall_after(wait), pace);
         }
-        for operation in self.ledger.operations() {
-            store.set_budget(operation, self.ledger.budget(now));
+        for operation in self.budget.operations() {
+            store.set_budget(operation, self.budget.status(now));
         }
     }
 }
 
-/// What is next in a queue.
+/// What a worker does next.
 enum Next {
-    Question,
+    TokenInfo,
     Job(usize),
 }
 

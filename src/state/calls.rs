@@ -1,4 +1,4 @@
-//! What is recorded of an operation's calls?
+//! The record of an operation's API requests: how many, when, and when the next may be sent.
 
 use std::collections::BTreeMap;
 use std::io;
@@ -7,8 +7,7 @@ use jiff::Timestamp;
 use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
 
-/// Grows when a file of an older version would be misread.
-const VERSION: u32 = 1;
+use super::checksum;
 
 /// Calls spent and turns taken, as of the last call.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -51,8 +50,7 @@ pub struct TargetRecord {
 
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct File {
-    version: u32,
+struct CallsFile {
     operation: String,
     record: CallRecord,
 }
@@ -76,11 +74,8 @@ impl CallRecord {
 
     /// Reads a file's bytes; says why they are no record of this operation.
     pub(super) fn parse(bytes: &[u8], operation: &str) -> Result<CallRecord, String> {
-        let file: File = serde_json::from_slice(bytes)
-            .map_err(|error| format!("not a record at line {} column {}", error.line(), error.column()))?;
-        if file.version != VERSION {
-            return Err(format!("written by a version that counts as {}, not {VERSION}", file.version));
-        }
+        let file: CallsFile = serde_json::from_slice(checksum::checked(bytes)?)
+            .map_err(|error| format!("not a record at line {} column {}", error.line() + 1, error.column()))?;
         if file.operation != operation {
             return Err("the record of another operation".to_owned());
         }
@@ -88,7 +83,10 @@ impl CallRecord {
     }
 
     pub(super) fn to_bytes(&self, operation: &str) -> io::Result<Vec<u8>> {
-        let file = File { version: VERSION, operation: operation.to_owned(), record: self.clone() };
-        Ok(serde_json::to_vec_pretty(&file)?)
+        let file = CallsFile { operation: operation.to_owned(), record: self.clone() };
+        let record = serde_json::to_vec_pretty(&file)?;
+        let mut bytes = checksum::first_line(&[&record])?;
+        bytes.extend_from_slice(&record);
+        Ok(bytes)
     }
 }

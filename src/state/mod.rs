@@ -1,13 +1,16 @@
-//! What survives a restart?
+//! The state folder: what survives a restart.
 //!
-//! A folder per operation: how many calls were spent and when each report was asked (`calls.json`, written before
-//! every call), and the last good data of each report. Every file is written beside its place, synced and renamed,
-//! so that a crash leaves the old one or the new one. Plain records: nothing here knows who polls or who serves.
+//! A folder per operation: how many API requests were sent and when each report was asked (`calls.json`, written before
+//! every request), and the last good data of each report. Every file begins with a checksum, and is written beside its
+//! place, synced and renamed, so that a crash leaves the old one or the new one. Records are plain: nothing here knows who
+//! polls or who serves.
 
 mod calls;
-mod served;
+mod checksum;
+mod data;
 
 use std::collections::{HashMap, HashSet};
+use std::error::Error;
 use std::fmt::Write as _;
 use std::fs::{self, DirBuilder, File, Permissions};
 use std::io::{self, Write};
@@ -15,14 +18,14 @@ use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsE
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError, RwLock, RwLockReadGuard};
 
+use secrecy::{ExposeSecret, SecretString};
 use tempfile::NamedTempFile;
 use tracing::warn;
 
-use crate::catalog::NameKey;
 use crate::files;
 
 pub use calls::{CallRecord, Reported, TargetRecord};
-pub use served::{Origin, load_served, retain_served, save_served};
+pub use data::{DataOrigin, DataRecord, InfoRecord, SegmentRecord};
 
 /// Held as long as the exporter runs.
 const LOCK_FILE: &str = "lock";
@@ -49,7 +52,7 @@ enum Place {
     /// Nothing survives a restart; a reload still finds what it needs.
     Memory {
         calls: Mutex<HashMap<String, CallRecord>>,
-        key: OnceLock<Box<NameKey>>,
+        key: OnceLock<SecretString>,
     },
     Folder(Folder),
 }
@@ -168,19 +171,25 @@ impl State {
         }
     }
 
-    /// The key for names that is kept here; made when it is first asked for.
-    pub fn names_key(&self) -> Result<NameKey, StateError> {
+    /// The key for names that is kept here, parsed; drawn when it is first asked for.
+    pub fn names_key<K, E: Into<Box<dyn Error + Send + Sync>>>(
+        &self,
+        draw: impl FnOnce() -> String,
+        parse: impl FnOnce(&str) -> Result<K, E>,
+    ) -> Result<K, StateError> {
         match &self.0 {
-            Place::Memory { key, .. } => Ok(key
-                .get_or_init(|| {
+            Place::Memory { key, .. } => {
+                let text = key.get_or_init(|| {
                     warn!(
                         hint = "set privacy.key_file or --state.dir",
                         "after a restart, names will have other hashes"
                     );
-                    Box::new(NameKey::passing())
-                })
-                .as_ref()
-                .clone()),
+                    SecretString::from(draw())
+                });
+                let unusable =
+                    |error: E| StateError::Key { path: PathBuf::from("in memory"), error: io::Error::other(error) };
+                parse(text.expose_secret()).map_err(unusable)
+            }
             Place::Folder(folder) => {
                 let path = &folder.path;
                 let file = path.join(KEY_FILE);
@@ -188,12 +197,12 @@ impl State {
                 let _held = folder.hold().map_err(unusable)?;
                 let text = match files::read_text(&file) {
                     Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                        let drawn = NameKey::draw();
+                        let drawn = draw();
                         write_whole(path, KEY_FILE, &[drawn.as_bytes(), b"\n"]).map(|()| drawn)
                     }
                     read => read,
                 };
-                NameKey::parse(&text.map_err(unusable)?).map_err(|short| unusable(io::Error::other(short)))
+                parse(&text.map_err(unusable)?).map_err(|error| unusable(io::Error::other(error)))
             }
         }
     }

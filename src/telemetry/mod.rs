@@ -12,6 +12,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
+use humantime::format_duration;
 use jiff::{SignedDuration, Timestamp};
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::metrics::counter::Counter;
@@ -23,6 +24,7 @@ use prometheus_client::registry::Registry;
 use tracing::{debug, info, warn};
 
 use crate::memory::MemoryError;
+use crate::store::Forecast;
 use crate::time::{Target, Window};
 use crate::wolkvox::{Failure, Reason};
 
@@ -590,8 +592,10 @@ impl Telemetry {
     }
 
     /// What an operation's polls would cost was compared with what there is.
-    pub fn plan_made(&self, operation: &str, plan: &str) {
-        info!(operation, plan, "plan");
+    pub fn forecast_made(&self, operation: &str, forecast: &Forecast) {
+        let Forecast { reports, fastest, requests, limit, pace } = forecast;
+        let pace = pace.map_or_else(|| "none".to_owned(), |pace| format_duration(pace).to_string());
+        info!(operation, reports, fastest = %format_duration(*fastest), requests, limit, pace, "forecast");
     }
 
     /// The vendor was asked for the budget, and told limit and use.

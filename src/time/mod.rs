@@ -6,4 +6,4 @@ mod window;
 
 pub use clock::{Clock, Moment};
 pub use target::Target;
-pub use window::{Stretch, Window, WindowName, day_of, end_of, midnight_before, next_midnight};
+pub use window::{TimeRange, Window, WindowName, day_of, end_of, midnight_before, next_midnight};

@@ -60,7 +60,7 @@ impl Window {
 
     /// The whole window as it is asked of the vendor: up to the latest reading of the local clock that it reached.
     /// Where clocks went back, that is not the last one, and rows up to it may be there.
-    pub fn whole(&self) -> Stretch {
+    pub fn whole(&self) -> TimeRange {
         let reading = |at: Timestamp| self.zone.to_datetime(at);
         let after_end = self.end.saturating_add(SECOND).unwrap_or(self.end);
         let turned = self.zone.preceding(after_end).map(|change| change.timestamp());
@@ -68,7 +68,7 @@ impl Window {
         let last = reading(self.end);
         let latest = before_turning.fold(last, DateTime::max);
         // The readings after a midnight that clocks went back over are the next day's.
-        Stretch { from: reading(self.start), to: latest.min(last.date().at(23, 59, 59, 0)) }
+        TimeRange { from: reading(self.start), to: latest.min(last.date().at(23, 59, 59, 0)) }
     }
 
     pub fn name(&self) -> WindowName {
@@ -118,7 +118,7 @@ impl fmt::Display for Window {
 /// Local times, not instants: whichever of two equal local hours the vendor takes, stretches that meet on its
 /// clock face neither overlap nor leave a gap.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Stretch {
+pub struct TimeRange {
     from: DateTime,
     to: DateTime,
 }
@@ -126,7 +126,7 @@ pub struct Stretch {
 /// Shorter than this no stretch is cut: what does not fit into a minute cannot be had.
 const SHORTEST_HALF: i64 = 60;
 
-impl Stretch {
+impl TimeRange {
     /// `date_ini` and `date_end`, local time as `YYYYmmddHHiiss`.
     pub fn vendor_dates(&self) -> (String, String) {
         let date = |at: DateTime| at.strftime("%Y%m%d%H%M%S").to_string();
@@ -134,14 +134,14 @@ impl Stretch {
     }
 
     /// Two halves that meet without overlap; `None` below two minutes.
-    pub fn halves(&self) -> Option<(Stretch, Stretch)> {
+    pub fn halves(&self) -> Option<(TimeRange, TimeRange)> {
         let seconds = self.to.duration_since(self.from).as_secs() + 1;
         if seconds < 2 * SHORTEST_HALF {
             return None;
         }
         let middle = self.from.saturating_add(SignedDuration::from_secs(seconds / 2));
         let before = middle.saturating_sub(SignedDuration::from_secs(1));
-        Some((Stretch { to: before, ..*self }, Stretch { from: middle, ..*self }))
+        Some((TimeRange { to: before, ..*self }, TimeRange { from: middle, ..*self }))
     }
 }
 
@@ -295,7 +295,7 @@ mod tests {
                 assert_eq!((today.start(), now), (day.expires(), day.expires()), "{name}: a day begins once");
                 let yesterday = Window::at(WindowName::Yesterday, now, zone);
                 assert_eq!((yesterday.start(), yesterday.end()), (day.start(), now - SECOND), "{name} at {reading}");
-                let Stretch { from, to } = yesterday.whole();
+                let TimeRange { from, to } = yesterday.whole();
                 assert!(from == first && last <= to, "{name}: {from}..{to} of {first}..{last}");
                 (first, last) = (reading, reading);
             }
@@ -306,7 +306,7 @@ mod tests {
             if !shows_tomorrow {
                 (first, last) = (first.min(reading), last.max(reading));
             }
-            let Stretch { from, to } = today.whole();
+            let TimeRange { from, to } = today.whole();
             assert!(from == first && last <= to, "{name} at {reading}: {from}..{to} of {first}..{last}");
             assert!(to <= last.saturating_add(SignedDuration::from_secs(59)), "{name} at {reading}: {to}");
             if let Some((one, other)) = today.whole().halves() {

@@ -35,6 +35,7 @@ pub use access::{Access, LONGEST_PASSWORD, Renewed, WebConfig};
 pub use host::{Host, Hosts};
 pub use listen_address::bind;
 pub use listener::{ClientLimits, Server};
+pub use status::forecast_sentence;
 
 const STATUS_JSON_PATH: &str = "/status.json";
 const METRICS_DOC_PATH: &str = "/docs/metrics.md";

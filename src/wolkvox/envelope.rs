@@ -3,16 +3,17 @@
 //! The envelope is `{"code":200,"error":null,"msg":"…","data":[…]}`, with the variations that the vendor is
 //! known for: the code as text, one object or null as data, a bare array, and 404 for "no rows".
 
+use std::borrow::Cow;
 use std::fmt;
 use std::time::Duration;
 
 use serde::de::value::MapAccessDeserializer;
 use serde::de::{DeserializeSeed, Deserializer, Error as _, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
-use super::body::{Body, Source, Streamed};
+use super::body::{Body, Content, Source, Streamed};
 use super::failure::{Failure, Reason};
-use super::scalar::Scalar;
 use super::surrogates::without_lone_surrogates;
+use crate::rows::{Rows, Scalar, TakesAnswers};
 
 /// Some servers write it before their JSON.
 const BYTE_ORDER_MARK: &str = "\u{feff}";
@@ -35,11 +36,6 @@ pub enum Reading {
     NoRows,
 }
 
-/// Takes the rows of an answer, one after the other, while they are parsed.
-pub trait Rows<'de> {
-    fn row<D: Deserializer<'de>>(&mut self, row: D) -> Result<(), D::Error>;
-}
-
 /// Decides by HTTP status whether there is a body to be read. What a refusal says decides its reason.
 pub fn classify(status: u16, retry_after: Option<Duration>, body: Vec<u8>) -> Result<Answer, Failure> {
     if status == 200 {
@@ -51,10 +47,32 @@ pub fn classify(status: u16, retry_after: Option<Duration>, body: Vec<u8>) -> Re
     }
 }
 
-/// Parses a body that is there as a whole, and [`without_lone_surrogates`], and hands each row to `rows`.
-///
-/// After an error the rows already handed over must be thrown away: they are part of no whole answer.
-pub fn read<'de, R: Rows<'de>>(body: &'de [u8], rows: &mut R) -> Result<Reading, Failure> {
+/// Reads an answer to its end and hands each row to `taker`, who has rows of no whole answer after an error.
+pub fn read_answer<T: TakesAnswers>(body: &mut Body, taker: &mut T) -> Result<Reading, Failure> {
+    match body.content() {
+        Content::Whole(bytes) => read_whole(bytes, taker),
+        Content::Streamed(streamed) => read_streamed(streamed, taker),
+    }
+}
+
+/// The same for an answer that is there as a whole.
+pub fn read_whole<T: TakesAnswers>(bytes: &[u8], taker: &mut T) -> Result<Reading, Failure> {
+    let text = without_lone_surrogates(bytes);
+    let mut rows = taker.begin(matches!(text, Cow::Owned(_)));
+    let read = parse_whole(&text, &mut rows);
+    rows.refused().map_or(read, |refused| Err(refused.into()))
+}
+
+/// The same for an answer that still comes in: what of it is not read is not checked to be UTF-8.
+pub fn read_streamed<T: TakesAnswers, S: Source>(body: &mut Streamed<S>, taker: &mut T) -> Result<Reading, Failure> {
+    // Nobody knows yet whether halves of characters are to come.
+    let mut rows = taker.begin(true);
+    let read = start(body).and_then(|()| parse(serde_json::Deserializer::from_reader(&mut *body), &mut rows));
+    let read = body.take_failure().map_or(read, Err);
+    rows.refused().map_or(read, |refused| Err(refused.into()))
+}
+
+fn parse_whole<'de, R: Rows<'de>>(body: &'de [u8], rows: &mut R) -> Result<Reading, Failure> {
     let text = simdutf8::compat::from_utf8(body)
         .map_err(|error| malformed(format!("invalid UTF-8 at byte {} of {}", error.valid_up_to(), body.len())))?;
     let text = text.strip_prefix(BYTE_ORDER_MARK).unwrap_or(text);
@@ -65,12 +83,6 @@ pub fn read<'de, R: Rows<'de>>(body: &'de [u8], rows: &mut R) -> Result<Reading,
         return Err(malformed(HTML));
     }
     parse(serde_json::Deserializer::from_str(text), rows)
-}
-
-/// The same for a body that still comes in: what of it is not read is not checked to be UTF-8.
-pub fn read_streamed<S: Source, R: Rows<'static>>(body: &mut Streamed<S>, rows: &mut R) -> Result<Reading, Failure> {
-    let reading = start(body).and_then(|()| parse(serde_json::Deserializer::from_reader(&mut *body), rows));
-    body.take_failure().map_or(reading, Err)
 }
 
 /// Passes over what may stand before the JSON. Such bodies begin with many bytes at once.
@@ -394,7 +406,7 @@ mod tests {
 
     fn rows(body: &str) -> Result<(Reading, usize), Failure> {
         let mut kept = Kept::default();
-        read(body.as_bytes(), &mut kept).map(|reading| (reading, kept.0.len()))
+        parse_whole(body.as_bytes(), &mut kept).map(|reading| (reading, kept.0.len()))
     }
 
     #[test]
@@ -444,7 +456,7 @@ mod tests {
 
     #[test]
     fn invalid_utf8_names_the_byte() {
-        let failure = read(b"{\"data\":[{\"a\":\"\xff\"}]}", &mut Kept::default()).unwrap_err();
+        let failure = parse_whole(b"{\"data\":[{\"a\":\"\xff\"}]}", &mut Kept::default()).unwrap_err();
         assert_eq!((failure.reason, failure.detail.as_str()), (Reason::Malformed, "invalid UTF-8 at byte 15 of 20"));
     }
 

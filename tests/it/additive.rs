@@ -5,14 +5,14 @@ use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
 use proptest::prelude::*;
+use wolkvox_exporter::aggregate::{Aggregator, RowPlan, SeriesCap};
 use wolkvox_exporter::catalog::{Catalog, Combine, Privacy, Report};
-use wolkvox_exporter::fold::{Fold, Kept, Plan};
-use wolkvox_exporter::segment::render_families;
 use wolkvox_exporter::simulator::{
     Operation, Settings,
     vendor::{Request, Vendor},
 };
 use wolkvox_exporter::time::{Window, WindowName};
+use wolkvox_exporter::wolkvox::read_whole;
 
 use crate::stage::zone;
 
@@ -21,21 +21,21 @@ const TOKEN: &str = "additive";
 type Sums = BTreeMap<String, f64>;
 
 /// What the exporter makes of one report over a part of yesterday: the series of each metric that sums.
-fn folded(vendor: &Vendor, report: &Report, catalog: &Catalog, window: &Window, now: Timestamp) -> Sums {
+fn aggregated(vendor: &Vendor, report: &Report, catalog: &Catalog, window: &Window, now: Timestamp) -> Sums {
     let (ini, end) = window.whole().vendor_dates();
     let target = format!("/api/v2/{}?api={}&date_ini={ini}&date_end={end}", report.endpoint, report.api);
     let answer = vendor.answer(&Request::get(&target, Some(TOKEN)), now);
-    let plan = Arc::new(Plan::new(report, &Privacy::default()));
-    let mut fold = Fold::new(Arc::clone(&plan), window.clone());
+    let plan = Arc::new(RowPlan::new(report, &Privacy::default()));
+    let mut aggregator = Aggregator::new(Arc::clone(&plan), window.clone());
     if answer.status != 404 {
         assert_eq!(answer.status, 200, "{}", answer.text());
-        fold = fold.add(&answer.body).expect("the simulator answers as documented");
+        read_whole(&answer.body, &mut aggregator).expect("the simulator answers as documented");
     }
-    let folded = fold.finish(usize::MAX, &mut Kept::default()).expect("every declared field is there");
+    let aggregated = aggregator.finish(usize::MAX, &mut SeriesCap::default()).expect("every declared field is there");
     let sums: Vec<_> =
         report.metrics.iter().filter(|metric| is_sum(&metric.combine)).map(|metric| metric.family).collect();
-    let families = render_families(&folded, catalog, "acme", WindowName::Yesterday).expect("no bound on memory");
-    let texts = families.into_iter().filter(|family| sums.contains(&family.family)).map(|family| family.segment.text());
+    let families = aggregated.render(catalog, "acme", WindowName::Yesterday).expect("no bound on memory");
+    let texts = families.into_iter().filter(|(family, _)| sums.contains(family)).map(|(_, segment)| segment.text());
     let mut series = Sums::new();
     for line in texts.flat_map(|text| String::from_utf8(text).unwrap().lines().map(str::to_owned).collect::<Vec<_>>()) {
         let (labels, value) = line.rsplit_once(' ').unwrap();
@@ -66,11 +66,11 @@ proptest! {
         let vendor = Vendor::new(Settings { seed, operations: vec![operation], clock: Arc::new(move || now), ..Settings::default() });
         let catalog = Catalog::builtin().unwrap();
         for report in catalog.reports() {
-            let whole = folded(&vendor, report, &catalog, &day, now);
+            let whole = aggregated(&vendor, report, &catalog, &day, now);
             prop_assert!(!whole.is_empty(), "{}", report.name);
             let mut sums = Sums::new();
             for part in &parts {
-                for (series, value) in folded(&vendor, report, &catalog, part, now) {
+                for (series, value) in aggregated(&vendor, report, &catalog, part, now) {
                     *sums.entry(series).or_default() += value;
                 }
             }

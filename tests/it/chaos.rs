@@ -10,7 +10,6 @@ use jiff::{SignedDuration, Timestamp};
 use proptest::prelude::*;
 use proptest::test_runner::{Config as Cases, RngAlgorithm, TestCaseError, TestRng, TestRunner};
 use wolkvox_exporter::simulator::{Fault, REFUSED_CODES, Scope};
-use wolkvox_exporter::state::retain_served;
 use wolkvox_exporter::time::WindowName;
 
 use crate::audit::Auditor;
@@ -360,7 +359,8 @@ fn change(life: &mut Life, site: usize, interval: Duration, report: usize) {
     }
     let jobs = wolkvox_exporter::poll::jobs(&life.config());
     let origins: HashMap<_, _> = jobs.iter().map(|job| (job.target().clone(), job.origin().clone())).collect();
-    retain_served(&life.context.state, &origins, true).expect("a folder that can be written");
+    let wanted = origins.iter().map(|(target, origin)| (&*target.operation, target.key(), origin));
+    life.context.state.retain_data(wanted, true).expect("a folder that can be written");
     life.context.store.retain(&origins.into_keys().collect());
 }
 

@@ -31,6 +31,7 @@ mod config_errors;
 mod schema;
 mod commands;
 mod additive;
+mod aggregate;
 mod prometheus;
 mod alerts;
 mod alert_chain;

@@ -8,11 +8,12 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 use proptest::prelude::*;
+use wolkvox_exporter::aggregate::{Aggregated, Aggregator, RowPlan, SeriesCap};
 use wolkvox_exporter::catalog::{Agents, Catalog, Combine, NameKey, Privacy, Report};
-use wolkvox_exporter::fold::{Fold, Folded, Kept, Plan};
 use wolkvox_exporter::series::clean_into;
 use wolkvox_exporter::simulator::{Operation, Settings, Vendor, World, vendor::Request};
 use wolkvox_exporter::time::{Window, WindowName};
+use wolkvox_exporter::wolkvox::read_whole;
 
 use crate::home::{Home, Inhabitant};
 use crate::http;
@@ -284,27 +285,28 @@ async fn a_key_that_lasts_only_until_a_restart_is_warned_of() {
 
 // === omitted is plain, added up ===
 
-/// One report of the vendor's over yesterday, folded under a choice.
-fn folded(vendor: &Vendor, report: &Report, privacy: &Privacy, now: Timestamp) -> Folded {
+/// One report of the vendor's over yesterday, added up under a choice.
+fn aggregated(vendor: &Vendor, report: &Report, privacy: &Privacy, now: Timestamp) -> Aggregated {
     let window = Window::at(WindowName::Yesterday, now, &zone());
     let (ini, end) = window.whole().vendor_dates();
     let target = format!("/api/v2/{}?api={}&date_ini={ini}&date_end={end}", report.endpoint, report.api);
     let answer = vendor.answer(&Request::get(&target, Some("token")), now);
-    let fold = Fold::new(Arc::new(Plan::new(report, privacy)), window).add(&answer.body);
-    fold.expect("the simulator answers as documented").finish(usize::MAX, &mut Kept::default()).expect("every field")
+    let mut aggregator = Aggregator::new(Arc::new(RowPlan::new(report, privacy)), window);
+    read_whole(&answer.body, &mut aggregator).expect("the simulator answers as documented");
+    aggregator.finish(usize::MAX, &mut SeriesCap::default()).expect("every field")
 }
 
 /// A series without what names an agent, its labels, and its value.
 type Line = (String, String, f64);
 
 /// The series of each metric of a report, in its order.
-fn lines(folded: &Folded) -> Vec<Vec<Line>> {
+fn lines(aggregated: &Aggregated) -> Vec<Vec<Line>> {
     let rest = |labels: &str| {
         let kept = labels.split(',').filter(|label| !label.starts_with("agent_"));
         kept.collect::<Vec<_>>().join(",")
     };
     let line = |labels: String, value| (rest(&labels), labels, value);
-    folded
+    aggregated
         .families()
         .map(|(_, series)| series.map(|(labels, value)| line(labels.to_string(), value)).collect())
         .collect()
@@ -358,7 +360,7 @@ proptest! {
         let choice = |agents| Privacy { agents, agent_dni: false };
         let [omitted, hashed] = [choice(Agents::Omitted), choice(Agents::Hashed(NameKey::passing()))];
         for report in Catalog::builtin().unwrap().reports() {
-            let shown = |privacy| lines(&folded(&vendor, report, privacy, now));
+            let shown = |privacy| lines(&aggregated(&vendor, report, privacy, now));
             let (plain, omitted, hashed) = (shown(&Privacy::default()), shown(&omitted), shown(&hashed));
             for (place, metric) in report.metrics.iter().enumerate() {
                 let expected = added_up(report, place, &plain);

@@ -13,7 +13,7 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use crate::config::{InForce, Operation, ReportPlan};
-use crate::store::{self, Budget, Health, View};
+use crate::store::{self, BudgetStatus, Forecast, Health, View};
 use crate::time::{Moment, Target, WindowName};
 
 pub use page::{CONTENT_POLICY, Links, REFRESH_OFF, page};
@@ -64,7 +64,7 @@ struct OperationFacts<'a> {
     pool: Option<&'a str>,
     timeout_seconds: u64,
     budget: Option<BudgetFacts>,
-    plan: Option<&'a str>,
+    plan: Option<String>,
     reports: Vec<ReportFacts<'a>>,
     #[serde(skip)]
     config: &'a Operation,
@@ -217,7 +217,7 @@ impl State {
 /// What a view has, ready to be looked up.
 struct Known<'a> {
     statuses: HashMap<&'a Target, &'a store::Status>,
-    budgets: HashMap<&'a Arc<str>, &'a Budget>,
+    budgets: HashMap<&'a Arc<str>, &'a BudgetStatus>,
     view: &'a View,
 }
 
@@ -234,10 +234,10 @@ impl<'a> Known<'a> {
             budget: self.budgets.get(&config.name).map(|budget| BudgetFacts {
                 limit_calls: budget.limit,
                 used_calls: budget.used,
-                left_calls: budget.limit.saturating_sub(budget.used),
+                left_calls: budget.left(),
                 resets_at: whole(budget.resets_at),
             }),
-            plan: self.view.plans.get(&config.name).map(String::as_str),
+            plan: self.view.forecasts.get(&config.name).map(forecast_sentence),
             reports: reports.map(|(plan, window)| self.report(config, plan, window)).collect(),
             config,
         }
@@ -293,6 +293,24 @@ fn span(seconds: u64) -> String {
     humantime::format_duration(Duration::from_secs(seconds / unit * unit)).to_string()
 }
 
+/// What the polls of a budget are expected to cost, for people.
+pub fn forecast_sentence(forecast: &Forecast) -> String {
+    let Forecast { reports, fastest, requests, limit, pace } = *forecast;
+    let cost = format!(
+        "{reports} reports, the fastest every {} = {requests} API requests a day of {limit}",
+        span_text(fastest)
+    );
+    match pace {
+        Some(pace) if pace > fastest => format!("{cost}: pacing at {}", span_text(pace)),
+        Some(_) => cost,
+        None => format!("{cost}: too few for any poll of today"),
+    }
+}
+
+fn span_text(span: Duration) -> String {
+    humantime::format_duration(span).to_string()
+}
+
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeSet;
@@ -304,7 +322,7 @@ mod tests {
     use super::*;
     use crate::catalog::Catalog;
     use crate::config::{Config, Refusal};
-    use crate::store::{Served, Store};
+    use crate::store::{PollData, Store};
     use crate::time::Window;
     use crate::wolkvox::{Failure, Reason};
 
@@ -332,10 +350,10 @@ mod tests {
         Target { operation: operation.into(), report: report.into(), window: WindowName::Today }
     }
 
-    fn served(seconds_ago: u64) -> Served {
+    fn served(seconds_ago: u64) -> PollData {
         let zone = TimeZone::get("America/Bogota").unwrap();
         let polled_at = noon().ago(Duration::from_secs(seconds_ago));
-        Served {
+        PollData {
             window: Window::at(WindowName::Today, polled_at.wall, &zone),
             polled_at,
             stale_after: Some(Duration::from_mins(15)),
@@ -346,7 +364,7 @@ mod tests {
             shortened: vec![],
             memory: None,
             families: vec![],
-            entries: vec![],
+            infos: vec![],
         }
     }
 
@@ -359,17 +377,24 @@ mod tests {
         let reports = "[agent_aux_time, agent_hold_mute, closed_interactions, smart_wait, agent_kpi]";
         let (store, in_force) = (store(), config(&operation("acme", reports)));
         let target = |report| target("acme", report);
-        store.expect(&target("agent_kpi"), Duration::from_mins(5));
-        store.succeed(&target("agent_aux_time"), Served { rejected: vec![("time".to_owned(), 3)], ..served(90) });
-        store.succeed(&target("smart_wait"), Served { dropped: 12, ..served(90) });
+        store.register(&target("agent_kpi"), Duration::from_mins(5));
+        store.succeed(&target("agent_aux_time"), PollData { rejected: vec![("time".to_owned(), 3)], ..served(90) });
+        store.succeed(&target("smart_wait"), PollData { dropped: 12, ..served(90) });
         store.succeed(&target("agent_hold_mute"), served(400));
         store.fail(&target("agent_hold_mute"), noon(), Failure::new(Reason::Timeout, "no answer <within> 60s"));
         store.succeed(&target("closed_interactions"), served(9_000));
         let in_a_while = noon().wall_after(Duration::from_secs(205));
-        store.plan(&target("agent_hold_mute"), in_a_while, Duration::from_mins(7));
+        store.schedule(&target("agent_hold_mute"), in_a_while, Duration::from_mins(7));
         let resets_at = "2026-03-02T05:00:00Z".parse().unwrap();
-        store.set_budget(&"acme".into(), Budget { limit: 40_000, used: 188, resets_at });
-        store.set_plan(&"acme".into(), "5 reports".to_owned());
+        store.set_budget(&"acme".into(), BudgetStatus { limit: 40_000, used: 188, resets_at });
+        let forecast = Forecast {
+            reports: 5,
+            fastest: Duration::from_mins(5),
+            requests: 1_440,
+            limit: 40_000,
+            pace: Some(Duration::from_mins(5)),
+        };
+        store.set_forecast(&"acme".into(), forecast);
         let refusal = Refusal { at: noon().ago(Duration::from_mins(2)).wall, reason: "c.yml is wrong".to_owned() };
         (store, InForce { refusal: Some(refusal), ..in_force })
     }
@@ -424,7 +449,7 @@ mod tests {
                 "left_calls": 39812,
                 "resets_at": "2026-03-02T05:00:00Z"
               },
-              "plan": "5 reports",
+              "plan": "5 reports, the fastest every 5m = 1440 API requests a day of 40000",
               "reports": [
                 {
                   "report": "agent_aux_time",
@@ -571,7 +596,7 @@ mod tests {
                 let target = target(name, &plan.report.name);
                 store.succeed(
                     &Target { window: WindowName::Yesterday, ..target.clone() },
-                    Served { window: yesterday.clone(), ..served(90) },
+                    PollData { window: yesterday.clone(), ..served(90) },
                 );
                 store.succeed(&target, served(90));
             }

@@ -212,7 +212,7 @@ fn budgets(operations: &[OperationFacts<'_>], at: Timestamp) -> Markup {
                             } @else {
                                 td.n { "–" } td.n { "–" } td { "–" }
                             }
-                            td.plan { (operation.plan.unwrap_or("–")) }
+                            td.plan { (operation.plan.as_deref().unwrap_or("–")) }
                         }
                     }
                 }

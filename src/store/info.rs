@@ -1,25 +1,67 @@
-//! What do an operation's served reports say together about who its agents are and what its codes mean?
+//! Info families: what an operation's reports say together of who its agents are and what its codes mean.
 //!
-//! Several reports name the same agent, each with other details. An entry that says less than another is
-//! absorbed by it, so that a name joins to its ids once.
+//! Several reports name the same agent, each with other details. An entry that says less than another is absorbed by it,
+//! so that a name joins to its ids once.
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::sync::Arc;
 
-use crate::catalog::Family;
-use crate::fold::INFO_SEPARATOR;
+use super::PollData;
+use crate::catalog::{Catalog, Family, FamilyId};
 use crate::segment::{Renderer, Segment};
-use crate::series::LabelName;
+use crate::series::{InfoEntries, LabelName};
+use crate::time::Target;
 
-/// One info family of one operation, from the entries of several reports (see `segment::render_entries`).
-/// `None` where there is no entry.
-pub fn join(family: &Family, operation: &str, reports: &[Segment]) -> Option<Segment> {
-    let texts: Vec<Vec<u8>> = reports.iter().map(Segment::text).collect();
-    let entries: BTreeSet<Vec<&str>> = texts
-        .iter()
-        .filter_map(|text| std::str::from_utf8(text).ok())
-        .flat_map(str::lines)
-        .map(|line| line.split(INFO_SEPARATOR).collect())
-        .collect();
+/// An info family of one operation.
+pub(super) type InfoKey = (FamilyId, Arc<str>);
+
+/// The entries of an info family, from several polls.
+#[derive(Debug, Default)]
+pub(super) struct InfoSources {
+    polls: Vec<u64>,
+    entries: Vec<Arc<InfoEntries>>,
+}
+
+/// A joined info family and the polls it was joined from.
+#[derive(Debug)]
+pub(super) struct InfoFamily {
+    polls: Vec<u64>,
+    /// `None` where there is no entry.
+    pub joined: Option<Segment>,
+}
+
+/// The entries of each info family and operation, in the order of the targets.
+pub(super) fn sources<'s>(
+    current: impl Iterator<Item = (&'s Target, u64, &'s PollData)>,
+) -> BTreeMap<InfoKey, InfoSources> {
+    let mut sources: BTreeMap<InfoKey, InfoSources> = BTreeMap::new();
+    for (target, poll, data) in current {
+        for (family, entries) in &data.infos {
+            let source = sources.entry((*family, Arc::clone(&target.operation))).or_default();
+            source.polls.push(poll);
+            source.entries.push(Arc::clone(entries));
+        }
+    }
+    sources
+}
+
+impl InfoSources {
+    pub(super) fn join(&self, catalog: &Catalog, (family, operation): &InfoKey) -> InfoFamily {
+        let joined = join(&catalog.families()[family.0], operation, &self.entries);
+        InfoFamily { polls: self.polls.clone(), joined }
+    }
+}
+
+impl InfoFamily {
+    /// Whether it was joined from these very polls.
+    pub(super) fn is_of(&self, sources: &InfoSources) -> bool {
+        self.polls == sources.polls
+    }
+}
+
+/// One info family of one operation, from the entries of several reports; `None` where there is no entry.
+fn join(family: &Family, operation: &str, reports: &[Arc<InfoEntries>]) -> Option<Segment> {
+    let entries: BTreeSet<Vec<&str>> = reports.iter().flat_map(|entries| entries.iter()).collect();
     let entries = without_absorbed(&entries);
     if entries.is_empty() {
         return None;
@@ -72,28 +114,29 @@ mod tests {
     use super::*;
     use crate::catalog::Kind;
 
-    fn joined(reports: &[&str]) -> String {
+    fn joined(reports: &[&[[&str; 2]]]) -> String {
         let family = Family {
             name: "wolkvox_agent_info".into(),
             help: String::new(),
             kind: Kind::Info,
             info_labels: vec!["agent_id".into(), "agent_name".into()],
         };
-        let segments: Vec<Segment> = reports
+        let sources: Vec<Arc<InfoEntries>> = reports
             .iter()
-            .map(|text| {
-                let mut renderer = Renderer::default();
-                renderer.push(|out| out.extend_from_slice(text.as_bytes()));
-                renderer.finish()
+            .map(|report| {
+                let mut entries = InfoEntries::new(2);
+                report.iter().for_each(|entry| entries.push(*entry));
+                Arc::new(entries)
             })
             .collect();
-        let text = join(&family, "acme", &segments);
+        let text = join(&family, "acme", &sources);
         text.map(|segment| String::from_utf8(segment.text()).unwrap()).unwrap_or_default()
     }
 
     #[test]
     fn a_name_alone_is_absorbed_by_the_entry_that_knows_its_id() {
-        let text = joined(&["1\tAna\n2\tLuz\n", "\tAna\n\tPseudo\n", "1\tAna\n3\tAna\n"]);
+        let text =
+            joined(&[&[["1", "Ana"], ["2", "Luz"]], &[["", "Ana"], ["", "Pseudo"]], &[["1", "Ana"], ["3", "Ana"]]]);
         assert_eq!(
             text,
             "wolkvox_agent_info{operation=\"acme\",agent_name=\"Pseudo\"} 1\n\
@@ -105,6 +148,6 @@ mod tests {
 
     #[test]
     fn no_entries_make_no_family() {
-        assert_eq!(joined(&["", ""]), "");
+        assert_eq!(joined(&[&[], &[]]), "");
     }
 }

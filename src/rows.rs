@@ -1,9 +1,34 @@
-//! What can stand in a field of an answer?
+//! Rows: how an answer's fields are handed from the one who reads it to the one who adds it up.
+//!
+//! The reader of the vendor's answers knows nothing of aggregation, and aggregation nothing of the vendor: both know this.
 
 use std::borrow::Cow;
 use std::fmt;
 
 use serde::de::{Deserialize, DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
+
+use crate::memory::MemoryError;
+
+/// Takes one answer's rows, one after the other, while they are parsed.
+pub trait Rows<'de> {
+    /// Takes one row; fails where it has no documented shape, or where no more rows can be taken.
+    fn row<D: Deserializer<'de>>(&mut self, row: D) -> Result<(), D::Error>;
+
+    /// Why the last row could not be taken, where that was for want of memory.
+    fn refused(&mut self) -> Option<MemoryError> {
+        None
+    }
+}
+
+/// Takes whole answers.
+pub trait TakesAnswers {
+    type Rows<'a, 'de>: Rows<'de>
+    where
+        Self: 'a;
+
+    /// Begins an answer. `mended`: whether halves of characters in it are U+FFFD by now, or may be.
+    fn begin<'a, 'de>(&'a mut self, mended: bool) -> Self::Rows<'a, 'de>;
+}
 
 /// A field's value, borrowed from the body where it needs no unescaping.
 #[derive(Clone, Debug, PartialEq)]

@@ -1,0 +1,356 @@
+//! The aggregator: rows of equal labels are added up while they are parsed.
+
+use std::sync::Arc;
+
+use super::cap::SeriesCap;
+use super::cells::{Cell, FieldCounts, Unreadable, read_value};
+use super::decode::{Decoder, Slot};
+use super::render::Aggregated;
+use super::row_plan::{CellPlan, InfoPlan, LabelPlan, NestedRows, RowPlan};
+use crate::catalog::{Form, parse_day};
+use crate::memory::{MemoryError, PollMemory, Share};
+use crate::rows::{Scalar, TakesAnswers};
+use crate::series::{Groups, InfoEntries, Keys, UNKNOWN, clean_into, is_equal, shorten};
+use crate::time::Window;
+
+/// Separates the values of an info entry while it is looked up. Cleaning turns every tab of a value into a blank.
+const SEPARATOR: char = '\t';
+
+/// Declared fields that no row has.
+#[derive(Debug, PartialEq, thiserror::Error)]
+#[error("no row of {rows} has the field {}", .fields.join(", "))]
+pub struct MissingFields {
+    rows: u64,
+    fields: Vec<String>,
+}
+
+/// The rows of one answer, added up; folds of several answers merge, as a window may be asked in parts.
+#[derive(Debug)]
+pub struct Aggregator {
+    plan: Arc<RowPlan>,
+    window: Window,
+    pub(super) rows: u64,
+    nested_rows: u64,
+    groups: Groups,
+    /// One per group and metric, group by group.
+    cells: Vec<Cell>,
+    infos: Vec<Keys>,
+    /// Per field: whether any row had it.
+    pub(super) carried: Vec<bool>,
+    /// Values that could not be read.
+    rejected: FieldCounts,
+    /// Values that were too long for a label.
+    shortened: FieldCounts,
+    scratch: Scratch,
+    memory: Share,
+}
+
+/// Buffers that every row uses again.
+#[derive(Debug, Default)]
+struct Scratch {
+    /// Whether the next row may use what the last one's labels led to.
+    follows: bool,
+    group: usize,
+    labels: String,
+    entry: String,
+    value: String,
+    inputs: Vec<Option<f64>>,
+    /// Whether the answer at hand had halves of characters, or may have some, each of which is U+FFFD now.
+    mended: bool,
+}
+
+impl Aggregator {
+    pub fn new(plan: Arc<RowPlan>, window: Window) -> Aggregator {
+        let fields = plan.fields.0.len();
+        Aggregator {
+            window,
+            rows: 0,
+            nested_rows: 0,
+            groups: Groups::default(),
+            cells: Vec::new(),
+            infos: plan.infos.iter().map(|_| Keys::default()).collect(),
+            carried: vec![false; fields],
+            rejected: FieldCounts::new(fields),
+            shortened: FieldCounts::new(fields),
+            scratch: Scratch::default(),
+            memory: PollMemory::unbounded().share(),
+            plan,
+        }
+    }
+
+    /// The same, and what it takes is a share of a poll's memory.
+    #[must_use]
+    pub fn within(self, memory: Share) -> Aggregator {
+        Aggregator { memory, ..self }
+    }
+
+    /// Takes the memory for what was added; fails where there is none.
+    pub fn take_memory(&self) -> Result<(), MemoryError> {
+        let texts = self.groups.memory() + self.infos.iter().map(Keys::memory).sum::<usize>();
+        // Beside what grows stands what it grew from, and later its sorted places and values.
+        let cells = self.cells.capacity() * (size_of::<Cell>() + size_of::<Option<f64>>());
+        self.memory.resize_blocking((texts + cells) * 3 / 2)
+    }
+
+    /// Adds what another aggregator of the same plan and window has, as if its rows had come here.
+    pub fn merge(&mut self, other: Aggregator) {
+        let metrics = self.plan.cells.len();
+        let groups = self.groups.join(&other.groups);
+        self.cells.resize(self.groups.len() * metrics, Cell::default());
+        for (place, group) in groups.into_iter().enumerate() {
+            let theirs = &other.cells[place * metrics..][..metrics];
+            for ((cell, theirs), plan) in self.cells[group * metrics..].iter_mut().zip(theirs).zip(&self.plan.cells) {
+                cell.merge(plan.combine, *theirs);
+            }
+        }
+        for (entries, theirs) in self.infos.iter_mut().zip(&other.infos) {
+            for place in 0..theirs.len() {
+                entries.place(theirs.get(place));
+            }
+        }
+        for (carried, theirs) in self.carried.iter_mut().zip(other.carried) {
+            *carried |= theirs;
+        }
+        let counts = self.rejected.0.iter_mut().chain(&mut self.shortened.0);
+        for (count, theirs) in counts.zip(other.rejected.0.iter().chain(&other.shortened.0)) {
+            count.count += theirs.count;
+        }
+        self.rows += other.rows;
+        self.nested_rows += other.nested_rows;
+    }
+
+    /// Rows of the vendor's taken so far, nested ones not counted.
+    pub fn rows(&self) -> u64 {
+        self.rows
+    }
+
+    /// The series of all rows added, at most `cap` of them; fails where a declared field was in no row.
+    pub fn finish(self, cap: usize, kept: &mut SeriesCap) -> Result<Aggregated, MissingFields> {
+        self.check_schema()?;
+        let metrics = self.plan.cells.len();
+        let value = |(cell, plan): (&Cell, &CellPlan)| cell.value(plan.combine);
+        let values: Vec<Option<f64>> = self.cells.iter().zip(self.plan.cells.iter().cycle()).map(value).collect();
+        let all = values.iter().flatten().count();
+        let series_of = |group: usize| values[group * metrics..][..metrics].iter().flatten().count();
+        let order = kept.choose(self.groups.sorted(), |group| self.groups.get(group), all, cap, series_of);
+        let mut dropped = all - order.iter().map(|group| series_of(*group)).sum::<usize>();
+        let mut infos = Vec::new();
+        for (info, entries) in self.plan.infos.iter().zip(self.infos) {
+            let order =
+                SeriesCap::default().choose(entries.sorted(), |entry| entries.get(entry), entries.len(), cap, |_| 1);
+            dropped += entries.len() - order.len();
+            let mut shown = InfoEntries::new(info.labels.len());
+            for place in order {
+                shown.push(entries.get(place).split(SEPARATOR));
+            }
+            infos.push((info.family, Arc::new(shown)));
+        }
+        let by_field = |counts: &FieldCounts| -> Vec<(String, u64)> {
+            let some = self.plan.fields.0.iter().zip(&counts.0).filter(|(_, of_field)| of_field.count > 0);
+            some.map(|(field, of_field)| (field.name.clone(), of_field.count)).collect()
+        };
+        Ok(Aggregated {
+            rows: self.rows,
+            rejected: by_field(&self.rejected),
+            shortened: by_field(&self.shortened),
+            dropped: dropped as u64,
+            size: self.memory.bytes(),
+            memory: self.memory,
+            groups: self.groups,
+            order,
+            families: self.plan.cells.iter().map(|cell| cell.family).collect(),
+            values,
+            infos,
+        })
+    }
+
+    /// A field that the vendor renamed must become an alarm, not a silence.
+    fn check_schema(&self) -> Result<(), MissingFields> {
+        let fields = self.plan.fields.0.iter().zip(&self.carried);
+        let missing: Vec<String> = fields
+            .filter(|(field, carried)| {
+                let rows = if field.nested { self.nested_rows } else { self.rows };
+                field.required && !**carried && rows > 0
+            })
+            .map(|(field, _)| field.name.clone())
+            .collect();
+        if missing.is_empty() { Ok(()) } else { Err(MissingFields { rows: self.rows, fields: missing }) }
+    }
+
+    /// Takes one whole row of the vendor's: the parent, and its nested rows where the report has them. `before` is the
+    /// row before it.
+    pub(super) fn take(&mut self, plan: &RowPlan, parent: &[Slot<'_>], before: &[Slot<'_>], nested: &[Slot<'_>]) {
+        self.rows += 1;
+        if self.scratch.mended {
+            self.reject_mended(plan, parent);
+        }
+        let Some(list) = &plan.nested else {
+            return self.group(plan, parent, before, parent);
+        };
+        for row in nested.chunks(plan.fields.0.len()) {
+            self.nested_rows += 1;
+            if self.is_in_window(list, row) {
+                // The row before may have had no nested row that was taken.
+                self.scratch.follows = false;
+                self.group(plan, parent, before, row);
+            }
+        }
+    }
+
+    /// Counts labels of which a half of a character was lost.
+    fn reject_mended(&mut self, plan: &RowPlan, parent: &[Slot<'_>]) {
+        let infos = plan.infos.iter().flat_map(|info| info.labels.iter().flatten());
+        for label in plan.labels.iter().chain(infos) {
+            if matches!(&parent[label.field], Some(Scalar::Text(text)) if text.contains(char::REPLACEMENT_CHARACTER)) {
+                self.rejected.add(label.field, self.rows);
+            }
+        }
+    }
+
+    fn is_in_window(&mut self, nested: &NestedRows, row: &[Slot<'_>]) -> bool {
+        let day = row[nested.day].as_ref().and_then(|day| parse_day(day.text().trim()));
+        if day.is_none() {
+            self.rejected.add(nested.day, self.nested_rows);
+        }
+        day.is_some_and(|day| self.window.has_day(day))
+    }
+
+    fn group(&mut self, plan: &RowPlan, parent: &[Slot<'_>], before: &[Slot<'_>], row: &[Slot<'_>]) {
+        // An agent's rows come one after the other: what is equal to the row before was cleaned and escaped there.
+        let follows = std::mem::replace(&mut self.scratch.follows, true);
+        let is_same = |label: &LabelPlan| is_same(label.field, parent, before, plan.label_bytes);
+        let same = plan.labels.iter().take_while(|label| follows && is_same(label)).count();
+        if !follows || same < plan.labels.len() {
+            self.find_group(plan, parent, follows && same >= plan.prefix());
+        }
+        self.add_values(plan, self.scratch.group, row);
+        for (index, info) in plan.infos.iter().enumerate() {
+            // What the row before brought is there already.
+            if !follows || info.said_by.is_none_or(|labels| labels > same) {
+                self.add_info(index, info, parent);
+            }
+        }
+    }
+
+    /// The group of a row, which may have the last one's prefix.
+    fn find_group(&mut self, plan: &RowPlan, parent: &[Slot<'_>], same_prefix: bool) {
+        let (prefix, last) = plan.labels.split_at(plan.prefix());
+        if !same_prefix {
+            self.write_labels(prefix, parent);
+            self.groups.select_prefix(&self.scratch.labels);
+        }
+        if let [label] = last
+            && label.form == Form::AsSent
+            && let Some(Scalar::Text(value)) = &parent[label.field]
+            && let Some(group) = self.groups.place_expected(|text| label.label.is_written(text, value))
+        {
+            self.scratch.group = group;
+            return;
+        }
+        self.write_labels(last, parent);
+        self.scratch.group = self.groups.place(&self.scratch.labels);
+    }
+
+    /// Writes labels into the scratch ones.
+    fn write_labels(&mut self, labels: &[LabelPlan], parent: &[Slot<'_>]) {
+        let mut text = std::mem::take(&mut self.scratch.labels);
+        text.clear();
+        for label in labels {
+            match &parent[label.field] {
+                Some(Scalar::Text(value))
+                    if label.is_as_sent()
+                        && value.len() <= self.plan.label_bytes
+                        && label.label.write_plain(&mut text, value) => {}
+                _ if self.read_label(label, parent) => label.label.write(&mut text, &self.scratch.value),
+                _ => {}
+            }
+        }
+        self.scratch.labels = text;
+    }
+
+    /// Reads a label into the scratch value; false where it is to be left out.
+    fn read_label(&mut self, label: &LabelPlan, parent: &[Slot<'_>]) -> bool {
+        let value = &mut self.scratch.value;
+        value.clear();
+        match &parent[label.field] {
+            Some(Scalar::Text(text)) => clean_into(value, text),
+            Some(Scalar::Number(number)) => clean_into(value, number),
+            Some(Scalar::Other) => self.rejected.add(label.field, self.rows),
+            None => {}
+        }
+        if value.is_empty() {
+            value.push_str(UNKNOWN);
+            return !label.optional;
+        }
+        if label.form == Form::LowerSnake {
+            *value = value.to_lowercase().replace(' ', "_");
+        }
+        if let Some(pseudonyms) = &label.pseudonyms {
+            *value = pseudonyms.of(value);
+        }
+        if shorten(value, self.plan.label_bytes) {
+            self.shortened.add(label.field, self.rows);
+        }
+        true
+    }
+
+    fn add_values(&mut self, plan: &RowPlan, group: usize, row: &[Slot<'_>]) {
+        let number = if plan.nested.is_some() { self.nested_rows } else { self.rows };
+        let Aggregator { cells, rejected, scratch, .. } = self;
+        scratch.inputs.clear();
+        scratch.inputs.extend(plan.inputs.iter().map(|input| {
+            let value = read_value(input, row);
+            value.unwrap_or_else(|Unreadable| {
+                rejected.add(input.field, number);
+                None
+            })
+        }));
+        let first = group * plan.cells.len();
+        if cells.len() == first {
+            cells.resize(first + plan.cells.len(), Cell::default());
+        }
+        for (cell, plan) in cells[first..].iter_mut().zip(&plan.cells) {
+            cell.add(plan.combine, &scratch.inputs);
+        }
+    }
+
+    fn add_info(&mut self, index: usize, info: &InfoPlan, parent: &[Slot<'_>]) {
+        let mut entry = std::mem::take(&mut self.scratch.entry);
+        entry.clear();
+        let mut complete = true;
+        for (place, label) in info.labels.iter().enumerate() {
+            if place > 0 {
+                entry.push(SEPARATOR);
+            }
+            if label.as_ref().is_some_and(|label| self.read_label(label, parent)) {
+                entry.push_str(&self.scratch.value);
+            } else {
+                complete &= info.only_with != Some(place);
+            }
+        }
+        if complete {
+            self.infos[index].place(&entry);
+        }
+        self.scratch.entry = entry;
+    }
+}
+
+impl TakesAnswers for Aggregator {
+    type Rows<'a, 'de> = Decoder<'a, 'de>;
+
+    fn begin<'a, 'de>(&'a mut self, mended: bool) -> Decoder<'a, 'de> {
+        // What is kept of the last row is kept of a row of this answer.
+        self.scratch.follows = false;
+        self.scratch.mended = mended;
+        Decoder::new(Arc::clone(&self.plan), self)
+    }
+}
+
+/// Whether a field says what it said in the row before. What is no text, or a text of more than `most` bytes, is counted
+/// in each row, so it is never the same.
+fn is_same(field: usize, row: &[Slot<'_>], before: &[Slot<'_>], most: usize) -> bool {
+    match (&row[field], &before[field]) {
+        (Some(Scalar::Text(value)), Some(Scalar::Text(before))) => value.len() <= most && is_equal(value, before),
+        (value, before) => value.is_none() && before.is_none(),
+    }
+}
