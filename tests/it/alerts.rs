@@ -174,6 +174,8 @@ fn every_alert_says_how_bad_it_is_whose_it_is_and_where_to_read_on() {
         assert!(matches!(labels["severity"].as_str(), "critical" | "warning" | "info"), "{name}");
         let whose = if labels.get("level").is_some_and(|level| level == "agent") {
             "{{ $labels.agent_name }}"
+        } else if name == "WolkvoxExporterMissing" {
+            "Prometheus"
         } else if rule.expr.starts_with("up") || rule.expr.starts_with("wolkvox_exporter") || name.contains("State") {
             "{{ $labels.instance }}"
         } else {

@@ -93,7 +93,8 @@ impl Home {
     /// Calls that are counted on disk, all days together.
     pub fn counted(&self) -> u64 {
         let Ok(bytes) = fs::read(self.file("calls.json")) else { return 0 };
-        let file: serde_json::Value = serde_json::from_slice(&bytes).expect("a whole record");
+        let first = bytes.iter().position(|byte| *byte == b'\n').expect("a line with the checksum");
+        let file: serde_json::Value = serde_json::from_slice(&bytes[first..]).expect("a whole record");
         let calls = file["record"]["calls"].as_object().expect("calls by day");
         calls.values().map(|calls| calls.as_u64().expect("a count")).sum()
     }

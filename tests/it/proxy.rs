@@ -69,7 +69,7 @@ fn config(simulator: &Simulator) -> String {
     let named = operation("named", &simulator.base_url().replace("127.0.0.1", "localhost"), "");
     let beyond = operation("beyond", "https://wv0003.wolkvox.invalid", "");
     let direct = operation("direct", "https://wv0004.wolkvox.example", "");
-    format!("operations:\n{ours}{named}{beyond}{direct}polling: {{interval: 1s, allow_faster_than_vendor: true}}\n")
+    format!("operations:\n{ours}{named}{beyond}{direct}polling: {{interval: 1s, allow_faster_than_vendor: true, windows: [today]}}\n")
 }
 
 #[tokio::test(flavor = "multi_thread")]

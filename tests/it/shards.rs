@@ -35,7 +35,7 @@ fn one_config(base_url: &str) -> TempDir {
         )
     };
     let operations: String = (0..OPERATIONS).map(name).map(operation).collect();
-    let config = format!("operations:\n{operations}polling: {{interval: 6h}}\n");
+    let config = format!("operations:\n{operations}polling: {{interval: 6h, windows: [today]}}\n");
     std::fs::write(folder.path().join("config.yml"), config).expect("a writable folder");
     folder
 }

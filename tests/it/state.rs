@@ -161,12 +161,26 @@ async fn a_pipe_in_place_of_any_file_of_the_start_neither_holds_it_up_nor_is_bel
 
 #[tokio::test(flavor = "multi_thread")]
 async fn never_overspend_a_damaged_count_is_set_aside_and_taken_for_the_most_that_can_have_been_spent() {
+    set_aside_and_taken_for_the_most(|whole| whole[..whole.len() / 2].to_vec()).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn never_overspend_a_count_with_one_flipped_digit_is_taken_for_the_most_that_can_have_been_spent() {
+    set_aside_and_taken_for_the_most(|whole| {
+        let text = String::from_utf8(whole.to_vec()).expect("JSON");
+        let (before, after) = text.split_once("\": 2").expect("two requests were counted");
+        format!("{before}\": 1{after}").into_bytes()
+    })
+    .await;
+}
+
+async fn set_aside_and_taken_for_the_most(damage: impl FnOnce(&[u8]) -> Vec<u8>) {
     let home = Home::new(Plot { reports: "[agent_aux_time, agent_hold_mute]", ..Plot::frozen() }).await;
     let first = home.start(&[]).await;
     first.scrape_until("two reports", |scraped| scraped.sum("wolkvox_report_up", &[]) == 2.0).await;
     first.process.terminate().await;
-    let damaged = &fs::read(home.file("calls.json")).unwrap()[..40];
-    fs::write(home.file("calls.json"), damaged).unwrap();
+    let damaged = damage(&fs::read(home.file("calls.json")).unwrap());
+    fs::write(home.file("calls.json"), &damaged).unwrap();
     let since_midnight = jiff::Timestamp::now().as_second() - midnight().as_second();
     let most = (2 * since_midnight / 30) as f64;
     for start in ["the one that finds it", "the next one"] {
@@ -236,13 +250,14 @@ pub fn tree(path: &Path) -> Vec<PathBuf> {
 
 /// A state file as text, with what is deflated in it inflated.
 pub fn readable(bytes: &[u8]) -> String {
-    let Some(end) = bytes.iter().position(|byte| *byte == b'\n').filter(|_| bytes.contains(&0)) else {
+    let lines: Vec<usize> = bytes.iter().enumerate().filter(|(_, byte)| **byte == b'\n').map(|(at, _)| at).collect();
+    if !bytes.contains(&0) {
         return String::from_utf8_lossy(bytes).into_owned();
-    };
-    let header: serde_json::Value = serde_json::from_slice(&bytes[..end]).unwrap();
-    let (mut text, mut rest) = (header.to_string(), &bytes[end + 1..]);
-    for part in ["families", "entries"].iter().flat_map(|parts| header[parts].as_array().unwrap()) {
-        let (segment, after) = rest.split_at(usize::try_from(part["deflated"].as_u64().unwrap()).unwrap());
+    }
+    let record: serde_json::Value = serde_json::from_slice(&bytes[lines[0]..lines[1]]).unwrap();
+    let (mut text, mut rest) = (record.to_string(), &bytes[lines[1] + 1..]);
+    for part in record["families"].as_array().unwrap() {
+        let (segment, after) = rest.split_at(usize::try_from(part["deflated_length"].as_u64().unwrap()).unwrap());
         let mut inflated = Vec::new();
         // A segment is no whole stream: reading on after its last byte is an error, and all there was is here by then.
         let _ = flate2::read::DeflateDecoder::new(segment).read_to_end(&mut inflated);
