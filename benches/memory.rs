@@ -1,6 +1,6 @@
 //! What can a hostile vendor make one exporter hold, under the memory limit of the pod that is shipped?
 //!
-//! Every attack of `tests/it/hostile.rs` at 1, 4 and 16 operations, the exporter in a cgroup of 256 MiB: its peak, whether
+//! Every attack of `tests/it/support/hostile.rs` at 1, 4 and 16 operations, the exporter in a cgroup of 256 MiB: its peak, whether
 //! it was killed, and how long a scrape took meanwhile. Needs root and a memory controller. Another binary can be given,
 //! to compare: `EXPORTER=…/wolkvox-exporter cargo bench --bench memory --features jemalloc`.
 
@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-#[path = "../tests/it/hostile.rs"]
+#[path = "../tests/it/support/hostile.rs"]
 mod hostile;
 
 use hostile::{Attack, Hostile};

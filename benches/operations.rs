@@ -11,7 +11,7 @@ use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use jiff::Timestamp;
-use wolkvox_exporter::simulator::{Operation, Settings, Simulator};
+use wolkvox_simulator::{Operation, Settings, Simulator};
 
 const INTERVAL: Duration = Duration::from_mins(1);
 const REPORTS: usize = 5;

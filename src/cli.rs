@@ -1,4 +1,4 @@
-//! Which flags and commands are there?
+//! The command line: commands, flags and their environment variables.
 
 use std::path::PathBuf;
 

@@ -1,4 +1,4 @@
-//! How do the parts become one running exporter, and how does it take a changed config?
+//! How the parts become one running exporter, and how it takes a changed config.
 
 use std::collections::{HashMap, HashSet};
 use std::io;

@@ -1,4 +1,4 @@
-//! How is a file read that may be anything by now?
+//! Files that may be anything by now: only regular ones are read, and only up to a length.
 //!
 //! A name can lead to a pipe that nobody writes to, to a device without an end, or to more than the memory holds. Only
 //! regular files are read, and only up to a length; symbolic links to them, as secrets of pods are, count as such.

@@ -1,4 +1,4 @@
-//! What is a series: which labels, which value, and how is each written?
+//! Series: labels, values, and how each is written.
 //!
 //! Labels are written once, in the form the exposition needs them, and that text is the series' identity:
 //! escaping keeps different labels different.

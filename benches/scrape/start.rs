@@ -7,7 +7,7 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use wolkvox_exporter::simulator::{Settings, Simulator};
+use wolkvox_simulator::{Settings, Simulator};
 
 use super::client::Times;
 

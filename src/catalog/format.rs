@@ -1,4 +1,4 @@
-//! How does a vendor's text become a number?
+//! Formats: how the vendor writes values, and what each becomes.
 //!
 //! Every value arrives as text. What cannot be read without guessing is refused, so that a `1,5`
 //! is never taken for fifteen and an `inf` never reaches a graph.

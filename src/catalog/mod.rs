@@ -1,4 +1,4 @@
-//! Which reports exist, and how does each become metrics?
+//! The catalogue: which reports there are, and how each becomes metrics.
 //!
 //! A report is declared in `builtin/`, in one file for each file of the vendor, never coded: this module reads the declaration, checks it
 //! once at start, and hands out types that cannot be wrong any more.

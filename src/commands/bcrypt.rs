@@ -1,4 +1,4 @@
-//! What is the hash of a password, for a web config?
+//! `bcrypt`: the hash of a password, for a web config.
 
 use std::io::{self, BufRead, IsTerminal, Read, Write};
 

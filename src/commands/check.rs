@@ -1,4 +1,4 @@
-//! Is the config right, and does the vendor let us in?
+//! `check`: whether the config is right, what it costs, and whether the vendor lets us in.
 
 use std::collections::BTreeMap;
 use std::fmt::Write;

@@ -1,10 +1,11 @@
-//! What does the demo show, and how fast?
+//! `demo`: an exporter of a simulated wolkvox.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::tz::TimeZone;
 use url::Url;
+use wolkvox_simulator::{self as simulator, Simulator};
 
 use super::health::from_here;
 use super::{CommandError, Signals, bind_all, open_access, print, run};
@@ -12,7 +13,6 @@ use crate::catalog::{Catalog, Privacy};
 use crate::cli::Flags;
 use crate::config::{Config, Limits, Operation, ReportPlan};
 use crate::exporter::Setup;
-use crate::simulator::{self, Simulator};
 use crate::state::State;
 use crate::time::WindowName;
 use crate::web::ClientLimits;

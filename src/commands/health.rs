@@ -1,4 +1,4 @@
-//! Is the exporter alive? For health checks where there is no other client to ask with, as in its own image.
+//! `health`: whether an exporter answers.
 
 use std::error::Error;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};

@@ -1,4 +1,4 @@
-//! What does each command do?
+//! The commands, one file each.
 
 mod bcrypt;
 mod check;

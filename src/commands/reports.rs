@@ -1,4 +1,4 @@
-//! Which reports are there, as people read it?
+//! `reports`: the catalogue, for people.
 
 use super::{CommandError, print, table};
 use crate::catalog::{Catalog, Report};

@@ -1,4 +1,4 @@
-//! How are the config's types told to editors and to people?
+//! The config's types as a schema for editors and an example for people.
 //!
 //! `wolkvox-exporter.schema.json` and `wolkvox-exporter.example.yml` are written out of `file.rs`: keys, types,
 //! comments, defaults. Only tests do that, so nothing here is part of the program.

@@ -1,4 +1,4 @@
-//! Which format and coding does a client ask for?
+//! Which format and coding a scrape is answered in.
 //!
 //! `Accept` and `Accept-Encoding` with their q-values. What nobody asked for, or nobody understands, is
 //! answered with text 0.0.4 and no coding: a scrape never fails over a header.

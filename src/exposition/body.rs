@@ -1,4 +1,4 @@
-//! How do segments leave as one response body, without being copied or held up?
+//! The body of a scrape: segments one after the other, deflated or as text.
 
 use std::convert::Infallible;
 use std::io::IoSlice;

@@ -1,4 +1,4 @@
-//! How is a scrape's own part deflated while the scrape waits, and how little of it?
+//! A scrape's own part: as little of it as possible is deflated while the scrape waits.
 //!
 //! Most of the exporter's own metrics are as they were at the last scrape: only polls change them. They keep their
 //! segments until they change. With many operations something always has: then at least every large family that

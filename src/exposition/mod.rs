@@ -1,4 +1,4 @@
-//! How does one scrape become one response?
+//! The exposition: one scrape becomes one response.
 //!
 //! A response is the stored segments in the catalogue's order, each family under its header, and behind them
 //! a small part made for this scrape: the exporter's own metrics. Nothing of a report is rendered or
@@ -6,7 +6,6 @@
 
 mod accept;
 mod body;
-mod health;
 mod live;
 mod own;
 
@@ -20,7 +19,7 @@ use prometheus_client::registry::Registry;
 use crate::catalog::{Catalog, Family, Kind};
 use crate::segment::{Renderer, Segment};
 use crate::store::{Snapshot, Store, View};
-use crate::telemetry::Telemetry;
+use crate::telemetry::{ReportMetrics, Telemetry};
 use crate::time::Moment;
 
 pub use accept::{Format, accepts_gzip};
@@ -105,10 +104,10 @@ impl Exposition {
 
     /// What polls and reloads change, as text of about `length` bytes.
     fn steady_text(&self, format: Format, view: View, length: usize) -> String {
-        let mut health = Registry::default();
-        health.register_collector(Box::new(health::Collector(view)));
+        let mut reports = Registry::default();
+        reports.register_collector(Box::new(ReportMetrics(view)));
         let mut text = self.telemetry.with_registry(|registry| own::render(registry, format, length));
-        text += &own::render(&health, format, length);
+        text += &own::render(&reports, format, length);
         text
     }
 

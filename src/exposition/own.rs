@@ -1,4 +1,4 @@
-//! How do the exporter's own metrics join a scrape?
+//! The exporter's own metrics as text.
 //!
 //! prometheus-client writes `OpenMetrics` only; text 0.0.4 is made from that, line by line.
 

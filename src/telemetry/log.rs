@@ -1,4 +1,4 @@
-//! Which log lines did nobody read, and what of a panic is told?
+//! Log lines that nobody read, and what of a panic is told.
 //!
 //! A process has one standard error, and its lines are written from the start: so they are counted for the process.
 

@@ -1,9 +1,10 @@
-//! What does the exporter say about itself?
+//! Telemetry: the exporter's own metrics and log lines.
 //!
 //! Each event has one function here that writes both its log line and its metrics, so that the two cannot drift.
 
 pub mod log;
 mod process;
+mod reports;
 
 use std::collections::{HashMap, HashSet};
 use std::fmt;
@@ -27,6 +28,8 @@ use crate::memory::MemoryError;
 use crate::store::Forecast;
 use crate::time::{Target, Window};
 use crate::wolkvox::{Failure, Reason};
+
+pub use reports::ReportMetrics;
 
 /// From a fast answer to the vendor's own limit of 60 s.
 const REQUEST_SECONDS: [f64; 9] = [0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0];

@@ -1,4 +1,4 @@
-//! Why did no TLS connection come about?
+//! Why no TLS connection came about.
 
 use std::io;
 

@@ -1,4 +1,4 @@
-//! Is a browser asking on behalf of a page that is not the exporter's own?
+//! Whether a browser asks on behalf of a page that is not the exporter's own.
 //!
 //! A browser on this machine reaches what no other machine does, and it runs whatever page is open in it. Such a page may
 //! send a request to a loopback address; the browser keeps the answer from it, but what the request does is done. And a name

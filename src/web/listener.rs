@@ -1,4 +1,4 @@
-//! How are connections accepted, encrypted, bounded in number and time, and ended?
+//! The listener: connections are accepted, encrypted, bounded in number and time, and ended.
 
 use std::io::ErrorKind::TimedOut;
 use std::sync::Arc;

@@ -1,4 +1,4 @@
-//! What does the exporter answer over HTTP?
+//! The web: what the exporter answers over HTTP.
 
 mod access;
 mod listen_address;

@@ -1,4 +1,4 @@
-//! How is one call made, and how does a broken one end?
+//! The HTTP client: one request, and how a broken one ends.
 //!
 //! One GET per call and nothing behind its back: no redirect, no retry, no re-used connection that could
 //! make the library send a request again, because every attempt costs budget.

@@ -1,4 +1,4 @@
-//! What does an answer say: rows, no rows, or which failure?
+//! The envelope: whether an answer has rows, has none, or is a failure.
 //!
 //! The envelope is `{"code":200,"error":null,"msg":"…","data":[…]}`, with the variations that the vendor is
 //! known for: the code as text, one object or null as data, a bare array, and 404 for "no rows".

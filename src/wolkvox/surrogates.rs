@@ -1,4 +1,4 @@
-//! What becomes of half a character?
+//! Halves of characters, and what becomes of them.
 //!
 //! JSON escapes what is beyond 16 bits as two surrogates, `\ud83d\ude00`. A vendor that cuts a text between them sends
 //! what is no character, and for that the parser would refuse the whole answer.

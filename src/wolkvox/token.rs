@@ -1,4 +1,4 @@
-//! What authorises a call, and why can it not be printed?
+//! The token that authorises a request, and that cannot be printed.
 
 use std::fmt;
 

@@ -1,4 +1,4 @@
-//! Does the exporter answer only those who may ask?
+//! The exporter answers only those who may ask.
 
 use std::fs;
 use std::net::SocketAddr;
@@ -12,10 +12,10 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpSocket, TcpStream};
 use tokio::process::Command;
 
-use crate::child::{EXPORTER, Ended, Running, exporter, run};
-use crate::http::{self, Answer, basic};
-use crate::scraped::Scraped;
-use crate::stage::{CONFIG_FILE, PATIENCE, Plot, Stage, WEB_CONFIG_FILE, config_folder, until};
+use crate::support::child::{EXPORTER, Ended, Running, exporter, run};
+use crate::support::harness::{CONFIG_FILE, Harness, PATIENCE, Setup, WEB_CONFIG_FILE, config_folder, until};
+use crate::support::http::{self, Answer, basic};
+use crate::support::scraped::Scraped;
 
 pub const PASSWORD: &str = "s3cr3t-passw0rd";
 const PROTECTED: [&str; 5] = ["/", "/status.json", "/docs/metrics.md", "/metrics", "/nowhere"];
@@ -31,16 +31,16 @@ pub fn login() -> String {
     basic("alice", PASSWORD)
 }
 
-async fn guarded(web_config: String) -> Stage {
-    Stage::start(Plot { web_config: Some(web_config), ..Plot::frozen() }).await
+async fn guarded(web_config: String) -> Harness {
+    Harness::start(Setup { web_config: Some(web_config), ..Setup::frozen() }).await
 }
 
-async fn get(stage: &Stage, path: &str, headers: &str) -> Answer {
-    http::send(stage.address, "GET", path, headers).await
+async fn get(harness: &Harness, path: &str, headers: &str) -> Answer {
+    http::send(harness.address, "GET", path, headers).await
 }
 
-async fn scrape(stage: &Stage) -> Scraped {
-    Scraped::parse(&get(stage, "/metrics", &login()).await.text())
+async fn scrape(harness: &Harness) -> Scraped {
+    Scraped::parse(&get(harness, "/metrics", &login()).await.text())
 }
 
 /// A connection that comes from this address of the machine's own.
@@ -52,7 +52,7 @@ pub async fn from(source: &str, address: SocketAddr) -> std::io::Result<TcpStrea
 
 #[tokio::test(flavor = "multi_thread")]
 async fn never_leak_without_the_right_credentials_only_health_answers_and_says_one_word() {
-    let stage = guarded(alice()).await;
+    let harness = guarded(alice()).await;
     let wrong = [
         String::new(),
         basic("alice", "wrong"),
@@ -66,29 +66,29 @@ async fn never_leak_without_the_right_credentials_only_health_answers_and_says_o
     ];
     for headers in &wrong {
         for path in PROTECTED {
-            let answer = get(&stage, path, headers).await;
+            let answer = get(&harness, path, headers).await;
             assert_eq!(answer.status, 401, "{path} {headers}");
             assert!(answer.header("www-authenticate").is_some_and(|scheme| scheme.starts_with("Basic realm=")));
             assert_eq!(answer.text(), "unauthorized\n", "{path} {headers}");
         }
-        let reload = http::send(stage.address, "POST", "/-/reload", headers).await;
+        let reload = http::send(harness.address, "POST", "/-/reload", headers).await;
         assert_eq!(reload.status, 401, "{headers}");
         for (path, word) in [("/-/healthy", "healthy\n"), ("/-/ready", "ready\n")] {
-            let answer = get(&stage, path, headers).await;
+            let answer = get(&harness, path, headers).await;
             assert_eq!((answer.status, answer.text().as_str()), (200, word), "{headers}");
         }
     }
     for (path, status) in PROTECTED.into_iter().zip([200, 200, 200, 200, 404]) {
-        assert_eq!(get(&stage, path, &login()).await.status, status, "{path}");
+        assert_eq!(get(&harness, path, &login()).await.status, status, "{path}");
     }
-    assert_eq!(http::send(stage.address, "POST", "/-/reload", &login()).await.status, 200);
-    let refused = scrape(&stage).await.value(REFUSALS, &["reason=\"credentials\""]);
+    assert_eq!(http::send(harness.address, "POST", "/-/reload", &login()).await.status, 200);
+    let refused = scrape(&harness).await.value(REFUSALS, &["reason=\"credentials\""]);
     assert_eq!(refused, Some((wrong.len() * (PROTECTED.len() + 1)) as f64));
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn never_leak_no_spelling_of_a_path_gets_round_the_credentials() {
-    let stage = guarded(alice()).await;
+    let harness = guarded(alice()).await;
     for path in [
         "/-/healthy/../../metrics",
         "/-/healthy/%2e%2e/%2e%2e/metrics",
@@ -107,14 +107,14 @@ async fn never_leak_no_spelling_of_a_path_gets_round_the_credentials() {
         "http://localhost/-/healthy/../metrics",
         "*",
     ] {
-        let answer = get(&stage, path, "").await;
+        let answer = get(&harness, path, "").await;
         assert!([400, 401].contains(&answer.status), "{path}: {}", answer.status);
         assert!(!answer.text().contains("wolkvox_"), "{path}");
     }
     for header in ["X-Original-URL", "X-Rewrite-URL", "X-Forwarded-Prefix", "X-HTTP-Method-Override"] {
-        assert_eq!(get(&stage, "/metrics", &format!("{header}: /-/healthy\r\n")).await.status, 401, "{header}");
+        assert_eq!(get(&harness, "/metrics", &format!("{header}: /-/healthy\r\n")).await.status, 401, "{header}");
     }
-    assert_eq!(get(&stage, "/-/healthy?x=1", "").await.status, 200);
+    assert_eq!(get(&harness, "/-/healthy?x=1", "").await.status, 200);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -151,15 +151,15 @@ async fn a_login_with_line_ends_or_sent_twice_is_refused_and_repeated_nowhere() 
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_flood_of_wrong_passwords_holds_up_no_scraper() {
-    let stage = Arc::new(guarded(alice()).await);
-    assert_eq!(get(&stage, "/metrics", &login()).await.status, 200);
+    let harness = Arc::new(guarded(alice()).await);
+    assert_eq!(get(&harness, "/metrics", &login()).await.status, 200);
     let flood: Vec<_> = (0..60)
         .map(|client| {
-            let stage = Arc::clone(&stage);
+            let harness = Arc::clone(&harness);
             tokio::spawn(async move {
                 for attempt in 0..5 {
                     let headers = basic("alice", &format!("{client} {attempt}"));
-                    let stream = from("127.0.0.2", stage.address).await.expect("a connection");
+                    let stream = from("127.0.0.2", harness.address).await.expect("a connection");
                     let said = http::talk(stream, http::request("/metrics", &headers).as_bytes()).await;
                     let status = Answer::parse(&said).status;
                     assert!([401, 429].contains(&status), "{status}");
@@ -171,7 +171,7 @@ async fn a_flood_of_wrong_passwords_holds_up_no_scraper() {
     while !flood.iter().all(tokio::task::JoinHandle::is_finished) {
         let started = Instant::now();
         // The same client as in the flood, but with what is known to be right.
-        let stream = from("127.0.0.2", stage.address).await.expect("a connection");
+        let stream = from("127.0.0.2", harness.address).await.expect("a connection");
         let said = http::talk(stream, http::request("/metrics", &login()).as_bytes()).await;
         assert_eq!(Answer::parse(&said).status, 200);
         slowest = slowest.max(started.elapsed());
@@ -182,7 +182,7 @@ async fn a_flood_of_wrong_passwords_holds_up_no_scraper() {
     for client in flood {
         client.await.unwrap();
     }
-    let scraped = scrape(&stage).await;
+    let scraped = scrape(&harness).await;
     let [wrong, busy] =
         ["credentials", "busy"].map(|reason| scraped.value(REFUSALS, &[&format!("reason=\"{reason}\"")]));
     assert_eq!(wrong.unwrap() + busy.unwrap(), 300.0);
@@ -190,23 +190,23 @@ async fn a_flood_of_wrong_passwords_holds_up_no_scraper() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_method_or_a_path_of_a_clients_own_makes_no_new_series() {
-    let stage = Stage::start(Plot::frozen()).await;
+    let harness = Harness::start(Setup::frozen()).await;
     let series = async || {
-        let scraped = stage.scrape().await;
+        let scraped = harness.scrape().await;
         scraped.find("wolkvox_exporter_http_requests_total", &[]).len()
     };
     for path in ["/metrics", "/own"] {
-        http::send(stage.address, "BREW", path, "").await;
+        http::send(harness.address, "BREW", path, "").await;
     }
     series().await;
     let before = series().await;
     for number in 0..100 {
-        http::send(stage.address, &format!("M{number}"), "/metrics", "").await;
-        http::send(stage.address, "GET", &format!("/own/{number}"), "").await;
+        http::send(harness.address, &format!("M{number}"), "/metrics", "").await;
+        http::send(harness.address, "GET", &format!("/own/{number}"), "").await;
     }
     // 404 of an unknown path is one; everything else was there.
     assert!(series().await <= before + 1);
-    assert!(!stage.scrape().await.text().contains("M99"));
+    assert!(!harness.scrape().await.text().contains("M99"));
 }
 
 /// One request that names its host and whatever else a browser would say.
@@ -218,42 +218,42 @@ async fn asked(address: SocketAddr, method: &str, path: &str, headers: &str) -> 
 
 #[tokio::test(flavor = "multi_thread")]
 async fn never_leak_a_name_that_a_stranger_points_to_loopback_reads_and_reloads_nothing() {
-    let stage = Stage::start(Plot::frozen()).await;
-    let port = stage.address.port();
+    let harness = Harness::start(Setup::frozen()).await;
+    let port = harness.address.port();
     let rebound = format!("Host: evil.example:{port}\r\nSec-Fetch-Site: same-origin\r\n");
     let reload = ("POST", "/-/reload");
     let refused: Vec<_> = PROTECTED.into_iter().map(|path| ("GET", path)).chain([reload]).collect();
     for (method, path) in &refused {
-        let answer = asked(stage.address, method, path, &rebound).await;
+        let answer = asked(harness.address, method, path, &rebound).await;
         assert_eq!(answer.status, 403, "{method} {path}");
         let text = answer.text();
         assert!(text.contains("hint: ") && text.contains("--web.allowed-host"), "{text}");
         assert!(!text.contains("evil") && !text.contains("wolkvox_"), "{text}");
     }
-    assert_eq!(asked(stage.address, "GET", "/-/healthy", &rebound).await.text(), "healthy\n");
+    assert_eq!(asked(harness.address, "GET", "/-/healthy", &rebound).await.text(), "healthy\n");
     for host in
         [format!("127.0.0.1:{port}"), format!("localhost:{port}"), format!("[::1]:{port}"), "localhost".to_owned()]
     {
         for (method, path) in [("GET", "/metrics"), ("GET", "/"), reload] {
-            let answer = asked(stage.address, method, path, &format!("Host: {host}\r\n")).await;
+            let answer = asked(harness.address, method, path, &format!("Host: {host}\r\n")).await;
             assert_eq!(answer.status, 200, "{method} {path} {host}");
         }
     }
-    let counted = stage.scrape().await.value(REFUSALS, &["reason=\"host\""]);
+    let counted = harness.scrape().await.value(REFUSALS, &["reason=\"host\""]);
     assert_eq!(counted, Some(refused.len() as f64));
     // Who has to know a password may be called as one likes: the page knows none.
-    let stage = guarded(alice()).await;
-    assert_eq!(asked(stage.address, "GET", "/metrics", &rebound).await.status, 401);
-    assert_eq!(asked(stage.address, "GET", "/metrics", &format!("{rebound}{}", login())).await.status, 200);
+    let harness = guarded(alice()).await;
+    assert_eq!(asked(harness.address, "GET", "/metrics", &rebound).await.status, 401);
+    assert_eq!(asked(harness.address, "GET", "/metrics", &format!("{rebound}{}", login())).await.status, 200);
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_page_of_another_site_cannot_reload_and_a_link_to_the_status_page_works() {
-    let stage = guarded(alice()).await;
-    let host = format!("Host: {}\r\n", stage.address);
+    let harness = guarded(alice()).await;
+    let host = format!("Host: {}\r\n", harness.address);
     let reloads = async || {
         let name = "wolkvox_exporter_config_last_reload_success_timestamp_seconds";
-        scrape(&stage).await.value(name, &[])
+        scrape(&harness).await.value(name, &[])
     };
     let before = reloads().await;
     // A browser sends the password that it knows with them.
@@ -264,12 +264,12 @@ async fn a_page_of_another_site_cannot_reload_and_a_link_to_the_status_page_work
         "Origin: https://evil.example\r\n",
     ];
     for headers in cross_site {
-        let answer = asked(stage.address, "POST", "/-/reload", &format!("{host}{headers}{}", login())).await;
+        let answer = asked(harness.address, "POST", "/-/reload", &format!("{host}{headers}{}", login())).await;
         assert_eq!(answer.status, 403, "{headers}");
         assert!(answer.text().contains("hint: ") && !answer.text().contains("evil"), "{}", answer.text());
     }
     assert_eq!(reloads().await, before);
-    assert_eq!(scrape(&stage).await.value(REFUSALS, &["reason=\"cross_site\""]), Some(cross_site.len() as f64));
+    assert_eq!(scrape(&harness).await.value(REFUSALS, &["reason=\"cross_site\""]), Some(cross_site.len() as f64));
     for (method, path, headers) in [
         ("GET", "/", "Sec-Fetch-Site: none\r\nSec-Fetch-Mode: navigate\r\n"),
         ("GET", "/", "Sec-Fetch-Site: cross-site\r\nSec-Fetch-Mode: navigate\r\nSec-Fetch-Dest: document\r\n"),
@@ -277,7 +277,7 @@ async fn a_page_of_another_site_cannot_reload_and_a_link_to_the_status_page_work
         ("POST", "/-/reload", ""),
         ("POST", "/-/reload", "Sec-Fetch-Site: same-origin\r\nSec-Fetch-Mode: cors\r\n"),
     ] {
-        let answer = asked(stage.address, method, path, &format!("{host}{headers}{}", login())).await;
+        let answer = asked(harness.address, method, path, &format!("{host}{headers}{}", login())).await;
         assert_eq!(answer.status, 200, "{method} {path} {headers}");
     }
 }
@@ -306,16 +306,16 @@ async fn beyond_loopback_any_host_is_answered_until_some_are_listed_and_those_ar
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_client_that_asks_too_often_waits_and_others_do_not() {
-    let stage = guarded("rate_limit: {interval: 1h, burst: 3}\n".to_owned()).await;
+    let harness = guarded("rate_limit: {interval: 1h, burst: 3}\n".to_owned()).await;
     for _ in 0..3 {
-        assert_eq!(stage.get("/status.json").await.status, 200);
+        assert_eq!(harness.get("/status.json").await.status, 200);
     }
-    let refused = stage.get("/metrics").await;
+    let refused = harness.get("/metrics").await;
     assert_eq!(refused.status, 429);
     let wait: u64 = refused.header("retry-after").unwrap().parse().unwrap();
     assert!((3590..=3600).contains(&wait), "{wait}");
-    assert_eq!(stage.get("/-/healthy").await.status, 200);
-    let other = from("127.0.0.2", stage.address).await.unwrap();
+    assert_eq!(harness.get("/-/healthy").await.status, 200);
+    let other = from("127.0.0.2", harness.address).await.unwrap();
     let said = http::talk(other, http::request("/metrics", "").as_bytes()).await;
     assert_eq!(Answer::parse(&said).status, 200);
 }
@@ -325,11 +325,11 @@ async fn the_five_headers_are_set_on_every_answer_in_place_of_its_own() {
     let config = "http_server_config:\n  http2: false\n  headers:\n    Content-Security-Policy: default-src 'none'\n    \
                   X-Frame-Options: deny\n    X-Content-Type-Options: nosniff\n    X-XSS-Protection: \"1\"\n    \
                   Strict-Transport-Security: max-age=60\n";
-    let stage = guarded(format!("{config}{}", alice())).await;
+    let harness = guarded(format!("{config}{}", alice())).await;
     for (path, headers) in
         [("/", login()), ("/metrics", login()), ("/metrics", String::new()), ("/-/ready", String::new())]
     {
-        let answer = get(&stage, path, &headers).await;
+        let answer = get(&harness, path, &headers).await;
         for (name, value) in [
             ("content-security-policy", "default-src 'none'"),
             ("x-frame-options", "deny"),
@@ -344,21 +344,21 @@ async fn the_five_headers_are_set_on_every_answer_in_place_of_its_own() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_changed_web_config_counts_by_itself_and_a_wrong_one_changes_nothing_and_is_told() {
-    let stage = guarded(alice()).await;
-    let file = stage.config.path().join(WEB_CONFIG_FILE);
+    let harness = guarded(alice()).await;
+    let file = harness.config.path().join(WEB_CONFIG_FILE);
     fs::write(&file, "basic_auth_users: {alice: not-a-hash}\n").unwrap();
-    until("the refusal", async || (scrape(&stage).await.value(WEB_RELOADED, &[]) == Some(0.0)).then_some(())).await;
-    let answer = http::send(stage.address, "POST", "/-/reload", &login()).await;
+    until("the refusal", async || (scrape(&harness).await.value(WEB_RELOADED, &[]) == Some(0.0)).then_some(())).await;
+    let answer = http::send(harness.address, "POST", "/-/reload", &login()).await;
     assert_eq!(answer.status, 500);
     let reason = answer.text();
     assert!(reason.contains("web.yml:1:27") && reason.contains("bcrypt") && !reason.contains("not-a-hash"), "{reason}");
-    assert_eq!(get(&stage, "/metrics", "").await.status, 401);
+    assert_eq!(get(&harness, "/metrics", "").await.status, 401);
 
     let bob = format!("basic_auth_users:\n  bob: \"{}\"\n", bcrypt::hash("b", 8).unwrap());
     fs::write(&file, bob).unwrap();
-    until("bob", async || (get(&stage, "/metrics", &basic("bob", "b")).await.status == 200).then_some(())).await;
-    assert_eq!(get(&stage, "/metrics", &login()).await.status, 401);
-    let scraped = Scraped::parse(&get(&stage, "/metrics", &basic("bob", "b")).await.text());
+    until("bob", async || (get(&harness, "/metrics", &basic("bob", "b")).await.status == 200).then_some(())).await;
+    assert_eq!(get(&harness, "/metrics", &login()).await.status, 401);
+    let scraped = Scraped::parse(&get(&harness, "/metrics", &basic("bob", "b")).await.text());
     assert_eq!(scraped.value(WEB_RELOADED, &[]), Some(1.0));
 }
 
@@ -374,8 +374,10 @@ async fn check(web_config: &str) -> Ended {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn never_leak_every_mistake_in_a_web_config_names_its_place_and_repeats_no_secret() {
-    let identity = crate::certificates::Identity::self_signed(crate::certificates::Purpose::Server, "localhost");
-    let other = crate::certificates::Identity::self_signed(crate::certificates::Purpose::Server, "localhost");
+    let identity =
+        crate::support::certificates::Identity::self_signed(crate::support::certificates::Purpose::Server, "localhost");
+    let other =
+        crate::support::certificates::Identity::self_signed(crate::support::certificates::Purpose::Server, "localhost");
     let indented = |pem: &str| pem.replace('\n', "\n    ");
     let tls = |key: &str, more: &str| {
         let (cert, key) = (indented(&identity.certificate), indented(key));

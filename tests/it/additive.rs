@@ -1,4 +1,4 @@
-//! Do the parts of a day add up to the day?
+//! The parts of a day add up to the day.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -7,14 +7,11 @@ use jiff::{SignedDuration, Timestamp};
 use proptest::prelude::*;
 use wolkvox_exporter::aggregate::{Aggregator, RowPlan, SeriesCap};
 use wolkvox_exporter::catalog::{Catalog, Combine, Privacy, Report};
-use wolkvox_exporter::simulator::{
-    Operation, Settings,
-    vendor::{Request, Vendor},
-};
 use wolkvox_exporter::time::{Window, WindowName};
 use wolkvox_exporter::wolkvox::read_whole;
+use wolkvox_simulator::{Operation, Request, Settings, Vendor};
 
-use crate::stage::zone;
+use crate::support::harness::zone;
 
 const TOKEN: &str = "additive";
 

@@ -1,4 +1,4 @@
-//! Does a supervisor hear of an agent who overspends a break, and of the end of it?
+//! A supervisor hears of an agent who overspends a break, and of the end of it.
 //!
 //! The chain is the shipped one: `alerts/`, `deploy/prometheus.yml` and `deploy/alertmanager.yml` are copied. What is
 //! changed in the copies stands in `Chain::start`: addresses, days of business, and durations, because nobody waits ten
@@ -18,11 +18,11 @@ use jiff::{Timestamp, ToSpan};
 use serde_json::Value;
 use tempfile::TempDir;
 use tokio::net::TcpListener;
-use wolkvox_exporter::simulator::{Fault, World, world::KpiRow};
+use wolkvox_simulator::{Fault, World, world::KpiRow};
 
-use crate::child::{Running, run};
 use crate::prometheus::free_port;
-use crate::stage::{Plot, Stage, midnight, until};
+use crate::support::child::{Running, run};
+use crate::support::harness::{Harness, Setup, midnight, until};
 
 const ALERT: &str = "WolkvoxAgentAuxShareHigh";
 const LIMIT: f64 = 0.30;
@@ -203,16 +203,16 @@ impl Shares {
 async fn never_lie_an_overspent_break_is_told_and_its_end_is_but_not_an_end_that_is_only_missing_data() {
     let now = Arc::new(AtomicI64::new(midnight().as_second()));
     let seen = Arc::clone(&now);
-    let mut plot = Plot { interval: Duration::from_secs(2), stale_after: Duration::from_secs(6), ..Plot::fast() };
-    plot.simulator.clock = Arc::new(move || Timestamp::from_second(seen.load(Ordering::Relaxed)).expect("a time"));
-    let stage = Stage::start(plot).await;
-    let Overspent { agent, before, during, after } = Overspent::find(stage.simulator.world());
+    let mut setup = Setup { interval: Duration::from_secs(2), stale_after: Duration::from_secs(6), ..Setup::fast() };
+    setup.simulator.clock = Arc::new(move || Timestamp::from_second(seen.load(Ordering::Relaxed)).expect("a time"));
+    let harness = Harness::start(setup).await;
+    let Overspent { agent, before, during, after } = Overspent::find(harness.simulator.world());
     let set = |at: Timestamp| now.store(at.as_second(), Ordering::Relaxed);
     let mine = [("alertname", ALERT), ("agent_name", agent.as_str())];
 
     set(before);
     let (webhook, address) = Webhook::listen().await;
-    let chain = Chain::start(stage.address, address);
+    let chain = Chain::start(harness.address, address);
     // Another alert shows that the chain works, so that this one's absence means something.
     webhook.waits_for(&[("category", "productivity")], "firing").await;
     assert_eq!(webhook.told(&mine, "firing"), Vec::<Value>::new());
@@ -234,7 +234,7 @@ async fn never_lie_an_overspent_break_is_told_and_its_end_is_but_not_an_end_that
     set(during);
     until("the alert again", async || (webhook.told(&mine, "firing").len() > times_fired).then_some(())).await;
     let times_resolved = webhook.told(&mine, "resolved").len();
-    stage.inject(Fault::Status(500), "agent_3");
+    harness.inject(Fault::Status(500), "agent_3");
     webhook.waits_for(&[("alertname", "WolkvoxReportStale"), ("report", "agent_aux_time")], "firing").await;
     until("the end of the alert", async || (!chain.has_alert(&agent).await).then_some(())).await;
     // Several times `group_interval`: a resolve would be told by now.

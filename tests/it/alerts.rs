@@ -1,4 +1,4 @@
-//! Are the shipped rules and alerts right, complete, and explained?
+//! The shipped rules and alerts are right, complete, and explained.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -8,8 +8,8 @@ use serde::Deserialize;
 use serde_json::Value;
 use wolkvox_exporter::catalog::Catalog;
 
-use crate::child::run;
-use crate::stage::together;
+use crate::support::child::run;
+use crate::support::harness::together;
 
 #[derive(Deserialize)]
 struct RuleFile {

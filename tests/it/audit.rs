@@ -1,4 +1,4 @@
-//! Is what a poller serves, counts and says of itself what it should be, at this very moment?
+//! What a poller serves, counts and says of itself is what it should be, at this very moment.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
@@ -6,14 +6,16 @@ use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 use prometheus_client::encoding::text::encode;
-use wolkvox_exporter::simulator::{World, passes};
 use wolkvox_exporter::state::Loaded;
 use wolkvox_exporter::store::{Snapshot, Status};
 use wolkvox_exporter::time::WindowName;
 use wolkvox_exporter::wolkvox::Reason;
+use wolkvox_simulator::{World, passes};
 
-use crate::scraped::Scraped;
-use crate::timelapse::{End, Key, Life, Part, REPORTS, Script, Site, Turn, in_paused_time, name_of, start_of};
+use crate::support::paused_time::{
+    End, Key, Part, REPORTS, Run, Script, Site, Turn, in_paused_time, name_of, start_of,
+};
+use crate::support::scraped::Scraped;
 
 /// Family and the label that its series are told apart by here → the sum of their values.
 type Sums = BTreeMap<(&'static str, String), f64>;
@@ -58,7 +60,7 @@ pub struct Auditor {
 
 impl Auditor {
     /// Notes every promise that is broken at this moment.
-    pub fn visit(&mut self, life: &Life) {
+    pub fn visit(&mut self, life: &Run) {
         self.visits += 1;
         self.check_counts(life);
         if self.visits.is_multiple_of(8)
@@ -83,7 +85,7 @@ impl Auditor {
     }
 
     /// The exporter's books hold at least what the vendor's do.
-    fn check_counts(&mut self, life: &Life) {
+    fn check_counts(&mut self, life: &Run) {
         let wire = &life.wire;
         for budget in (0..life.sites.len()).filter(|site| wire.budget[*site] == *site) {
             let day = |at| wire.zone(budget).to_datetime(at).date();
@@ -107,7 +109,7 @@ impl Auditor {
         }
     }
 
-    fn check_target(&mut self, life: &Life, key: Key, status: &Status) -> Result<(), String> {
+    fn check_target(&mut self, life: &Run, key: Key, status: &Status) -> Result<(), String> {
         let (wall, steady) = (life.time.wall(), life.time.steady());
         let (site, _, window) = key;
         let book = life.wire.book();
@@ -182,7 +184,7 @@ impl Auditor {
     }
 
     /// Reads what a scrape would show, unless it shows the same as before.
-    fn read(&mut self, life: &Life, snapshot: Arc<Snapshot>) {
+    fn read(&mut self, life: &Run, snapshot: Arc<Snapshot>) {
         if self.last.as_ref().is_some_and(|(last, _)| Arc::ptr_eq(last, &snapshot)) {
             return;
         }
@@ -215,7 +217,7 @@ impl Auditor {
 
 /// No report has more failed requests than requests, nor more failed polls than polls; and a poll fails for the reason
 /// of a request of its own, unless it could not send one or had no memory for what came.
-fn check_failures(life: &Life) -> Result<(), String> {
+fn check_failures(life: &Run) -> Result<(), String> {
     let mut text = String::new();
     life.context.telemetry.with_registry(|registry| encode(&mut text, registry)).expect("a String takes any text");
     let scraped = Scraped::parse(&text);
@@ -246,7 +248,7 @@ fn check_failures(life: &Life) -> Result<(), String> {
 }
 
 /// The vendor's world over the parts of a window, each as far as it was visible when it was asked for.
-fn truth(life: &Life, (site, report, _): Key, parts: &[&Part]) -> Sums {
+fn truth(life: &Run, (site, report, _): Key, parts: &[&Part]) -> Sums {
     let (world, behind, zone) = (life.wire.simulator.world(), life.wire.behind[site], life.wire.zone(site));
     let mut sums = Sums::new();
     for part in parts {
@@ -261,7 +263,7 @@ fn truth(life: &Life, (site, report, _): Key, parts: &[&Part]) -> Sums {
 }
 
 /// What happened in the stretch of time that a window says it covers, as far as it was visible when it was asked for.
-fn claimed(life: &Life, (site, report, _): Key, (start, end): (Timestamp, Timestamp), part: &Part) -> Sums {
+fn claimed(life: &Run, (site, report, _): Key, (start, end): (Timestamp, Timestamp), part: &Part) -> Sums {
     let (world, mut sums) = (life.wire.simulator.world(), Sums::new());
     let end = (end + SignedDuration::from_secs(1)).min(world.horizon(part.at));
     if start < end {
@@ -339,7 +341,7 @@ fn live_twice(zone: &'static str, begins: &str, hours: u64) {
     let site =
         Site { zone, windows, licenses: Some(40), calls_per_day: 40_000, callbacks: 240, ..Site::of_one_license() };
     in_paused_time(async {
-        let mut life = Life::new(&Script::of(begins, vec![site]));
+        let mut life = Run::new(&Script::of(begins, vec![site]));
         let mut auditor = Auditor::default();
         life.start();
         let mut whole = HashSet::new();

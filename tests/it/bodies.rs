@@ -1,14 +1,14 @@
-//! What does `/metrics` show when the vendor's answer is no answer?
+//! What `/metrics` shows when the vendor's answer is no answer.
 
 use std::time::Duration;
 
 use tokio::net::TcpListener;
-use wolkvox_exporter::simulator::{Fault, REFUSED_CODES, Scope};
+use wolkvox_simulator::{Fault, REFUSED_CODES, Scope};
 
-use crate::child::{EXPORTER, Running};
-use crate::http;
-use crate::scraped::Scraped;
-use crate::stage::{Plot, Stage, config_folder, settings, together, until};
+use crate::support::child::{EXPORTER, Running};
+use crate::support::harness::{Harness, Setup, config_folder, settings, together, until};
+use crate::support::http;
+use crate::support::scraped::Scraped;
 
 /// Of the report that is disturbed, and of the one that is not.
 const DISTURBED: (&str, &str) = ("agent_aux_time", "agent_3");
@@ -76,11 +76,11 @@ fn refused(code: &str, message: &str) -> Fault {
 #[tokio::test(flavor = "multi_thread")]
 async fn never_lie_a_refusal_with_status_200_is_that_refusal_in_every_form_of_its_code() {
     let refusals = REFUSED_CODES.map(|code| async move {
-        let plot = Plot { interval: Duration::from_secs(1), ..Plot::of_two_reports() };
-        let stage = Box::pin(Stage::start(plot)).await;
-        let well = stage.scrape_until(code, |scraped| scraped.is_up(DISTURBED.0)).await;
-        stage.inject(refused(code, "TOKEN LIMIT EXCEEDED"), DISTURBED.1);
-        let scraped = stage.scrape_until(code, |scraped| !scraped.is_up(DISTURBED.0)).await;
+        let setup = Setup { interval: Duration::from_secs(1), ..Setup::of_two_reports() };
+        let harness = Box::pin(Harness::start(setup)).await;
+        let well = harness.scrape_until(code, |scraped| scraped.is_up(DISTURBED.0)).await;
+        harness.inject(refused(code, "TOKEN LIMIT EXCEEDED"), DISTURBED.1);
+        let scraped = harness.scrape_until(code, |scraped| !scraped.is_up(DISTURBED.0)).await;
         assert_eq!(scraped.find(SERIES, &[]), well.find(SERIES, &[]), "{code}: the last good series are gone");
         assert_eq!(scraped.failures(DISTURBED.0).into_keys().collect::<Vec<_>>(), ["budget_exhausted"], "{code}");
     });
@@ -102,20 +102,20 @@ async fn never_overspend_what_befalls_the_token_stops_every_report_of_it_after_o
     ];
     let pauses = cases.into_iter().map(|(case, fault, reason)| async move {
         let faults = vec![(fault, Scope::default())];
-        let stage = Stage::start(Plot { faults, ..Plot::of_two_reports() }).await;
-        let scraped = stage.scrape().await;
+        let harness = Harness::start(Setup { faults, ..Setup::of_two_reports() }).await;
+        let scraped = harness.scrape().await;
         assert_eq!(scraped.sum("wolkvox_api_requests_total", &[]), 1.0, "{case}");
         let failures = scraped.failures(DISTURBED.0);
         assert_eq!(failures.into_keys().collect::<Vec<_>>(), [reason], "{case}");
         assert!(!scraped.is_up(DISTURBED.0) && !scraped.is_up(UNDISTURBED), "{case}");
         assert_eq!(scraped.find(SERIES, &[]), [], "{case}");
-        let status = stage.get("/status.json").await.text();
+        let status = harness.get("/status.json").await.text();
         assert_eq!(
             status.matches(&format!("\"reason\":\"{reason}\"")).count(),
             2,
             "{case}: each report says why: {status}"
         );
-        assert_eq!(stage.simulator.ledger().total, 1, "{case}");
+        assert_eq!(harness.simulator.ledger().total, 1, "{case}");
     });
     together(pauses).await;
 }
@@ -139,16 +139,16 @@ async fn broken(cases: Vec<(&'static str, Fault, &'static str)>) {
 async fn breaks_and_recovers(case: &'static str, fault: Fault, reason: &'static str) {
     let (report, api) = DISTURBED;
     let scope = Scope { api: Some(api.to_owned()), ..Scope::default() };
-    let plot = Plot {
+    let setup = Setup {
         faults: vec![(fault.clone(), scope)],
         timeout: Duration::from_secs(2),
         limits: "{response_bytes: 1MB}",
-        ..Plot::of_two_reports()
+        ..Setup::of_two_reports()
     };
-    let stage = Stage::start(plot).await;
+    let harness = Harness::start(setup).await;
     let failed = |scraped: &Scraped| !scraped.failures(report).is_empty();
 
-    let first = stage.scrape_until(case, failed).await;
+    let first = harness.scrape_until(case, failed).await;
     assert!(!first.is_up(report), "{case}: up");
     assert_eq!(first.find(SERIES, &[]), [], "{case}: a failure became a value");
     assert_eq!(
@@ -157,12 +157,12 @@ async fn breaks_and_recovers(case: &'static str, fault: Fault, reason: &'static 
         "{case}"
     );
 
-    stage.simulator.clear_faults();
-    let well = stage.scrape_until(case, |scraped| scraped.is_up(report)).await;
+    harness.simulator.clear_faults();
+    let well = harness.scrape_until(case, |scraped| scraped.is_up(report)).await;
     assert!(!well.find(SERIES, &[]).is_empty(), "{case}: did not recover");
 
-    stage.inject(fault, api);
-    let again = stage.scrape_until(case, |scraped| !scraped.is_up(report)).await;
+    harness.inject(fault, api);
+    let again = harness.scrape_until(case, |scraped| !scraped.is_up(report)).await;
     assert_eq!(again.find(SERIES, &[]), well.find(SERIES, &[]), "{case}: the last good series are not what they were");
     assert_eq!(again.value("wolkvox_report_stale", &["report=\"agent_aux_time\""]), Some(0.0), "{case}");
     assert_eq!(again.failures(report).into_keys().collect::<Vec<_>>(), [reason], "{case}");
@@ -171,7 +171,7 @@ async fn breaks_and_recovers(case: &'static str, fault: Fault, reason: &'static 
     assert!(again.sum("wolkvox_report_consecutive_failures", &["report=\"agent_aux_time\""]) >= 1.0, "{case}");
 
     let calls = |scraped: &Scraped| scraped.sum("wolkvox_api_requests_total", &["report=\"agent_hold_mute\""]);
-    let later = stage.scrape_until(case, |scraped| calls(scraped) > calls(&again)).await;
+    let later = harness.scrape_until(case, |scraped| calls(scraped) > calls(&again)).await;
     assert!(later.is_up(UNDISTURBED) && later.failures(UNDISTURBED).is_empty(), "{case}: disturbed another report");
 }
 
@@ -180,8 +180,8 @@ async fn what_is_only_unusual_is_read_like_any_answer() {
     let cases =
         [("byte order mark", Fault::Bom), ("code as text", Fault::StringCodes), ("none", Fault::Delay(Duration::ZERO))];
     let reading = cases.map(|(case, fault)| async move {
-        let stage = Stage::start(Plot { faults: vec![(fault, Scope::default())], ..Plot::frozen() }).await;
-        let scraped = stage.scrape().await;
+        let harness = Harness::start(Setup { faults: vec![(fault, Scope::default())], ..Setup::frozen() }).await;
+        let scraped = harness.scrape().await;
         assert_eq!(scraped.missing_metrics(), Vec::<String>::new(), "{case}");
         format!("{:?}", scraped.report_series())
     });
@@ -194,8 +194,8 @@ async fn an_empty_report_is_a_success_without_rows() {
     let mut simulator = settings();
     simulator.operations[0].agents = 0;
     simulator.operations[0].callbacks_per_day = 0;
-    let stage = Stage::start(Plot { simulator, ..Plot::default() }).await;
-    let scraped = stage.scrape().await;
+    let harness = Harness::start(Setup { simulator, ..Setup::default() }).await;
+    let scraped = harness.scrape().await;
     assert_eq!(scraped.sum("wolkvox_report_up", &[]), 5.0, "{}", scraped.text());
     assert_eq!(scraped.find("wolkvox_report_rows", &[]).len(), 5);
     assert_eq!(scraped.sum("wolkvox_report_rows", &[]), 0.0);
@@ -207,19 +207,19 @@ async fn never_leak_the_target_of_a_redirect_never_hears_of_the_token() {
     let elsewhere = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let target = format!("http://{}/api/v2/", elsewhere.local_addr().unwrap());
     let faults = vec![(Fault::Redirect(target), Scope::default())];
-    let stage = Stage::start(Plot { faults, ..Plot::of_two_reports() }).await;
+    let harness = Harness::start(Setup { faults, ..Setup::of_two_reports() }).await;
     let twice = |scraped: &Scraped| scraped.failures(UNDISTURBED).get("redirect").is_some_and(|count| *count >= 2.0);
-    stage.scrape_until("two redirects", twice).await;
+    harness.scrape_until("two redirects", twice).await;
     let called = tokio::time::timeout(Duration::from_millis(1), elsewhere.accept()).await;
     assert!(called.is_err(), "the redirect was followed");
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_answer_of_300_megabytes_does_not_grow_the_memory() {
-    let simulator = wolkvox_exporter::simulator::Simulator::start(settings()).await.unwrap();
+    let simulator = wolkvox_simulator::Simulator::start(settings()).await.unwrap();
     simulator.inject(Fault::Huge(300_000_000), Scope { api: Some("agent_3".to_owned()), ..Scope::default() });
-    let plot = Plot { limits: "{response_bytes: 8MB}", ..Plot::of_two_reports() };
-    let folder = config_folder(&plot.config(&simulator.base_url()));
+    let setup = Setup { limits: "{response_bytes: 8MB}", ..Setup::of_two_reports() };
+    let folder = config_folder(&setup.config(&simulator.base_url()));
     let config = format!("--config.file={}", folder.path().join("wolkvox-exporter.yml").display());
     let mut exporter = Running::start(EXPORTER, &[&config, "--web.listen-address=127.0.0.1:0"]);
     let address = exporter.after("address=").await.parse().expect("an address");

@@ -1,4 +1,4 @@
-//! Does the poller keep its promises through days in which everything goes wrong?
+//! The poller keeps its promises through days in which everything goes wrong.
 //!
 //! Random contact centres, faults, restarts, clock jumps and reloads, in paused time. Every run is the same.
 
@@ -9,11 +9,11 @@ use std::time::Duration;
 use jiff::{SignedDuration, Timestamp};
 use proptest::prelude::*;
 use proptest::test_runner::{Config as Cases, RngAlgorithm, TestCaseError, TestRng, TestRunner};
-use wolkvox_exporter::simulator::{Fault, REFUSED_CODES, Scope};
 use wolkvox_exporter::time::WindowName;
+use wolkvox_simulator::{Fault, REFUSED_CODES, Scope};
 
 use crate::audit::Auditor;
-use crate::timelapse::{Life, PER_LICENSE, REFUSED, RENAMED, REPORTS, Script, Site, in_paused_time};
+use crate::support::paused_time::{PER_LICENSE, REFUSED, RENAMED, REPORTS, Run, Script, Site, in_paused_time};
 
 /// Cases run on so many threads, each with a fixed seed of its own.
 const SHARDS: u8 = 4;
@@ -229,7 +229,7 @@ impl Mishap {
 /// Lives through a story; an error says which promises were broken.
 async fn live(story: &Story) -> Result<Tally, String> {
     let mut tally = Tally { cases: 1, ..Tally::default() };
-    let mut life = Life::new(&story.script);
+    let mut life = Run::new(&story.script);
     let mut auditor = Auditor::default();
     life.start();
     let end = Duration::from_hours(story.hours);
@@ -282,7 +282,7 @@ async fn live(story: &Story) -> Result<Tally, String> {
 }
 
 /// Lets time pass, with an audit every few minutes at random.
-async fn watch(life: &mut Life, auditor: &mut Auditor, dice: &mut fastrand::Rng, time: Duration) {
+async fn watch(life: &mut Run, auditor: &mut Auditor, dice: &mut fastrand::Rng, time: Duration) {
     let end = life.time.steady() + time;
     while life.time.steady() < end && life.wire.book().broken.is_empty() {
         let nap = Duration::from_millis(dice.u64(60_000..420_000));
@@ -292,7 +292,7 @@ async fn watch(life: &mut Life, auditor: &mut Auditor, dice: &mut fastrand::Rng,
 }
 
 async fn disturb(
-    life: &mut Life,
+    life: &mut Run,
     auditor: &mut Auditor,
     dice: &mut fastrand::Rng,
     disturbance: &Disturbance,
@@ -336,7 +336,7 @@ async fn disturb(
 
 /// Whether a clock that runs ahead would walk over a midnight: it would then be the operation's midnight, and the
 /// vendor's another.
-fn is_limit(life: &Life, by: SignedDuration, held: Duration) -> bool {
+fn is_limit(life: &Run, by: SignedDuration, held: Duration) -> bool {
     let begins = life.time.wall() + by;
     let ends = begins + held.max(SETTLED);
     by.is_positive()
@@ -347,7 +347,7 @@ fn is_limit(life: &Life, by: SignedDuration, held: Duration) -> bool {
 }
 
 /// Changes a site's config as an operator would, and forgets what the exporter forgets then.
-fn change(life: &mut Life, site: usize, interval: Duration, report: usize) {
+fn change(life: &mut Run, site: usize, interval: Duration, report: usize) {
     let reports = &mut life.sites[site].reports;
     reports[0].1 = interval;
     if let Some(place) = reports.iter().position(|(known, _)| *known == report) {

@@ -1,14 +1,14 @@
-//! Does the binary do what its commands say, and end with the status that scripts rely on?
+//! The binary does what its commands say, and ends with the status that scripts rely on.
 
 use std::net::TcpListener;
 use std::time::{Duration, Instant};
 
-use wolkvox_exporter::simulator::{Fault, Scope, Simulator};
+use wolkvox_simulator::{Fault, Scope, Simulator};
 
-use crate::child::{EXPORTER, Running, exporter};
-use crate::http;
-use crate::scraped::{Scraped, report_metrics};
-use crate::stage::{Plot, TOKEN, config_folder, settings, until};
+use crate::support::child::{EXPORTER, Running, exporter};
+use crate::support::harness::{Setup, TOKEN, config_folder, settings, until};
+use crate::support::http;
+use crate::support::scraped::{Scraped, report_metrics};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn version_help_and_reports_are_printed_and_end_well() {
@@ -54,8 +54,8 @@ async fn a_port_in_use_ends_with_status_1_and_names_the_address() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_probe_makes_one_call_per_report_and_prints_what_came_back() {
     let simulator = Simulator::start(settings()).await.unwrap();
-    let plot = Plot { windows: "[today, yesterday]", ..Plot::default() };
-    let folder = config_folder(&plot.config(&simulator.base_url()));
+    let setup = Setup { windows: "[today, yesterday]", ..Setup::default() };
+    let folder = config_folder(&setup.config(&simulator.base_url()));
     let config = format!("--config.file={}", folder.path().join("wolkvox-exporter.yml").display());
     let good = exporter(&["check", "--probe", &config]).await;
     assert_eq!(good.code, Some(0), "{good:?}");
@@ -122,7 +122,7 @@ async fn the_demo_has_every_metric_within_ten_seconds_and_ends_within_two() {
 async fn a_termination_ends_serve_within_two_seconds_even_while_the_vendor_is_silent() {
     let simulator = Simulator::start(settings()).await.unwrap();
     simulator.inject(Fault::Drop, Scope::default());
-    let folder = config_folder(&Plot::default().config(&simulator.base_url()));
+    let folder = config_folder(&Setup::default().config(&simulator.base_url()));
     let config = format!("--config.file={}", folder.path().join("wolkvox-exporter.yml").display());
     let mut serve = Running::start(EXPORTER, &[&config, "--web.listen-address=127.0.0.1:0"]);
     let address = serve.after("address=").await.parse().expect("an address");

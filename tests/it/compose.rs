@@ -1,4 +1,4 @@
-//! Does the compose file hold together, and does it leak nothing?
+//! The compose file holds together, and leaks nothing.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -6,7 +6,7 @@ use std::path::{Component, Path, PathBuf};
 
 use serde_json::Value;
 
-use crate::child::run;
+use crate::support::child::run;
 
 /// What `docker-compose` makes of these files.
 async fn composed(files: &[&str]) -> Value {

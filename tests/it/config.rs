@@ -1,9 +1,9 @@
-//! Does a wrong config end the program with a word on what, where, and what to do?
+//! A wrong config ends the program with a word on what, where, and what to do.
 
 use std::path::Path;
 
-use crate::child::{Ended, exporter};
-use crate::stage::{TOKEN, config_folder};
+use crate::support::child::{Ended, exporter};
+use crate::support::harness::{TOKEN, config_folder};
 
 const GOOD: &str = "operations:\n  - name: acme\n    server: \"0003\"\n    token_file: token\n";
 

@@ -1,4 +1,4 @@
-//! Do the dashboards show what the exporter serves, and only that?
+//! The dashboards show what the exporter serves, and only that.
 
 use std::collections::BTreeSet;
 use std::net::SocketAddr;
@@ -6,11 +6,11 @@ use std::net::SocketAddr;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 
-use crate::boards::{Board, Target, boards, grouping_labels, known, selectors};
-use crate::child::{EXPORTER, Running, python, run};
-use crate::past;
 use crate::prometheus::Scraping;
-use crate::stage::{midnight, until};
+use crate::support::boards::{Board, Target, boards, grouping_labels, known, selectors};
+use crate::support::child::{EXPORTER, Running, python, run};
+use crate::support::harness::{midnight, until};
+use crate::support::past;
 
 /// What the demo calls its operations.
 const DEMO: &str = "bogota|madrid";

@@ -1,4 +1,4 @@
-//! Is what ships the exporter right: image, service, package, manifests?
+//! What ships the exporter is right: image, service, package, manifests.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -9,7 +9,7 @@ use serde_json::Value;
 use wolkvox_exporter::catalog::Catalog;
 use wolkvox_exporter::config::Config;
 
-use crate::child::{EXPORTER, exporter, python, run};
+use crate::support::child::{EXPORTER, exporter, python, run};
 
 const UNIT: &str = "deploy/systemd/wolkvox-exporter.service";
 const MANIFESTS: [&str; 2] = ["deploy/kubernetes/wolkvox-exporter.yaml", "deploy/kubernetes/secret.example.yaml"];

@@ -1,4 +1,4 @@
-//! What happens where the state folder takes nothing?
+//! What happens where the state folder takes nothing.
 //!
 //! No disk is filled and nothing is mounted: that needs rights that root of a container has not. Here a disk is full
 //! when the process may write no file longer than nothing (`prlimit`), and a folder is read-only when its mode says so
@@ -9,10 +9,10 @@ use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::Path;
 use std::time::Duration;
 
-use crate::child::{Ended, run};
-use crate::home::{Home, Inhabitant};
-use crate::scraped::Scraped;
-use crate::stage::{Plot, together};
+use crate::support::child::{Ended, run};
+use crate::support::harness::{Setup, together};
+use crate::support::home::{Home, Started};
+use crate::support::scraped::Scraped;
 
 const REPORTS: [&str; 2] = ["agent_aux_time", "agent_hold_mute"];
 const STALE_AFTER: Duration = Duration::from_secs(4);
@@ -20,8 +20,8 @@ const STALE_AFTER: Duration = Duration::from_secs(4);
 /// A write over the limit is to fail, as on a full disk, and not to end the process.
 const NO_SIGNAL: [&str; 4] = ["sh", "-c", "trap '' XFSZ; exec \"$@\"", "sh"];
 
-fn plot() -> Plot {
-    Plot { reports: "[agent_aux_time, agent_hold_mute]", stale_after: STALE_AFTER, ..Plot::fast() }
+fn setup() -> Setup {
+    Setup { reports: "[agent_aux_time, agent_hold_mute]", stale_after: STALE_AFTER, ..Setup::fast() }
 }
 
 /// Runs what follows as a user whom a folder's mode stops.
@@ -45,14 +45,14 @@ async fn make_read_only(folder: &Path) {
     assert_eq!(code, Some(0), "root cannot be stopped from writing here, so this test shows nothing: {stderr}");
 }
 
-async fn limit_files(exporter: &Inhabitant, limit: &str) {
+async fn limit_files(exporter: &Started, limit: &str) {
     let set = run("prlimit", &["--pid", &exporter.process.pid(), &format!("--fsize={limit}:unlimited")], b"").await;
     assert_eq!(set.code, Some(0), "{set:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn never_overspend_on_a_full_disk_no_call_is_made_until_there_is_room_again() {
-    let home = Home::new(plot()).await;
+    let home = Home::new(setup()).await;
     let exporter = home.start(&NO_SIGNAL).await;
     well(&exporter).await;
     limit_files(&exporter, "0").await;
@@ -64,7 +64,7 @@ async fn never_overspend_on_a_full_disk_no_call_is_made_until_there_is_room_agai
 
 #[tokio::test(flavor = "multi_thread")]
 async fn never_overspend_in_a_read_only_state_folder_no_call_is_made_until_it_can_be_written() {
-    let home = Home::new(plot()).await;
+    let home = Home::new(setup()).await;
     let exporter = home.start(&bound_by_modes()).await;
     well(&exporter).await;
     make_read_only(&home.file("")).await;
@@ -73,12 +73,12 @@ async fn never_overspend_in_a_read_only_state_folder_no_call_is_made_until_it_ca
     well(&exporter).await;
 }
 
-async fn well(exporter: &Inhabitant) {
+async fn well(exporter: &Started) {
     exporter.scrape_until("good polls", |scraped| REPORTS.iter().all(|report| scraped.is_up(report))).await;
 }
 
 /// Nothing is spent, it is said why, and the data go when it is time.
-async fn stopped(home: &Home, exporter: &Inhabitant) {
+async fn stopped(home: &Home, exporter: &Started) {
     let refused = |scraped: &Scraped| {
         REPORTS
             .iter()
@@ -100,7 +100,7 @@ async fn stopped(home: &Home, exporter: &Inhabitant) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn never_overspend_a_disk_full_from_the_start_costs_no_call_and_kept_data_are_served() {
-    let home = Home::new(Plot { stale_after: Duration::from_hours(12), ..plot() }).await;
+    let home = Home::new(Setup { stale_after: Duration::from_hours(12), ..setup() }).await;
     let before = home.start(&[]).await;
     well(&before).await;
     before.process.terminate().await;
@@ -119,7 +119,7 @@ async fn never_overspend_a_disk_full_from_the_start_costs_no_call_and_kept_data_
 async fn a_state_folder_that_cannot_be_used_ends_the_start_with_status_1_and_a_hint() {
     let cases = ["a file", "read-only and new", "read-only and used before"];
     let starts = cases.map(|case| async move {
-        let home = Home::new(plot()).await;
+        let home = Home::new(setup()).await;
         match case {
             "a file" => fs::write(home.state(), "").expect("a writable folder"),
             "read-only and new" => fs::create_dir(home.state()).expect("a writable folder"),

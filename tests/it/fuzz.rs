@@ -1,4 +1,4 @@
-//! Do the fuzz targets hold on their corpus and on mutations of it?
+//! The fuzz targets hold on their corpus and on mutations of it.
 //!
 //! A short run on the stable toolchain; cargo-fuzz runs the same targets for longer (see `CONTRIBUTING.md`).
 

@@ -1,14 +1,14 @@
-//! Do clients that never read take anything away from those that do?
+//! Clients that never read take nothing away from those that do.
 
 use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
 use tokio::task::JoinSet;
-use wolkvox_exporter::simulator::Simulator;
+use wolkvox_simulator::Simulator;
 
-use crate::child::{EXPORTER, Running};
-use crate::http;
-use crate::scraped::Scraped;
-use crate::stage::{Plot, config_folder, settings, until};
+use crate::support::child::{EXPORTER, Running};
+use crate::support::harness::{Setup, config_folder, settings, until};
+use crate::support::http;
+use crate::support::scraped::Scraped;
 
 const SCRAPERS: usize = 100;
 /// What a scraper may make the exporter hold: far below one uncompressed answer for each.
@@ -19,7 +19,7 @@ async fn a_hundred_clients_that_never_read_cost_the_others_nothing_and_the_memor
     let mut vendor = settings();
     vendor.operations[0].agents = 600;
     let simulator = Simulator::start(vendor).await.expect("a free port");
-    let folder = config_folder(&Plot::frozen().config(&simulator.base_url()));
+    let folder = config_folder(&Setup::frozen().config(&simulator.base_url()));
     let config = format!("--config.file={}", folder.path().join("wolkvox-exporter.yml").display());
     let mut exporter = Running::start(EXPORTER, &[&config, "--web.listen-address=127.0.0.1:0"]);
     let address = exporter.after("address=").await.parse().expect("an address");

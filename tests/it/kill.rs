@@ -1,4 +1,4 @@
-//! What is left after the exporter was killed in the middle of anything?
+//! What is left after the exporter was killed in the middle of anything.
 
 use std::cell::Cell;
 use std::fs;
@@ -6,11 +6,11 @@ use std::rc::Rc;
 use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
-use wolkvox_exporter::simulator::{Fault, Scope};
+use wolkvox_simulator::{Fault, Scope};
 
-use crate::home::Home;
-use crate::scraped::Scraped;
-use crate::stage::{Plot, Stage, together};
+use crate::support::harness::{Harness, Setup, together};
+use crate::support::home::Home;
+use crate::support::scraped::Scraped;
 
 const KILLS: usize = 200;
 /// Exporters at a time: each has a vendor, a config and a state folder of its own.
@@ -35,7 +35,7 @@ fn add<T: Copy + std::ops::Add<Output = T>>(cell: &Cell<T>, more: T) {
 #[tokio::test(flavor = "multi_thread")]
 async fn never_overspend_nor_lie_after_kill_9_at_200_random_moments() {
     let started = Instant::now();
-    let truth = Stage::start(Plot::default()).await.scrape().await;
+    let truth = Harness::start(Setup::default()).await.scrape().await;
     let seed = fastrand::u64(..);
     println!("seed {seed}");
     let (truth, met) = (Rc::new(truth), Rc::<Met>::default());
@@ -58,7 +58,7 @@ async fn never_overspend_nor_lie_after_kill_9_at_200_random_moments() {
 
 /// One home's share of the kills.
 async fn lives(mut random: fastrand::Rng, truth: &Scraped, met: &Met) {
-    let home = Home::new(Plot::fast()).await;
+    let home = Home::new(Setup::fast()).await;
     for life in 0..KILLS / HOMES {
         let exporter = home.launch(&[]);
         tokio::time::sleep(Duration::from_millis(random.u64(0..=LONGEST_LIFE))).await;

@@ -1,13 +1,13 @@
-//! Does the token, or a customer, ever show anywhere?
+//! The token, or a customer, never shows anywhere.
 
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use wolkvox_exporter::simulator::{Fault, Scope, Simulator};
+use wolkvox_simulator::{Fault, Scope, Simulator};
 
-use crate::child::{EXPORTER, Running};
-use crate::http;
-use crate::stage::{PERSONAL, Plot, TOKEN, config_folder, settings, until};
+use crate::support::child::{EXPORTER, Running};
+use crate::support::harness::{PERSONAL, Setup, TOKEN, config_folder, settings, until};
+use crate::support::http;
 
 /// Where a token could come back from: answers that repeat it, and every kind of failure that is told.
 fn faults() -> Vec<Fault> {
@@ -58,13 +58,13 @@ async fn clean_answers(address: SocketAddr) -> String {
 #[tokio::test(flavor = "multi_thread")]
 async fn never_leak_no_output_holds_the_token_or_a_customer() {
     let simulator = Simulator::start(settings()).await.unwrap();
-    let plot = Plot {
+    let setup = Setup {
         timeout: Duration::from_secs(1),
         limits: "{response_bytes: 1MB}",
         reports: "[smart_wait, agent_kpi]",
-        ..Plot::fast()
+        ..Setup::fast()
     };
-    let folder = config_folder(&plot.config(&simulator.base_url()));
+    let folder = config_folder(&setup.config(&simulator.base_url()));
     let config = format!("--config.file={}", folder.path().join("wolkvox-exporter.yml").display());
     let flags = [&config, "--web.listen-address=127.0.0.1:0", "--log.level=trace", "--log.format=json"];
     let mut exporter = Running::start(EXPORTER, &flags);
@@ -107,8 +107,8 @@ async fn never_leak_no_output_holds_the_token_or_a_customer() {
 fn never_leak_the_vendor_of_the_tests_has_something_to_leak() {
     let settings = settings();
     let now = (settings.clock)();
-    let world = wolkvox_exporter::simulator::World::new(&settings);
-    let rows = world.callbacks(0, crate::stage::midnight(), now);
+    let world = wolkvox_simulator::World::new(&settings);
+    let rows = world.callbacks(0, crate::support::harness::midnight(), now);
     assert!(!rows.is_empty());
     for row in rows {
         let fields = [row.ani, row.dial_phone, row.customer_id];

@@ -1,4 +1,4 @@
-//! What may a client take of the exporter, and what happens to one that wants more?
+//! What a client may take of the exporter, and what happens to one that wants more.
 
 use std::time::{Duration, Instant};
 
@@ -8,11 +8,11 @@ use tokio::net::TcpStream;
 use wolkvox_exporter::web::ClientLimits;
 
 use crate::access::from;
-use crate::certificates::{Identity, Purpose};
-use crate::home::Home;
-use crate::http::{self, Answer};
-use crate::scraped::Scraped;
-use crate::stage::{Plot, Stage, until};
+use crate::support::certificates::{Identity, Purpose};
+use crate::support::harness::{Harness, Setup, until};
+use crate::support::home::Home;
+use crate::support::http::{self, Answer};
+use crate::support::scraped::Scraped;
 use crate::web::{half_read, large};
 
 const REFUSALS: &str = "wolkvox_exporter_http_refusals_total";
@@ -32,8 +32,8 @@ async fn a_head_that_comes_in_drops_is_cut_off_and_so_is_a_handshake() {
     let quick = Duration::from_millis(700);
     let client_limits = ClientLimits { header: quick, handshake: quick, ..ClientLimits::default() };
     for web_config in [None, Some(tls)] {
-        let stage = Stage::curtain(Plot { web_config, client_limits, ..Plot::frozen() }).await;
-        let (mut reader, mut writer) = TcpStream::connect(stage.address).await.unwrap().into_split();
+        let harness = Harness::start_unpolled(Setup { web_config, client_limits, ..Setup::frozen() }).await;
+        let (mut reader, mut writer) = TcpStream::connect(harness.address).await.unwrap().into_split();
         // The start of a request, or of a TLS record: more of it always comes in time.
         let dripping = tokio::spawn(async move {
             while writer.write_all(b"\x16").await.is_ok() {
@@ -52,14 +52,14 @@ async fn a_head_that_comes_in_drops_is_cut_off_and_so_is_a_handshake() {
 async fn a_client_that_never_reads_is_cut_off() {
     let brief = Duration::from_millis(500);
     let limits = ClientLimits { lifetime: brief, last_response: brief, ..ClientLimits::default() };
-    let stage = large(limits).await;
-    let (mut stream, left) = half_read(&stage).await;
+    let harness = large(limits).await;
+    let (mut stream, left) = half_read(&harness).await;
     // Longer than both together; then what waits in the sockets is all there is.
     tokio::time::sleep(brief * 6).await;
     let mut rest = Vec::new();
     let _ = stream.read_to_end(&mut rest).await;
     assert!(rest.len() < left, "the whole answer waited for its reader");
-    assert_eq!(stage.get("/-/healthy").await.status, 200);
+    assert_eq!(harness.get("/-/healthy").await.status, 200);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -69,7 +69,7 @@ async fn ten_thousand_connections_of_one_client_leave_others_theirs() {
     let most = limit.maximum.unwrap_or(u64::MAX).saturating_sub(OTHERS);
     let count = usize::try_from(most).unwrap_or(CONNECTIONS).min(CONNECTIONS);
     assert!(count >= 1_000, "this machine lets a process have too few open files: {limit:?}");
-    let home = Home::new(Plot::frozen()).await;
+    let home = Home::new(Setup::frozen()).await;
     let exporter = home.start(&[]).await;
     exporter.scrape_until("data", |scraped| scraped.is_up("agent_kpi")).await;
     let before = exporter.process.peak_memory();
@@ -101,18 +101,18 @@ async fn ten_thousand_connections_of_one_client_leave_others_theirs() {
 }
 
 /// Sends a whole request by hand and reads every answer to it.
-async fn exchange(stage: &Stage, request: &str) -> String {
-    let stream = TcpStream::connect(stage.address).await.expect("a connection");
+async fn exchange(harness: &Harness, request: &str) -> String {
+    let stream = TcpStream::connect(harness.address).await.expect("a connection");
     String::from_utf8_lossy(&http::talk(stream, request.as_bytes()).await).into_owned()
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_long_head_is_431_and_a_body_that_nobody_reads_413_or_411() {
-    let stage = Stage::start(Plot::frozen()).await;
+    let harness = Harness::start(Setup::frozen()).await;
     let line = format!("X: {}\r\n", "x".repeat(20_000));
     let many = "X: 1\r\n".repeat(200);
     for headers in [&line, &many] {
-        let said = exchange(&stage, &http::request("/metrics", headers)).await;
+        let said = exchange(&harness, &http::request("/metrics", headers)).await;
         assert!(said.starts_with("HTTP/1.1 431"), "{said:.60}");
     }
     for (method, path) in [("GET", "/metrics"), ("POST", "/-/reload"), ("GET", "/-/healthy")] {
@@ -120,7 +120,7 @@ async fn a_long_head_is_431_and_a_body_that_nobody_reads_413_or_411() {
             [("Content-Length: 1000000000", 413), ("Content-Length: 5000", 413), ("Transfer-Encoding: chunked", 411)]
         {
             // Nothing of the body is sent: the answer does not wait for it.
-            let answer = http::send(stage.address, method, path, &format!("{header}\r\n")).await;
+            let answer = http::send(harness.address, method, path, &format!("{header}\r\n")).await;
             assert_eq!(
                 (answer.status, answer.header("connection")),
                 (status, Some("close")),
@@ -129,17 +129,17 @@ async fn a_long_head_is_431_and_a_body_that_nobody_reads_413_or_411() {
         }
     }
     let asked =
-        http::send(stage.address, "POST", "/-/reload", "Expect: 100-continue\r\nContent-Length: 5000\r\n").await;
+        http::send(harness.address, "POST", "/-/reload", "Expect: 100-continue\r\nContent-Length: 5000\r\n").await;
     assert_eq!(asked.status, 413);
-    let small = exchange(&stage, &format!("{}hello", http::request("/-/healthy", "Content-Length: 5\r\n"))).await;
+    let small = exchange(&harness, &format!("{}hello", http::request("/-/healthy", "Content-Length: 5\r\n"))).await;
     assert_eq!(Answer::parse(small.as_bytes()).status, 200);
-    let refused = Scraped::parse(&stage.get("/metrics").await.text()).value(REFUSALS, &["reason=\"body\""]);
+    let refused = Scraped::parse(&harness.get("/metrics").await.text()).value(REFUSALS, &["reason=\"body\""]);
     assert_eq!(refused, Some(10.0));
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn no_form_of_request_smuggling_gets_a_hidden_request_answered() {
-    let stage = Stage::start(Plot::frozen()).await;
+    let harness = Harness::start(Setup::frozen()).await;
     let hidden = "GET /status.json HTTP/1.1\r\nHost: localhost\r\n\r\n";
     let chunked = format!("{:x}\r\n{hidden}\r\n0\r\n\r\n", hidden.len());
     let length = hidden.len();
@@ -169,12 +169,12 @@ async fn no_form_of_request_smuggling_gets_a_hidden_request_answered() {
     ];
     for (headers, body) in forms {
         let said =
-            exchange(&stage, &format!("POST /-/healthy HTTP/1.1\r\nHost: localhost\r\n{headers}\r\n{body}")).await;
+            exchange(&harness, &format!("POST /-/healthy HTTP/1.1\r\nHost: localhost\r\n{headers}\r\n{body}")).await;
         let answers = said.matches("HTTP/1.1 ").count();
         assert!(answers <= 1 && !said.contains("application/json"), "{headers}{said}");
         println!("{:?}: {:?}", headers, said.lines().next());
     }
     // Without a hidden one, requests in a row are answered in a row.
     let two = format!("GET /-/healthy HTTP/1.1\r\nHost: localhost\r\n\r\n{}", http::request("/-/ready", ""));
-    assert_eq!(exchange(&stage, &two).await.matches("HTTP/1.1 200").count(), 2);
+    assert_eq!(exchange(&harness, &two).await.matches("HTTP/1.1 200").count(), 2);
 }

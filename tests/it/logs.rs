@@ -1,4 +1,4 @@
-//! Does the exporter do its work, and end, whoever does not read what it writes?
+//! The exporter does its work, and ends, whoever does not read what it writes.
 
 use std::fmt::Write as _;
 use std::io::{self, PipeReader, Read, Write};
@@ -11,14 +11,14 @@ use std::time::{Duration, Instant};
 use tempfile::TempDir;
 use tokio::process::{Child, Command};
 use tokio::time::timeout;
-use wolkvox_exporter::simulator::{Operation, Settings, Simulator};
+use wolkvox_simulator::{Operation, Settings, Simulator};
 
-use crate::child::{EXPORTER, run};
-use crate::home::Home;
-use crate::http;
 use crate::prometheus::free_port;
-use crate::scraped::Scraped;
-use crate::stage::{CONFIG_FILE, PATIENCE, Plot, TOKEN, config_folder, settings, until, zone, zone_name};
+use crate::support::child::{EXPORTER, run};
+use crate::support::harness::{CONFIG_FILE, PATIENCE, Setup, TOKEN, config_folder, settings, until, zone, zone_name};
+use crate::support::home::Home;
+use crate::support::http;
+use crate::support::scraped::Scraped;
 
 const OPERATIONS: usize = 150;
 const POLLS: f64 = 10_000.0;
@@ -172,7 +172,7 @@ async fn the_demo_runs_and_ends_where_nobody_reads_its_output() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_command_whose_output_nobody_takes_ends_with_its_own_status_or_a_sentence_and_never_panics() {
-    let home = Home::new(Plot::default()).await;
+    let home = Home::new(Setup::default()).await;
     let config = format!("--config.file={}", home.config_file().display());
     let gone = || io::pipe().unwrap().1;
     for command in [&["reports"][..], &["check", &config]] {
@@ -192,7 +192,7 @@ async fn a_command_whose_output_nobody_takes_ends_with_its_own_status_or_a_sente
 
 #[tokio::test(flavor = "multi_thread")]
 async fn too_few_open_files_or_threads_end_the_start_with_a_sentence_and_status_1() {
-    let home = Home::new(Plot::frozen()).await;
+    let home = Home::new(Setup::frozen()).await;
     let mut started = 0;
     // Wherever between nothing and enough it is refused, it says so.
     for files in [8, 12, 16, 19, 20, 21, 22, 23, 24, 28, 40] {

@@ -1,26 +1,19 @@
-//! Does the whole keep its promises? One binary, one file per surface.
+//! The whole keeps its promises: one binary, one file per surface.
 
 #![allow(clippy::float_cmp, reason = "counts and whole seconds are exact in a double")]
 
 mod shards;
-mod stage;
+mod support;
 mod greedy;
-mod http;
-mod scraped;
-mod child;
-mod home;
-mod hostile;
 mod poll;
 mod bodies;
 mod rows;
 mod scrape;
 mod web;
-mod certificates;
 mod access;
 mod tls;
 mod limits;
 mod memory;
-mod browser;
 mod status;
 mod pictures;
 mod leak;
@@ -35,8 +28,6 @@ mod aggregate;
 mod prometheus;
 mod alerts;
 mod alert_chain;
-mod boards;
-mod past;
 mod dashboards;
 mod compose;
 mod deploy;
@@ -47,8 +38,8 @@ mod state;
 mod logs;
 mod reload;
 mod readme;
+mod reference;
 mod fuzz;
-mod timelapse;
 mod audit;
 mod chaos;
 mod pace;

@@ -1,13 +1,13 @@
-//! Does one bound hold for the memory of all answers in flight and of what is served?
+//! One bound holds for the memory of all answers in flight and of what is served.
 
 use tempfile::TempDir;
 use tokio::sync::Mutex;
 
-use crate::child::Running;
-use crate::home::Inhabitant;
-use crate::hostile::{Attack, Hostile};
-use crate::scraped::Scraped;
-use crate::stage::until;
+use crate::support::child::Running;
+use crate::support::harness::until;
+use crate::support::home::Started;
+use crate::support::hostile::{Attack, Hostile};
+use crate::support::scraped::Scraped;
 
 /// The limit of the pod that is shipped.
 const POD_BYTES: u64 = 256 << 20;
@@ -15,15 +15,15 @@ const POD_BYTES: u64 = 256 << 20;
 static ONE_AT_A_TIME: Mutex<()> = Mutex::const_new(());
 
 /// An exporter of so many operations, each with a token and a queue of its own, all at a hostile vendor's.
-async fn attacked(attack: Attack, operations: usize, timeout: u32) -> (Hostile, TempDir, Inhabitant) {
+async fn attacked(attack: Attack, operations: usize, timeout: u32) -> (Hostile, TempDir, Started) {
     let vendor = Hostile::start(attack).expect("a free port");
     let folder = tempfile::tempdir().expect("a temporary folder");
     let rest = format!("polling: {{interval: 6h, timeout: {timeout}s}}\nlimits: {{memory: 32MiB}}\n");
     let file = vendor.config(folder.path(), operations, &rest);
     let flags = [format!("--config.file={}", file.display()), "--web.listen-address=127.0.0.1:0".to_owned()];
-    let mut process = Running::start(crate::child::EXPORTER, &flags.each_ref().map(String::as_str));
+    let mut process = Running::start(crate::support::child::EXPORTER, &flags.each_ref().map(String::as_str));
     let address = process.after("address=").await.parse().expect("an address");
-    (vendor, folder, Inhabitant { process, address })
+    (vendor, folder, Started { process, address })
 }
 
 /// Waits until every operation was polled, and returns the scrape that says so and the peak of the memory.

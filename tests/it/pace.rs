@@ -1,26 +1,26 @@
-//! What do whole days of polling cost, and what do they bring, under the vendor's limits?
+//! Whole days of polling: what they cost and bring, under the vendor's limits.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use wolkvox_exporter::simulator::{Fault, Scope};
 use wolkvox_exporter::store::View;
 use wolkvox_exporter::time::{Target, WindowName};
 use wolkvox_exporter::wolkvox::Reason;
+use wolkvox_simulator::{Fault, Scope};
 
 use crate::audit::Auditor;
-use crate::timelapse::{End, Life, REPORTS, Script, Site, in_paused_time, name_of};
+use crate::support::paused_time::{End, REPORTS, Run, Script, Site, in_paused_time, name_of};
 
 const SMART_WAIT: usize = 3;
 const AGENT_KPI: usize = 4;
 const FIVE: Duration = Duration::from_mins(5);
 
-fn view(life: &Life) -> View {
+fn view(life: &Run) -> View {
     life.context.store.view(life.time.moment())
 }
 
 /// Lets time pass under an audit.
-async fn pass(life: &Life, auditor: &mut Auditor, time: Duration) {
+async fn pass(life: &Run, auditor: &mut Auditor, time: Duration) {
     let end = life.time.steady() + time;
     while life.time.steady() < end {
         tokio::time::sleep(FIVE.min(end.saturating_sub(life.time.steady()))).await;
@@ -29,19 +29,19 @@ async fn pass(life: &Life, auditor: &mut Auditor, time: Duration) {
     assert_eq!(life.wire.book().broken, Vec::<String>::new());
 }
 
-fn calls(life: &Life) -> u64 {
+fn calls(life: &Run) -> u64 {
     life.wire.book().calls
 }
 
 /// How many families are served under a window.
-fn served(life: &Life, window: WindowName) -> usize {
+fn served(life: &Run, window: WindowName) -> usize {
     view(life).statuses.iter().filter(|status| status.target.window == window && status.window.is_some()).count()
 }
 
 #[test]
 fn never_overspend_a_one_licence_operation_with_five_reports_ends_its_day_within_1000_calls_evenly_spaced() {
     in_paused_time(async {
-        let mut life = Life::new(&Script::of("2026-03-02T05:00:00Z", vec![Site::of_one_license()]));
+        let mut life = Run::new(&Script::of("2026-03-02T05:00:00Z", vec![Site::of_one_license()]));
         life.start();
         pass(&life, &mut Auditor::default(), Duration::from_hours(24) - Duration::from_secs(1)).await;
         let used = life.wire.used(0, life.time.truth());
@@ -65,7 +65,7 @@ fn never_lie_150_000_rows_behind_a_limit_of_60_000_add_up_to_the_truth() {
         let reports = vec![(SMART_WAIT, Duration::from_hours(6))];
         let windows = vec![WindowName::Yesterday];
         let site = Site { reports, windows, callbacks: 150_000, ..Site::of_one_license() };
-        let mut life = Life::new(&Script::of("2026-03-02T17:50:00Z", vec![site]));
+        let mut life = Run::new(&Script::of("2026-03-02T17:50:00Z", vec![site]));
         life.start();
         let mut auditor = Auditor::default();
         // The last of the day's turns comes at 13:00, ten minutes after the first.
@@ -98,7 +98,7 @@ fn never_lie_a_report_that_cannot_be_split_says_truncated() {
     in_paused_time(async {
         let reports = vec![(AGENT_KPI, FIVE)];
         let site = Site { reports, agents: 20, ..Site::of_one_license() };
-        let mut life = Life::new(&Script { rows: 10, ..Script::of("2026-03-02T17:00:00Z", vec![site]) });
+        let mut life = Run::new(&Script { rows: 10, ..Script::of("2026-03-02T17:00:00Z", vec![site]) });
         life.start();
         pass(&life, &mut Auditor::default(), FIVE * 3 + Duration::from_mins(1)).await;
         let status = view(&life).statuses[0].clone();
@@ -122,7 +122,7 @@ fn never_lie_today_goes_at_midnight_while_the_vendor_is_down() {
         ("America/Santiago", "2026-04-04T15:00:00Z", "2026-04-05T04:00:00Z"),
     ] {
         in_paused_time(async {
-            let mut life = Life::new(&Script::of(
+            let mut life = Run::new(&Script::of(
                 noon,
                 vec![Site { zone, licenses: Some(9), calls_per_day: 9000, ..Site::of_one_license() }],
             ));
@@ -165,7 +165,7 @@ fn never_overspend_an_outage_costs_at_most_two_and_a_half_times_a_good_day() {
             fastrand::seed(1);
             let reports = vec![(0, FIVE), (AGENT_KPI, FIVE)];
             let site = Site { reports, licenses: Some(9), calls_per_day: 9000, ..Site::of_one_license() };
-            let mut life = Life::new(&Script::of("2026-03-02T11:00:00Z", vec![site]));
+            let mut life = Run::new(&Script::of("2026-03-02T11:00:00Z", vec![site]));
             life.start();
             let mut auditor = Auditor::default();
             pass(&life, &mut auditor, Duration::from_hours(1)).await;
@@ -194,13 +194,14 @@ fn yesterday_is_polled_from_00_20_and_a_few_times_later() {
     in_paused_time(async {
         let windows = vec![WindowName::Yesterday];
         let site = Site { reports: vec![(0, FIVE)], windows, ..Site::of_one_license() };
-        let mut life = Life::new(&Script { lag: true, ..Script::of("2026-03-02T05:00:00Z", vec![site]) });
+        let mut life = Run::new(&Script { lag: true, ..Script::of("2026-03-02T05:00:00Z", vec![site]) });
         life.start();
         pass(&life, &mut Auditor::default(), Duration::from_hours(48)).await;
         let book = life.wire.book();
         let turns = &book.turns[&(0, REPORTS[0].0, Some(WindowName::Yesterday))];
-        let clock =
-            |turn: &crate::timelapse::Turn| life.wire.zone(0).to_datetime(turn.wall).strftime("%d %H:%M").to_string();
+        let clock = |turn: &crate::support::paused_time::Turn| {
+            life.wire.zone(0).to_datetime(turn.wall).strftime("%d %H:%M").to_string()
+        };
         let times: Vec<String> = turns.iter().map(clock).collect();
         let day = |day: &str| ["00:20", "01:20", "04:00", "08:00", "13:00"].map(|time| format!("{day} {time}"));
         assert_eq!(times, [day("02"), day("03")].concat());
@@ -215,7 +216,7 @@ fn two_operations_with_one_token_share_queue_and_budget() {
             slowest: Duration::from_secs(50),
             ..Script::of("2026-03-02T05:00:00Z", vec![Site::of_one_license(); 2])
         };
-        let mut life = Life::new(&slow);
+        let mut life = Run::new(&slow);
         life.start();
         // Both begin at once: only a common queue keeps them from being asked side by side.
         pass(&life, &mut Auditor::default(), Duration::from_hours(24) - Duration::from_secs(1)).await;
@@ -232,7 +233,7 @@ fn two_operations_with_one_token_share_queue_and_budget() {
 fn a_pool_shares_one_budget() {
     in_paused_time(async {
         let pooled = |token| Site { token, pool: Some("pool"), ..Site::of_one_license() };
-        let mut life = Life::new(&Script::of("2026-03-02T05:00:00Z", vec![pooled(0), pooled(1)]));
+        let mut life = Run::new(&Script::of("2026-03-02T05:00:00Z", vec![pooled(0), pooled(1)]));
         life.start();
         pass(&life, &mut Auditor::default(), Duration::from_hours(24) - Duration::from_secs(1)).await;
         let each = [0, 1].map(|token| life.wire.simulator.used_today(&format!("token-{token}"), life.time.truth()));

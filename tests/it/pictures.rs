@@ -1,15 +1,15 @@
-//! What do the pictures in the documentation show? The page, as a browser draws it.
+//! The pictures in the documentation show the page, as a browser draws it.
 //!
 //! `UPDATE_PICTURES=1 cargo test --test it pictures` takes them anew.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use wolkvox_exporter::simulator::{Fault, Scope};
+use wolkvox_simulator::{Fault, Scope};
 
-use crate::browser::Browser;
-use crate::child::{EXPORTER, Running};
-use crate::stage::{Plot, Stage};
+use crate::support::browser::Browser;
+use crate::support::child::{EXPORTER, Running};
+use crate::support::harness::{Harness, Setup};
 
 /// What is pictured.
 #[derive(Clone, Copy, PartialEq)]
@@ -33,14 +33,14 @@ fn file(name: &str) -> PathBuf {
 }
 
 /// A centre with one report that fails, one that is refused, and one with values that cannot be read.
-async fn in_trouble() -> Stage {
+async fn in_trouble() -> Harness {
     let only = |api: &str| Scope { api: Some(api.to_owned()), ..Scope::default() };
-    let plot = Plot { operations: &["bogota", "medellin"], interval: Duration::from_secs(5), ..Plot::fast() };
-    let stage = Stage::start(Plot { faults: vec![(Fault::BadValues, only("agent_3"))], ..plot }).await;
-    stage.inject(Fault::Html200, "chat_7");
-    stage.inject(Fault::Status(503), "agent_9");
-    stage.scrape_until("failures", |scraped| scraped.sum("wolkvox_report_consecutive_failures", &[]) >= 4.0).await;
-    stage
+    let setup = Setup { operations: &["bogota", "medellin"], interval: Duration::from_secs(5), ..Setup::fast() };
+    let harness = Harness::start(Setup { faults: vec![(Fault::BadValues, only("agent_3"))], ..setup }).await;
+    harness.inject(Fault::Html200, "chat_7");
+    harness.inject(Fault::Status(503), "agent_9");
+    harness.scrape_until("failures", |scraped| scraped.sum("wolkvox_report_consecutive_failures", &[]) >= 4.0).await;
+    harness
 }
 
 async fn take() {

@@ -1,31 +1,31 @@
-//! Does polling bring the vendor's figures, within the vendor's limits?
+//! Polling brings the vendor's figures, within the vendor's limits.
 
 use std::time::Duration;
 
-use wolkvox_exporter::simulator::{Fault, Scope};
+use wolkvox_simulator::{Fault, Scope};
 
-use crate::http;
-use crate::scraped::Scraped;
-use crate::stage::{Plot, Stage, TOKEN, midnight, settings, until};
+use crate::support::harness::{Harness, Setup, TOKEN, midnight, settings, until};
+use crate::support::http;
+use crate::support::scraped::Scraped;
 
 const EVERY_PATH: [&str; 5] = ["/metrics", "/", "/-/healthy", "/-/ready", "/nowhere"];
 
 #[tokio::test(flavor = "multi_thread")]
 async fn all_metrics_of_the_five_reports_are_there_once_ready() {
-    let stage = Stage::start(Plot::frozen()).await;
-    let scraped = stage.scrape().await;
+    let harness = Harness::start(Setup::frozen()).await;
+    let scraped = harness.scrape().await;
     assert_eq!(scraped.missing_metrics(), Vec::<String>::new());
     assert_eq!(scraped.sum("wolkvox_report_up", &[]), 5.0);
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn never_lie_the_figures_are_those_of_the_vendors_world() {
-    let plot = Plot::frozen();
-    let now = (plot.simulator.clock)();
-    let stage = Stage::start(plot).await;
-    let scraped = stage.scrape().await;
+    let setup = Setup::frozen();
+    let now = (setup.simulator.clock)();
+    let harness = Harness::start(setup).await;
+    let scraped = harness.scrape().await;
     let midnight = midnight();
-    let world = stage.simulator.world();
+    let world = harness.simulator.world();
     let total = |figures: Vec<u64>| figures.into_iter().sum::<u64>() as f64;
     // The vendor's clock stands still: what lies after it is not visible, however late the poll is.
     let end = now;
@@ -65,41 +65,41 @@ async fn never_overspend_one_call_at_a_time_per_token_even_if_operations_share_i
     // Strict: the second of two simultaneous calls would be refused, and its report fail.
     simulator.simultaneous = 1;
     let slow = vec![(Fault::Delay(Duration::from_millis(30)), Scope::default())];
-    let plot = Plot {
+    let setup = Setup {
         simulator,
         operations: &["acme", "twin"],
         faults: slow,
         windows: "[today, yesterday]",
-        ..Plot::default()
+        ..Setup::default()
     };
-    let stage = Stage::start(plot).await;
-    until("sixty calls", async || (stage.simulator.ledger().total >= 60).then_some(())).await;
-    assert_eq!(stage.simulator.ledger().peak_in_flight, 1);
-    let scraped = stage.scrape().await;
+    let harness = Harness::start(setup).await;
+    until("sixty calls", async || (harness.simulator.ledger().total >= 60).then_some(())).await;
+    assert_eq!(harness.simulator.ledger().peak_in_flight, 1);
+    let scraped = harness.scrape().await;
     assert_eq!(scraped.find("wolkvox_api_request_failures_total", &[]), []);
     assert_eq!(scraped.find("wolkvox_report_poll_failures_total", &[]), []);
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn never_overspend_no_request_to_the_exporter_ever_causes_a_call() {
-    let stage = Stage::start(Plot::frozen()).await;
-    let before = stage.simulator.ledger().total;
+    let harness = Harness::start(Setup::frozen()).await;
+    let before = harness.simulator.ledger().total;
     assert_eq!(before, 5, "one call per report");
     for _ in 0..20 {
         for path in EVERY_PATH {
-            http::send(stage.address, "GET", path, "").await;
-            http::send(stage.address, "HEAD", path, "").await;
+            http::send(harness.address, "GET", path, "").await;
+            http::send(harness.address, "HEAD", path, "").await;
         }
     }
-    assert_eq!(stage.simulator.ledger().total, before);
+    assert_eq!(harness.simulator.ledger().total, before);
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn never_overspend_every_call_is_counted_whatever_became_of_it() {
     let faults = vec![(Fault::Reset, Scope { api: Some("agent_3".to_owned()), ..Scope::default() })];
-    let stage = Stage::start(Plot { faults, ..Plot::frozen() }).await;
-    let scraped = stage.scrape().await;
-    let ledger = stage.simulator.ledger();
+    let harness = Harness::start(Setup { faults, ..Setup::frozen() }).await;
+    let scraped = harness.scrape().await;
+    let ledger = harness.simulator.ledger();
     assert_eq!(scraped.sum("wolkvox_api_requests_total", &[]), ledger.total as f64);
     assert_eq!(ledger.count("agent_3"), 1, "a broken call is not sent again behind anyone's back");
     assert_eq!(ledger.count_for(TOKEN), ledger.total);
@@ -107,8 +107,8 @@ async fn never_overspend_every_call_is_counted_whatever_became_of_it() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn never_lie_each_window_is_asked_for_whole_and_served_under_its_own_name() {
-    let stage = Stage::start(Plot { windows: "[today, yesterday]", ..Plot::frozen() }).await;
-    let scraped = stage.scrape().await;
+    let harness = Harness::start(Setup { windows: "[today, yesterday]", ..Setup::frozen() }).await;
+    let scraped = harness.scrape().await;
     let midnight = midnight().as_second() as f64;
     for (window, start, end) in [("today", midnight, None), ("yesterday", midnight - 86_400.0, Some(midnight - 1.0))] {
         let label = format!("window=\"{window}\"");
@@ -118,7 +118,7 @@ async fn never_lie_each_window_is_asked_for_whole_and_served_under_its_own_name(
         assert!(end.is_none_or(|end| end == served_end) && served_end > start, "{window}: {served_end}");
         assert!(!scraped.find("wolkvox_agent_calls", &[&label]).is_empty(), "{window}");
     }
-    for call in stage.simulator.ledger().calls {
+    for call in harness.simulator.ledger().calls {
         assert!(call.date_ini.ends_with("000000"), "{call:?}");
     }
 }
@@ -126,13 +126,13 @@ async fn never_lie_each_window_is_asked_for_whole_and_served_under_its_own_name(
 #[tokio::test(flavor = "multi_thread")]
 async fn a_report_that_hangs_leaves_the_others_their_turns() {
     let faults = vec![(Fault::Drop, Scope { api: Some("agent_3".to_owned()), ..Scope::default() })];
-    let plot = Plot { faults, timeout: Duration::from_secs(1), ..Plot::default() };
-    let stage = Stage::start(plot).await;
+    let setup = Setup { faults, timeout: Duration::from_secs(1), ..Setup::default() };
+    let harness = Harness::start(setup).await;
     let calls =
         |scraped: &Scraped, report: &str| scraped.sum("wolkvox_api_requests_total", &[&format!("report=\"{report}\"")]);
     let others = ["agent_hold_mute", "closed_interactions", "smart_wait", "agent_kpi"];
     let busy = |scraped: &Scraped| others.iter().all(|report| calls(scraped, report) >= 2.0);
-    let scraped = stage.scrape_until("two polls of each other report", busy).await;
+    let scraped = harness.scrape_until("two polls of each other report", busy).await;
     assert!(others.iter().all(|report| scraped.is_up(report)));
     assert!(!scraped.is_up("agent_aux_time"));
 }

@@ -1,4 +1,4 @@
-//! Is an agent's name anywhere, when it is to be hashed or omitted?
+//! An agent's name is nowhere, when it is to be hashed or omitted.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -11,15 +11,15 @@ use proptest::prelude::*;
 use wolkvox_exporter::aggregate::{Aggregated, Aggregator, RowPlan, SeriesCap};
 use wolkvox_exporter::catalog::{Agents, Catalog, Combine, NameKey, Privacy, Report};
 use wolkvox_exporter::series::clean_into;
-use wolkvox_exporter::simulator::{Operation, Settings, Vendor, World, vendor::Request};
 use wolkvox_exporter::time::{Window, WindowName};
 use wolkvox_exporter::wolkvox::read_whole;
+use wolkvox_simulator::{Operation, Request, Settings, Vendor, World};
 
-use crate::home::{Home, Inhabitant};
-use crate::http;
-use crate::scraped::Scraped;
-use crate::stage::{Plot, settings, until, zone};
 use crate::state::{readable, tree};
+use crate::support::harness::{Setup, settings, until, zone};
+use crate::support::home::{Home, Started};
+use crate::support::http;
+use crate::support::scraped::Scraped;
 
 const KEY: &str = "a key for names, long enough to hide them";
 const HASHED: &str = "{agent_name: hashed}";
@@ -58,24 +58,24 @@ async fn pages(address: SocketAddr) -> String {
     all
 }
 
-fn plot(privacy: &str) -> Plot {
-    Plot { privacy: privacy.to_owned(), windows: "[today, yesterday]", ..Plot::fast() }
+fn setup(privacy: &str) -> Setup {
+    Setup { privacy: privacy.to_owned(), windows: "[today, yesterday]", ..Setup::fast() }
 }
 
 /// Without the closed day, which is asked for a few times a day only.
-fn of_today(privacy: &str) -> Plot {
-    Plot { privacy: privacy.to_owned(), ..Plot::fast() }
+fn of_today(privacy: &str) -> Setup {
+    Setup { privacy: privacy.to_owned(), ..Setup::fast() }
 }
 
 /// A home whose config names a key file, which is there.
-async fn home(plot: Plot) -> Home {
-    let home = Home::new(plot).await;
+async fn home(setup: Setup) -> Home {
+    let home = Home::new(setup).await;
     fs::write(home.config.path().join("names.key"), KEY).unwrap();
     home
 }
 
 /// Has every report and window in its series.
-async fn full(exporter: &Inhabitant) -> Scraped {
+async fn full(exporter: &Started) -> Scraped {
     let all_up = |scraped: &Scraped| scraped.find("wolkvox_report_up", &[]).iter().all(|(_, up)| *up == 1.0);
     exporter.scrape_until("good polls of all reports", |scraped| scraped.is_up("agent_kpi") && all_up(scraped)).await
 }
@@ -101,7 +101,7 @@ fn choose(home: &Home, privacy: &str) {
 async fn never_leak_hashed_or_omitted_no_agent_is_named_in_any_page_log_or_state_file() {
     let roster = roster();
     for (privacy, level) in [(HASHED, "trace"), (OMITTED, "debug")] {
-        let home = home(plot(privacy)).await;
+        let home = home(setup(privacy)).await;
         let exporter = home.start(&["env", &format!("WOLKVOX_EXPORTER_LOG_LEVEL={level}")]).await;
         full(&exporter).await;
         let pages = pages(exporter.address).await;
@@ -119,7 +119,7 @@ async fn never_leak_hashed_or_omitted_no_agent_is_named_in_any_page_log_or_state
 #[tokio::test(flavor = "multi_thread")]
 async fn never_leak_the_search_for_names_finds_every_agent_where_they_are_plain() {
     let roster = roster();
-    let home = Home::new(plot("{agent_dni: plain}")).await;
+    let home = Home::new(setup("{agent_dni: plain}")).await;
     let exporter = home.start(&[]).await;
     full(&exporter).await;
     let found = named(&pages(exporter.address).await, &roster).len();
@@ -131,11 +131,11 @@ async fn never_leak_the_search_for_names_finds_every_agent_where_they_are_plain(
 
 #[tokio::test(flavor = "multi_thread")]
 async fn hashed_the_reports_join_as_they_do_plain_and_the_hash_outlives_a_restart() {
-    let plain = home(plot("{}")).await;
+    let plain = home(setup("{}")).await;
     let exporter = plain.start(&[]).await;
     let scraped = full(&exporter).await;
     exporter.process.terminate().await;
-    let home = home(plot(HASHED)).await;
+    let home = home(setup(HASHED)).await;
     let exporter = home.start(&[]).await;
     let hashed = full(&exporter).await;
     exporter.process.terminate().await;
@@ -174,7 +174,7 @@ async fn hashed_the_reports_join_as_they_do_plain_and_the_hash_outlives_a_restar
 async fn exporters_with_one_key_file_agree_on_the_hashes_and_another_key_makes_others() {
     let mut hashes = Vec::new();
     for key in [KEY, KEY, "another key for names, as long as the first"] {
-        let home = Home::new(plot("{agent_name: hashed, key_file: names.key}")).await;
+        let home = Home::new(setup("{agent_name: hashed, key_file: names.key}")).await;
         fs::write(home.config.path().join("names.key"), format!("{key}\n")).unwrap();
         let exporter = home.start(&[]).await;
         hashes.push(values(&full(&exporter).await, "wolkvox_agent_info", "agent_name"));
@@ -242,11 +242,11 @@ fn names_shown(scraped: &Scraped) -> BTreeSet<String> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn omitted_the_reports_are_totals_of_the_operation_without_a_roster() {
-    let plain = home(plot("{}")).await;
+    let plain = home(setup("{}")).await;
     let exporter = plain.start(&[]).await;
     let per_agent = full(&exporter).await;
     exporter.process.terminate().await;
-    let home = home(plot(OMITTED)).await;
+    let home = home(setup(OMITTED)).await;
     let exporter = home.start(&[]).await;
     let totals = full(&exporter).await;
     assert_eq!(totals.find("wolkvox_agent_info", &[]), []);
@@ -264,7 +264,7 @@ async fn omitted_the_reports_are_totals_of_the_operation_without_a_roster() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_key_that_lasts_only_until_a_restart_is_warned_of() {
-    let home = home(plot(HASHED)).await;
+    let home = home(setup(HASHED)).await;
     let mut exporter = home.launch(&["env", "WOLKVOX_EXPORTER_STATE_DIR=none"]);
     exporter.after("address=").await;
     let kept_on_disk = exporter.said();
@@ -272,7 +272,7 @@ async fn a_key_that_lasts_only_until_a_restart_is_warned_of() {
     exporter.terminate().await;
     let config = format!("--config.file={}", home.config_file().display());
     let flags = [&config, "--state.dir=none", "--web.listen-address=127.0.0.1:0"];
-    let mut exporter = crate::child::Running::start(crate::child::EXPORTER, &flags);
+    let mut exporter = crate::support::child::Running::start(crate::support::child::EXPORTER, &flags);
     let address: SocketAddr = exporter.after("address=").await.parse().expect("an address");
     let names = async || names_shown(&Scraped::parse(&http::get(address, "/metrics").await.text()));
     let before = until("names", async || Some(names().await).filter(|names| !names.is_empty())).await;

@@ -1,4 +1,4 @@
-//! Does a real Prometheus get every metric of the five reports?
+//! A real Prometheus gets every metric of the five reports.
 
 use std::iter;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
@@ -8,9 +8,9 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use serde_json::Value;
 use tempfile::TempDir;
 
-use crate::child::{Running, run};
-use crate::scraped::report_metrics;
-use crate::stage::{Plot, Stage, until};
+use crate::support::child::{Running, run};
+use crate::support::harness::{Harness, Setup, until};
+use crate::support::scraped::report_metrics;
 
 /// The values of an instant query, or nothing while Prometheus is not ready to answer.
 pub async fn query(address: SocketAddr, promql: &str) -> Vec<Value> {
@@ -81,8 +81,8 @@ impl Scraping {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_real_prometheus_scrapes_and_lists_every_metric_of_the_five_reports() {
-    let stage = Stage::start(Plot { windows: "[today, yesterday]", ..Plot::default() }).await;
-    let Scraping { prometheus, address, .. } = &Scraping::start(stage.address, "");
+    let harness = Harness::start(Setup { windows: "[today, yesterday]", ..Setup::default() }).await;
+    let Scraping { prometheus, address, .. } = &Scraping::start(harness.address, "");
     let address = *address;
     let expected = report_metrics();
     let names = until("every metric in Prometheus", async || {
@@ -97,7 +97,7 @@ async fn a_real_prometheus_scrapes_and_lists_every_metric_of_the_five_reports() 
     assert_eq!(up.iter().map(|one| one["value"][1].as_str()).collect::<Vec<_>>(), [Some("1")], "{}", prometheus.said());
     // Both windows of every report, and the very figures that a scrape shows.
     let sum = query(address, "sum(wolkvox_agent_calls{window=\"yesterday\"})").await;
-    let shown = stage.scrape().await.sum("wolkvox_agent_calls", &["window=\"yesterday\""]);
+    let shown = harness.scrape().await.sum("wolkvox_agent_calls", &["window=\"yesterday\""]);
     assert_eq!(sum[0]["value"][1].as_str(), Some(shown.to_string().as_str()));
     for name in &expected {
         let series = query(address, &format!("count({name})")).await;
@@ -107,7 +107,7 @@ async fn a_real_prometheus_scrapes_and_lists_every_metric_of_the_five_reports() 
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_value_goes_from_the_exporter_through_remote_write_to_a_store_that_scales() {
-    let stage = Stage::start(Plot { windows: "[yesterday]", ..Plot::frozen() }).await;
+    let harness = Harness::start(Setup { windows: "[yesterday]", ..Setup::frozen() }).await;
     let (store, folder) = (free_port(), tempfile::tempdir().unwrap());
     let flags = [
         format!("-httpListenAddr={store}"),
@@ -116,9 +116,9 @@ async fn a_value_goes_from_the_exporter_through_remote_write_to_a_store_that_sca
     ];
     let _victoria_metrics = Running::start("victoria-metrics", &flags.each_ref().map(String::as_str));
     let remote_write = format!("remote_write: [{{url: \"http://{store}/api/v1/write\"}}]\n");
-    let _scraping = Scraping::start(stage.address, &remote_write);
+    let _scraping = Scraping::start(harness.address, &remote_write);
 
-    let shown = stage.scrape().await.sum("wolkvox_agent_calls", &[]);
+    let shown = harness.scrape().await.sum("wolkvox_agent_calls", &[]);
     assert!(shown > 0.0);
     let arrived = until("the value at the far end", async || {
         let found = query(store, "sum(wolkvox_agent_calls{window=\"yesterday\"})").await;

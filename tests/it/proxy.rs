@@ -1,15 +1,15 @@
-//! What reaches a proxy that the environment names?
+//! What reaches a proxy that the environment names.
 
 use std::sync::{Arc, Mutex};
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
-use wolkvox_exporter::simulator::Simulator;
+use wolkvox_simulator::Simulator;
 
-use crate::child::{EXPORTER, Running, run};
-use crate::http;
-use crate::scraped::Scraped;
-use crate::stage::{CONFIG_FILE, TOKEN, config_folder, settings, until, zone_name};
+use crate::support::child::{EXPORTER, Running, run};
+use crate::support::harness::{CONFIG_FILE, TOKEN, config_folder, settings, until, zone_name};
+use crate::support::http;
+use crate::support::scraped::Scraped;
 
 /// Arguments of `env`: what this machine says of proxies is not what is tested.
 const UNSET: [&str; 8] = [
@@ -69,7 +69,9 @@ fn config(simulator: &Simulator) -> String {
     let named = operation("named", &simulator.base_url().replace("127.0.0.1", "localhost"), "");
     let beyond = operation("beyond", "https://wv0003.wolkvox.invalid", "");
     let direct = operation("direct", "https://wv0004.wolkvox.example", "");
-    format!("operations:\n{ours}{named}{beyond}{direct}polling: {{interval: 1s, allow_faster_than_vendor: true, windows: [today]}}\n")
+    format!(
+        "operations:\n{ours}{named}{beyond}{direct}polling: {{interval: 1s, allow_faster_than_vendor: true, windows: [today]}}\n"
+    )
 }
 
 #[tokio::test(flavor = "multi_thread")]

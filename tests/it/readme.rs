@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::Path;
 
-use crate::child::run;
+use crate::support::child::run;
 
 /// Every Rust source below a folder.
 fn sources(folder: &Path) -> Vec<String> {

@@ -1,21 +1,21 @@
-//! What becomes of rows that are not as documented?
+//! What becomes of rows that are not as documented.
 
 use std::time::Duration;
 
-use wolkvox_exporter::simulator::{Fault, Scope};
+use wolkvox_simulator::{Fault, Scope};
 
-use crate::child::{python, run};
-use crate::http;
-use crate::scraped::Scraped;
-use crate::stage::{Plot, Stage, zone};
+use crate::support::child::{python, run};
+use crate::support::harness::{Harness, Setup, zone};
+use crate::support::http;
+use crate::support::scraped::Scraped;
 
-/// A stage whose vendor answers every call for `report` with these rows.
-async fn answered_with(report: &'static str, rows: &str) -> (Stage, Scraped) {
+/// A harness whose vendor answers every call for `report` with these rows.
+async fn answered_with(report: &'static str, rows: &str) -> (Harness, Scraped) {
     let body = format!(r#"{{"code":200,"error":null,"msg":"1 records were found","data":[{rows}]}}"#);
     let faults = vec![(Fault::Body(body.into_bytes()), Scope::default())];
-    let stage = Stage::start(Plot { reports: report, faults, ..Plot::frozen() }).await;
-    let scraped = stage.scrape().await;
-    (stage, scraped)
+    let harness = Harness::start(Setup { reports: report, faults, ..Setup::frozen() }).await;
+    let scraped = harness.scrape().await;
+    (harness, scraped)
 }
 
 fn aux(id: &str, name: &str, time: &str) -> String {
@@ -74,10 +74,10 @@ async fn hostile_names_stay_one_label_value_for_every_parser() {
         aux("5", r"", r#""00:00:05""#),
         r#"{"agent_id":6,"agent_name":null,"aux_state":true,"time":"00:00:06"}"#.to_owned(),
     ];
-    let (stage, scraped) = answered_with("[agent_aux_time]", &rows.join(",")).await;
+    let (harness, scraped) = answered_with("[agent_aux_time]", &rows.join(",")).await;
     assert_eq!(scraped.find("wolkvox_agent_aux_seconds", &[]).len(), 6);
     for (coding, arguments) in [("text/plain", vec!["text"]), ("application/openmetrics-text", vec![])] {
-        let answer = http::send(stage.address, "GET", "/metrics", &format!("Accept: {coding}\r\n")).await;
+        let answer = http::send(harness.address, "GET", "/metrics", &format!("Accept: {coding}\r\n")).await;
         let script = [vec!["tests/strict_openmetrics.py"], arguments].concat();
         let read = run(&python(), &script, &answer.body).await;
         assert_eq!(read.code, Some(0), "{}", read.stderr);
@@ -94,8 +94,8 @@ async fn hostile_names_stay_one_label_value_for_every_parser() {
 async fn names_of_ten_thousand_bytes_are_served_in_every_report_shortened_or_as_long_as_the_operator_lets_them_be() {
     for (limits, shortest, longest) in [("{}", 1_000, 1_400), ("{ label_bytes: 16KiB }", 10_000, 12_000)] {
         let faults = vec![(Fault::HugeNames, Scope::default())];
-        let stage = Stage::start(Plot { limits, faults, ..Plot::frozen() }).await;
-        let scraped = stage.scrape().await;
+        let harness = Harness::start(Setup { limits, faults, ..Setup::frozen() }).await;
+        let scraped = harness.scrape().await;
         assert_eq!(scraped.sum("wolkvox_report_up", &[]), 5.0);
         assert_eq!(scraped.missing_metrics(), Vec::<String>::new());
         assert_eq!(scraped.find("wolkvox_report_rejected_values_total", &[]), []);
@@ -110,8 +110,8 @@ async fn names_of_ten_thousand_bytes_are_served_in_every_report_shortened_or_as_
 #[tokio::test(flavor = "multi_thread")]
 async fn never_lie_bad_values_among_good_ones_are_counted_in_every_report() {
     let faults = vec![(Fault::BadValues, Scope::default())];
-    let stage = Stage::start(Plot { faults, ..Plot::frozen() }).await;
-    let scraped = stage.scrape().await;
+    let harness = Harness::start(Setup { faults, ..Setup::frozen() }).await;
+    let scraped = harness.scrape().await;
     assert_eq!(scraped.sum("wolkvox_report_up", &[]), 5.0);
     for report in ["agent_aux_time", "agent_hold_mute", "closed_interactions", "smart_wait", "agent_kpi"] {
         let label = format!("report=\"{report}\"");
@@ -146,12 +146,13 @@ async fn a_percentage_of_thousands_and_days_outside_the_window_are_read_as_docum
 async fn never_lie_new_values_replace_the_old_ones_and_what_is_gone_is_gone() {
     let body = |rows: &str| Fault::Body(format!(r#"{{"code":200,"data":[{rows}]}}"#).into_bytes());
     let faults = vec![(body(&[aux("1", "Ana", "\"5\""), aux("2", "Eva", "\"6\"")].join(",")), Scope::default())];
-    let plot = Plot { reports: "[agent_aux_time]", faults, interval: Duration::from_secs(1), ..Plot::default() };
-    let stage = Stage::start(plot).await;
-    stage.simulator.clear_faults();
-    stage.inject(body(&aux("2", "Eva", "\"4\"")), "agent_3");
-    let only =
-        stage.scrape_until("the new answer", |scraped| scraped.find("wolkvox_agent_aux_seconds", &[]).len() == 1).await;
+    let setup = Setup { reports: "[agent_aux_time]", faults, interval: Duration::from_secs(1), ..Setup::default() };
+    let harness = Harness::start(setup).await;
+    harness.simulator.clear_faults();
+    harness.inject(body(&aux("2", "Eva", "\"4\"")), "agent_3");
+    let only = harness
+        .scrape_until("the new answer", |scraped| scraped.find("wolkvox_agent_aux_seconds", &[]).len() == 1)
+        .await;
     assert_eq!(only.value("wolkvox_agent_aux_seconds", &["agent_id=\"2\""]), Some(4.0), "a total can become smaller");
     assert_eq!(only.find("wolkvox_agent_info", &["agent_id=\"1\""]), [], "the roster is of what is served");
 }

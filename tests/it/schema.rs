@@ -1,4 +1,4 @@
-//! Do the schema, the parser, the example and the READMEs agree on what a config is?
+//! The schema, the parser, the example and the READMEs agree on what a config is.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -8,7 +8,7 @@ use serde_json::Value;
 use wolkvox_exporter::catalog::Catalog;
 use wolkvox_exporter::config::Config;
 
-use crate::child::{python, run};
+use crate::support::child::{python, run};
 
 const SCHEMA: &str = "wolkvox-exporter.schema.json";
 const GOOD: &str = "operations:\n  - name: acme\n    server: \"0003\"\n    token_file: token\n";
@@ -33,7 +33,7 @@ async fn faults(configs: &[String]) -> Vec<String> {
 fn is_taken(text: &str) -> bool {
     let folder = tempfile::tempdir().expect("a temporary folder");
     for name in ["token", "acme.token", "names.key"] {
-        fs::write(folder.path().join(name), "s3cr3t-t0ken-or-key-of-the-stage-0003").expect("a writable folder");
+        fs::write(folder.path().join(name), "s3cr3t-t0ken-or-key-of-the-harness-0003").expect("a writable folder");
     }
     Config::parse(text, &folder.path().join("c.yml"), &Catalog::builtin().expect("the shipped one")).is_ok()
 }

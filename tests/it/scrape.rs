@@ -1,16 +1,16 @@
-//! Do all clients read the same from `/metrics`, whatever format and coding they ask for?
+//! All clients read the same from `/metrics`, whatever format and coding they ask for.
 
-use wolkvox_exporter::simulator::{Fault, Scope};
+use wolkvox_simulator::{Fault, Scope};
 
-use crate::child::{python, run};
-use crate::http::{self, Answer};
-use crate::scraped::{Scraped, report_metrics};
-use crate::stage::{Plot, Stage};
+use crate::support::child::{python, run};
+use crate::support::harness::{Harness, Setup};
+use crate::support::http::{self, Answer};
+use crate::support::scraped::{Scraped, report_metrics};
 
 const OPEN_METRICS: &str = "Accept: application/openmetrics-text;version=1.0.0\r\n";
 const GZIP: &str = "Accept-Encoding: gzip\r\n";
-async fn scrape(stage: &Stage, headers: &str) -> Answer {
-    http::send(stage.address, "GET", "/metrics", headers).await
+async fn scrape(harness: &Harness, headers: &str) -> Answer {
+    http::send(harness.address, "GET", "/metrics", headers).await
 }
 
 /// The series as the strict parser reads them, one a line.
@@ -25,8 +25,8 @@ async fn strictly(text: &[u8], format: &[&str]) -> Vec<String> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn every_client_reads_the_same_series_from_one_state() {
-    let stage = Stage::start(Plot::frozen()).await;
-    let url = format!("http://{}/metrics", stage.address);
+    let harness = Harness::start(Setup::frozen()).await;
+    let url = format!("http://{}/metrics", harness.address);
     let plain = run("curl", &["-sSf", &url], b"").await;
     let compressed = run("curl", &["-sSf", "--compressed", &url], b"").await;
     let open = ["-sSf", "--compressed", "-H", "Accept: application/openmetrics-text", &url];
@@ -36,18 +36,18 @@ async fn every_client_reads_the_same_series_from_one_state() {
     assert_eq!(strictly(compressed.stdout.as_bytes(), &["text"]).await, expected);
     assert_eq!(strictly(open.stdout.as_bytes(), &[]).await, expected);
     for headers in ["", GZIP] {
-        assert_eq!(strictly(&scrape(&stage, headers).await.decoded(), &["text"]).await, expected);
+        assert_eq!(strictly(&scrape(&harness, headers).await.decoded(), &["text"]).await, expected);
         let headers = format!("{headers}{OPEN_METRICS}");
-        assert_eq!(strictly(&scrape(&stage, &headers).await.decoded(), &[]).await, expected);
+        assert_eq!(strictly(&scrape(&harness, &headers).await.decoded(), &[]).await, expected);
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn head_tells_what_get_would_send_and_sends_nothing() {
-    let stage = Stage::start(Plot::frozen()).await;
+    let harness = Harness::start(Setup::frozen()).await;
     for headers in ["", GZIP, OPEN_METRICS] {
-        let head = http::send(stage.address, "HEAD", "/metrics", headers).await;
-        let get = scrape(&stage, headers).await;
+        let head = http::send(harness.address, "HEAD", "/metrics", headers).await;
+        let get = scrape(&harness, headers).await;
         assert_eq!((head.status, head.body.len()), (200, 0));
         for name in ["content-type", "content-encoding", "vary"] {
             assert_eq!(head.header(name), get.header(name), "{name}");
@@ -60,7 +60,7 @@ async fn head_tells_what_get_would_send_and_sends_nothing() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn formats_and_codings_are_sent_to_those_who_ask_for_them() {
-    let stage = Stage::start(Plot::frozen()).await;
+    let harness = Harness::start(Setup::frozen()).await;
     let text = "text/plain; version=0.0.4; charset=utf-8";
     let open = "application/openmetrics-text; version=1.0.0; charset=utf-8";
     for (headers, format, coding) in [
@@ -77,7 +77,7 @@ async fn formats_and_codings_are_sent_to_those_who_ask_for_them() {
             Some("gzip"),
         ),
     ] {
-        let answer = scrape(&stage, headers).await;
+        let answer = scrape(&harness, headers).await;
         assert_eq!(answer.status, 200, "{headers}");
         assert_eq!(answer.header("content-type"), Some(format), "{headers}");
         assert_eq!(answer.header("content-encoding"), coding, "{headers}");
@@ -93,11 +93,11 @@ async fn formats_and_codings_are_sent_to_those_who_ask_for_them() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn no_sample_has_a_time_of_its_own_and_families_keep_their_order() {
-    let stage = Stage::start(Plot::frozen()).await;
+    let harness = Harness::start(Setup::frozen()).await;
     let families = |text: &str| -> Vec<String> {
         text.lines().filter(|line| line.starts_with("# TYPE ")).map(str::to_owned).collect()
     };
-    let (first, second) = (scrape(&stage, "").await.text(), scrape(&stage, "").await.text());
+    let (first, second) = (scrape(&harness, "").await.text(), scrape(&harness, "").await.text());
     assert_eq!(families(&first), families(&second));
     for line in first.lines().filter(|line| !line.starts_with('#')) {
         let after_labels = line.rsplit_once('}').map_or(line, |(_, rest)| rest);
@@ -111,16 +111,16 @@ async fn never_lie_a_scrape_shows_the_series_and_their_state_of_one_moment() {
     let body = |rows: u32| format!(r#"{{"code":200,"data":[{}]}}"#, (0..rows).map(row).collect::<Vec<_>>().join(","));
     let scope = || Scope { times: Some(1), ..Scope::default() };
     let answers = (1..=60).map(|rows| (Fault::Body(body(rows).into_bytes()), scope()));
-    let plot = Plot {
+    let setup = Setup {
         operations: &["a", "b", "c", "d", "e", "f"],
         reports: "[agent_aux_time]",
         faults: answers.collect(),
-        ..Plot::default()
+        ..Setup::default()
     };
-    let stage = Stage::start(plot).await;
+    let harness = Harness::start(setup).await;
     let watch = async || {
-        while stage.simulator.ledger().total < 36 {
-            let scraped = stage.scrape().await;
+        while harness.simulator.ledger().total < 36 {
+            let scraped = harness.scrape().await;
             for operation in ["a", "b", "c", "d", "e", "f"] {
                 let label = format!("operation=\"{operation}\"");
                 let series = scraped.find("wolkvox_agent_aux_seconds", &[&label]).len();

@@ -1,4 +1,4 @@
-//! Do several exporters with one config share its operations without gap or overlap?
+//! Several exporters with one config share its operations without gap or overlap.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -8,13 +8,13 @@ use tokio_util::sync::CancellationToken;
 use wolkvox_exporter::catalog::Catalog;
 use wolkvox_exporter::config::{Config, Shard};
 use wolkvox_exporter::exporter::{self, Setup};
-use wolkvox_exporter::simulator::{self, Simulator};
 use wolkvox_exporter::state::State;
 use wolkvox_exporter::web::{self, Access, ClientLimits};
+use wolkvox_simulator::{self as simulator, Simulator};
 
-use crate::http;
-use crate::scraped::Scraped;
-use crate::stage::{settings, until};
+use crate::support::harness::{settings, until};
+use crate::support::http;
+use crate::support::scraped::Scraped;
 
 const OPERATIONS: usize = 24;
 /// Polled once: a shard that polls another's operation shows in the vendor's books.

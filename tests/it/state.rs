@@ -1,21 +1,21 @@
-//! What does the state folder hold, and what does the next start make of it?
+//! What the state folder holds, and what the next start makes of it.
 
 use std::fs;
 use std::io::Read;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
-use crate::child::{EXPORTER, Running, run};
-use crate::home::Home;
-use crate::http;
-use crate::scraped::Scraped;
-use crate::stage::{PERSONAL, Plot, TOKEN, midnight, until};
+use crate::support::child::{EXPORTER, Running, run};
+use crate::support::harness::{PERSONAL, Setup, TOKEN, midnight, until};
+use crate::support::home::Home;
+use crate::support::http;
+use crate::support::scraped::Scraped;
 
 const LAST_SUCCESS: &str = "wolkvox_report_last_success_timestamp_seconds";
 
 #[tokio::test(flavor = "multi_thread")]
 async fn never_lie_after_a_restart_data_are_served_at_once_at_their_age_and_no_report_is_asked_before_its_time() {
-    let home = Home::new(Plot::frozen()).await;
+    let home = Home::new(Setup::frozen()).await;
     let first = home.start(&[]).await;
     let before = first.scrape_until("five reports", |scraped| scraped.sum("wolkvox_report_up", &[]) == 5.0).await;
     first.process.terminate().await;
@@ -38,7 +38,7 @@ async fn never_lie_after_a_restart_data_are_served_at_once_at_their_age_and_no_r
 
 #[tokio::test(flavor = "multi_thread")]
 async fn never_overspend_a_second_exporter_on_the_folder_ends_with_status_1_and_a_hint() {
-    let home = Home::new(Plot::frozen()).await;
+    let home = Home::new(Setup::frozen()).await;
     let first = home.start(&[]).await;
     let second = home.refused(&[]).await;
     assert_eq!(second.code, Some(1), "{second:?}");
@@ -54,7 +54,7 @@ async fn never_overspend_a_second_exporter_on_the_folder_ends_with_status_1_and_
 
 #[tokio::test(flavor = "multi_thread")]
 async fn never_overspend_a_state_folder_deleted_while_running_is_made_anew_with_its_lock_and_its_count() {
-    let home = Home::new(Plot { reports: "[agent_aux_time, agent_hold_mute]", ..Plot::fast() }).await;
+    let home = Home::new(Setup { reports: "[agent_aux_time, agent_hold_mute]", ..Setup::fast() }).await;
     let exporter = home.start(&[]).await;
     until("calls", async || (home.charged() >= 4).then_some(())).await;
     // A write in between makes a folder anew, or leaves a file in it.
@@ -71,8 +71,8 @@ async fn never_overspend_a_state_folder_deleted_while_running_is_made_anew_with_
 #[tokio::test(flavor = "multi_thread")]
 async fn never_overspend_a_state_folder_with_another_exporter_in_its_place_ends_the_polls_and_says_why() {
     let stale_after = std::time::Duration::from_secs(4);
-    let plot = || Plot { reports: "[agent_aux_time]", stale_after, ..Plot::fast() };
-    let (home, other) = (Home::new(plot()).await, Home::new(plot()).await);
+    let setup = || Setup { reports: "[agent_aux_time]", stale_after, ..Setup::fast() };
+    let (home, other) = (Home::new(setup()).await, Home::new(setup()).await);
     let exporter = home.start(&[]).await;
     let intruder = other.start(&[]).await;
     for (home, exporter) in [(&home, &exporter), (&other, &intruder)] {
@@ -104,7 +104,7 @@ fn put_pipe(path: &Path) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_pipe_in_place_of_any_file_of_the_start_neither_holds_it_up_nor_is_believed() {
-    let home = Home::new(Plot { reports: "[agent_aux_time]", ..Plot::frozen() }).await;
+    let home = Home::new(Setup { reports: "[agent_aux_time]", ..Setup::frozen() }).await;
     let first = home.start(&[]).await;
     first.scrape_until("a report", |scraped| scraped.is_up("agent_aux_time")).await;
     first.process.terminate().await;
@@ -175,7 +175,7 @@ async fn never_overspend_a_count_with_one_flipped_digit_is_taken_for_the_most_th
 }
 
 async fn set_aside_and_taken_for_the_most(damage: impl FnOnce(&[u8]) -> Vec<u8>) {
-    let home = Home::new(Plot { reports: "[agent_aux_time, agent_hold_mute]", ..Plot::frozen() }).await;
+    let home = Home::new(Setup { reports: "[agent_aux_time, agent_hold_mute]", ..Setup::frozen() }).await;
     let first = home.start(&[]).await;
     first.scrape_until("two reports", |scraped| scraped.sum("wolkvox_report_up", &[]) == 2.0).await;
     first.process.terminate().await;
@@ -199,7 +199,7 @@ async fn set_aside_and_taken_for_the_most(damage: impl FnOnce(&[u8]) -> Vec<u8>)
 
 #[tokio::test(flavor = "multi_thread")]
 async fn never_lie_damaged_data_are_set_aside_and_asked_for_anew() {
-    let home = Home::new(Plot { reports: "[agent_aux_time, agent_hold_mute]", ..Plot::fast() }).await;
+    let home = Home::new(Setup { reports: "[agent_aux_time, agent_hold_mute]", ..Setup::fast() }).await;
     let first = home.start(&[]).await;
     first.scrape_until("two reports", |scraped| scraped.sum("wolkvox_report_up", &[]) == 2.0).await;
     first.process.terminate().await;
@@ -222,7 +222,7 @@ async fn never_lie_damaged_data_are_set_aside_and_asked_for_anew() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn never_leak_the_state_folder_is_the_users_own_and_holds_neither_token_nor_customer() {
-    let home = Home::new(Plot::frozen()).await;
+    let home = Home::new(Setup::frozen()).await;
     let exporter = home.start(&[]).await;
     exporter.scrape_until("five reports", |scraped| scraped.sum("wolkvox_report_up", &[]) == 5.0).await;
     exporter.process.terminate().await;
@@ -270,7 +270,7 @@ pub fn readable(bytes: &[u8]) -> String {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn state_kept_in_memory_is_warned_of() {
-    let home = Home::new(Plot::frozen()).await;
+    let home = Home::new(Setup::frozen()).await;
     let flags = [
         &format!("--config.file={}", home.config_file().display()),
         "--state.dir=none",
@@ -288,7 +288,7 @@ async fn state_kept_in_memory_is_warned_of() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_state_folder_is_the_service_managers_then_the_desktops_then_the_homes() {
-    let home = Home::new(Plot { reports: "[agent_aux_time]", ..Plot::frozen() }).await;
+    let home = Home::new(Setup { reports: "[agent_aux_time]", ..Setup::frozen() }).await;
     let folder = tempfile::tempdir().unwrap();
     let variable = |name: &str| format!("{name}={}", folder.path().join(name).display());
     let variables = ["STATE_DIRECTORY", "XDG_STATE_HOME", "HOME"].map(variable);

@@ -1,14 +1,14 @@
-//! Does the status answer an operator at 3 a.m., on any screen and in any state?
+//! The status answers an operator at 3 a.m., on any screen and in any state.
 
 use std::path::Path;
 use std::time::Duration;
 
 use serde_json::Value;
-use wolkvox_exporter::simulator::{Fault, Scope};
+use wolkvox_simulator::{Fault, Scope};
 
-use crate::browser::Browser;
-use crate::http;
-use crate::stage::{Plot, Stage, TOKEN, until};
+use crate::support::browser::Browser;
+use crate::support::harness::{Harness, Setup, TOKEN, until};
+use crate::support::http;
 
 const PHONE: (u32, u32) = (360, 740);
 const DESK: (u32, u32) = (1200, 900);
@@ -21,17 +21,17 @@ fn only(api: &str) -> Scope {
 
 /// One report of each kind of trouble: one fails, one is refused with a hostile text, one has values that cannot be
 /// read, and one has more series than it may.
-fn trouble() -> Plot {
+fn trouble() -> Setup {
     let faults = vec![
         (Fault::Status(500), only("agent_9")),
         (Fault::Forbidden(format!("{HOSTILE} {TOKEN}")), only("chat_7")),
         (Fault::BadValues, only("agent_3")),
     ];
-    Plot { faults, limits: "{series_per_report: 40}", operations: &["acme"], ..Plot::frozen() }
+    Setup { faults, limits: "{series_per_report: 40}", operations: &["acme"], ..Setup::frozen() }
 }
 
-async fn status_json(stage: &Stage) -> Value {
-    serde_json::from_str(&stage.get("/status.json").await.text()).expect("JSON")
+async fn status_json(harness: &Harness) -> Value {
+    serde_json::from_str(&harness.get("/status.json").await.text()).expect("JSON")
 }
 
 /// The reports of the first operation.
@@ -41,15 +41,15 @@ fn reports(status: &Value) -> &[Value] {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn never_lie_the_json_names_each_report_with_its_state_and_why() {
-    let stage = Stage::start(trouble()).await;
-    let status = status_json(&stage).await;
+    let harness = Harness::start(trouble()).await;
+    let status = status_json(&harness).await;
     let of = |name: &str| reports(&status).iter().find(|report| report["report"] == name).expect("a report").clone();
     assert_eq!(of("smart_wait")["state"], "fresh");
     let failing = of("agent_hold_mute");
     assert_eq!((&failing["state"], &failing["failure"]["reason"]), (&"failing".into(), &"http_5xx".into()));
     assert_eq!((&failing["serves_to"], &failing["consecutive_failures"]), (&Value::Null, &1.into()));
     assert_eq!(of("closed_interactions")["failure"]["reason"], "forbidden_other");
-    let scraped = stage.scrape().await;
+    let scraped = harness.scrape().await;
     for rejected in of("agent_aux_time")["rejected_values"].as_array().expect("rejected values") {
         let field = format!("field=\"{}\"", rejected["field"].as_str().expect("a field"));
         let counted = scraped.value("wolkvox_report_rejected_values_total", &["report=\"agent_aux_time\"", &field]);
@@ -67,41 +67,42 @@ async fn never_lie_the_json_names_each_report_with_its_state_and_why() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_refused_reload_shows_with_its_reason_until_one_works() {
-    let stage = Stage::start(Plot { reports: "[agent_aux_time]", ..Plot::frozen() }).await;
-    let good = Plot { reports: "[agent_aux_time, smart_wait]", ..Plot::frozen() }.config(&stage.simulator.base_url());
-    let loaded_at = status_json(&stage).await["config"]["loaded_at"].clone();
-    assert_eq!(stage.reload(&good.replace("token_file: token", &format!("token: {TOKEN}"))).await.status, 500);
-    let refused = status_json(&stage).await;
+    let harness = Harness::start(Setup { reports: "[agent_aux_time]", ..Setup::frozen() }).await;
+    let good =
+        Setup { reports: "[agent_aux_time, smart_wait]", ..Setup::frozen() }.config(&harness.simulator.base_url());
+    let loaded_at = status_json(&harness).await["config"]["loaded_at"].clone();
+    assert_eq!(harness.reload(&good.replace("token_file: token", &format!("token: {TOKEN}"))).await.status, 500);
+    let refused = status_json(&harness).await;
     let reason = refused["config"]["refused_because"].as_str().expect("a reason");
     assert!(reason.contains("a token written into the config is refused") && !reason.contains("s3cr3t"), "{reason}");
     assert_eq!(refused["config"]["loaded_at"], loaded_at);
     assert_eq!(refused["verdict"]["ok"], false);
     assert_eq!(reports(&refused).len(), 1, "the old config is in force");
-    assert_eq!(stage.reload(&good).await.status, 200);
-    let taken = status_json(&stage).await;
+    assert_eq!(harness.reload(&good).await.status, 200);
+    let taken = status_json(&harness).await;
     assert_eq!(taken["config"]["refused_because"], Value::Null);
     assert_eq!(reports(&taken).len(), 2);
     let file = taken["config"]["file"].as_str().expect("a file");
-    assert_eq!(Path::new(file), stage.config.path().join(crate::stage::CONFIG_FILE));
+    assert_eq!(Path::new(file), harness.config.path().join(crate::support::harness::CONFIG_FILE));
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_status_is_never_kept_and_a_head_says_its_length() {
-    let stage = Stage::start(Plot { reports: "[agent_aux_time]", ..Plot::frozen() }).await;
+    let harness = Harness::start(Setup { reports: "[agent_aux_time]", ..Setup::frozen() }).await;
     for (path, content_type) in [
         ("/", "text/html; charset=utf-8"),
         ("/?refresh=off", "text/html; charset=utf-8"),
         ("/status.json", "application/json"),
         ("/docs/metrics.md", "text/plain; charset=utf-8"),
     ] {
-        let answer = stage.get(path).await;
+        let answer = harness.get(path).await;
         assert_eq!((answer.status, answer.header("content-type")), (200, Some(content_type)), "{path}");
         assert_eq!(answer.header("cache-control"), Some("no-store"), "{path}");
-        let head = http::send(stage.address, "HEAD", path, "").await;
+        let head = http::send(harness.address, "HEAD", path, "").await;
         assert_eq!((head.status, head.body.len()), (200, 0), "{path}");
         assert!(head.header("content-length").is_some_and(|length| length != "0"), "{path}");
     }
-    let policy = stage.get("/").await.header("content-security-policy").map(str::to_owned).expect("a policy");
+    let policy = harness.get("/").await.header("content-security-policy").map(str::to_owned).expect("a policy");
     assert!(policy.starts_with("default-src 'none'") && !policy.contains("unsafe"), "{policy}");
 }
 
@@ -148,8 +149,8 @@ async fn assert_presentable(browser: &Browser, url: &str) {
 }
 
 async fn calm(browser: &Browser) {
-    let stage = Stage::start(Plot { windows: "[today, yesterday]", ..Plot::frozen() }).await;
-    let url = format!("http://{}/", stage.address);
+    let harness = Harness::start(Setup { windows: "[today, yesterday]", ..Setup::frozen() }).await;
+    let url = format!("http://{}/", harness.address);
     assert_presentable(browser, &url).await;
     assert_eq!(browser.script("return document.title").await, "all 10 reports fresh · wolkvox-exporter");
     let text = browser.text().await;
@@ -160,43 +161,45 @@ async fn calm(browser: &Browser) {
     let links = browser.script("return [...document.querySelectorAll('nav a')].map(a => a.href)").await;
     for link in links.as_array().expect("links") {
         let path = link.as_str().expect("a link").strip_prefix(url.trim_end_matches('/')).expect("a link to here");
-        assert_eq!(stage.get(path).await.status, 200, "{path}");
+        assert_eq!(harness.get(path).await.status, 200, "{path}");
     }
 }
 
 /// How often a page was asked for.
-async fn loads(stage: &Stage) -> f64 {
-    stage.scrape().await.sum("wolkvox_exporter_http_requests_total", &["handler=\"status\""])
+async fn loads(harness: &Harness) -> f64 {
+    harness.scrape().await.sum("wolkvox_exporter_http_requests_total", &["handler=\"status\""])
 }
 
 /// Two pages side by side: one that was stopped, and then one that refreshes.
-async fn one_stopped_one_not(browser: &Browser) -> Stage {
-    let stage = Stage::start(Plot { reports: "[agent_aux_time]", ..Plot::frozen() }).await;
-    let url = format!("http://{}/", stage.address);
+async fn one_stopped_one_not(browser: &Browser) -> Harness {
+    let harness = Harness::start(Setup { reports: "[agent_aux_time]", ..Setup::frozen() }).await;
+    let url = format!("http://{}/", harness.address);
     browser.open(&url).await;
     browser.script("[...document.links].find(link => link.text == 'stop').click()").await;
     until("the page that stays", async || browser.text().await.contains("Does not refresh").then_some(())).await;
     browser.beside().await;
     browser.open(&url).await;
     browser.beside().await;
-    stage
+    harness
 }
 
 /// Of the two pages the stopped one was there first: it would have been asked for again before the other.
-async fn assert_only_one_refreshes(stage: &Stage) {
-    until("a refresh", async || (loads(stage).await >= 4.0).then_some(())).await;
+async fn assert_only_one_refreshes(harness: &Harness) {
+    until("a refresh", async || (loads(harness).await >= 4.0).then_some(())).await;
     tokio::time::sleep(Duration::from_secs(1)).await;
-    assert_eq!(loads(stage).await, 4.0);
+    assert_eq!(loads(harness).await, 4.0);
 }
 
 async fn troubled(browser: &Browser) {
-    let stage = Stage::start(trouble()).await;
+    let harness = Harness::start(trouble()).await;
     let name = HOSTILE.replace('\'', "''");
-    let config = trouble().config(&stage.simulator.base_url()).replace("name: acme", &format!("name: '{name}'"));
-    assert_eq!(stage.reload(&config).await.status, 200);
-    stage.scrape_until("polls of the renamed operation", |scraped| scraped.sum("wolkvox_report_up", &[]) == 3.0).await;
-    assert_eq!(stage.reload("operations: []\n").await.status, 500);
-    assert_presentable(browser, &format!("http://{}/", stage.address)).await;
+    let config = trouble().config(&harness.simulator.base_url()).replace("name: acme", &format!("name: '{name}'"));
+    assert_eq!(harness.reload(&config).await.status, 200);
+    harness
+        .scrape_until("polls of the renamed operation", |scraped| scraped.sum("wolkvox_report_up", &[]) == 3.0)
+        .await;
+    assert_eq!(harness.reload("operations: []\n").await.status, 500);
+    assert_presentable(browser, &format!("http://{}/", harness.address)).await;
     let text = browser.text().await;
     for part in [
         "2 of 5 reports need a look; the changed config was refused",

@@ -1,4 +1,4 @@
-//! Is TLS spoken with those only who may, and does it go on while certificates change?
+//! TLS is spoken with those only who may, and goes on while certificates change.
 
 use std::net::SocketAddr;
 use std::path::Path;
@@ -18,12 +18,12 @@ use tokio_rustls::TlsConnector;
 use crate::access::{alice, login};
 use rcgen::ExtendedKeyUsagePurpose;
 
-use crate::certificates::{Authority, Identity, Purpose, expired};
-use crate::child::{EXPORTER, Running, exporter, run};
-use crate::http::{self, Answer};
 use crate::prometheus::{Scraping, query};
-use crate::scraped::Scraped;
-use crate::stage::{Plot, Stage, WEB_CONFIG_FILE, until};
+use crate::support::certificates::{Authority, Identity, Purpose, expired};
+use crate::support::child::{EXPORTER, Running, exporter, run};
+use crate::support::harness::{Harness, Setup, WEB_CONFIG_FILE, until};
+use crate::support::http::{self, Answer};
+use crate::support::scraped::Scraped;
 
 const MUTUAL: &str = "  client_auth_type: RequireAndVerifyClientCert\n  client_ca_file: CA\n";
 
@@ -56,8 +56,8 @@ impl Pki {
         )
     }
 
-    async fn stage(&self, more: &str) -> Stage {
-        Stage::curtain(Plot { web_config: Some(self.web_config(more)), ..Plot::frozen() }).await
+    async fn harness(&self, more: &str) -> Harness {
+        Harness::start_unpolled(Setup { web_config: Some(self.web_config(more)), ..Setup::frozen() }).await
     }
 
     fn client(&self) -> Client {
@@ -118,11 +118,11 @@ impl Client {
 #[tokio::test(flavor = "multi_thread")]
 async fn never_leak_a_client_without_the_right_certificate_hears_nothing() {
     let pki = Pki::new();
-    let stage = pki.stage(MUTUAL).await;
+    let harness = pki.harness(MUTUAL).await;
     let stranger = Authority::new("tests");
     let right = pki.client_with(pki.ca.sign(Purpose::Client, "a.example"));
     for versions in [&TLS12, &TLS13] {
-        assert_eq!(Client { versions: vec![versions], ..right.clone() }.status(stage.address).await, Some(200));
+        assert_eq!(Client { versions: vec![versions], ..right.clone() }.status(harness.address).await, Some(200));
     }
     for (what, client) in [
         ("none", pki.client()),
@@ -133,10 +133,10 @@ async fn never_leak_a_client_without_the_right_certificate_hears_nothing() {
     ] {
         for versions in [&TLS12, &TLS13] {
             let client = Client { versions: vec![versions], ..client.clone() };
-            assert_eq!(client.status(stage.address).await, None, "{what}");
+            assert_eq!(client.status(harness.address).await, None, "{what}");
         }
     }
-    let (answer, _) = right.get(stage.address, "/metrics", "").await.expect("an answer");
+    let (answer, _) = right.get(harness.address, "/metrics", "").await.expect("an answer");
     let refused =
         Scraped::parse(&answer.text()).value("wolkvox_exporter_http_refusals_total", &["reason=\"handshake\""]);
     assert_eq!(refused, Some(10.0));
@@ -164,15 +164,15 @@ async fn a_clients_own_certificate_in_the_ca_file_is_taken_even_if_it_is_a_cas()
     for auth in ["RequireAndVerifyClientCert", "VerifyClientCertIfGiven"] {
         for sans in ["", "  client_allowed_sans: [a.example]\n"] {
             let sans = if auth.starts_with("Require") { sans } else { "" };
-            let stage = pki.stage(&format!("  client_auth_type: {auth}\n  client_ca_file: CA\n{sans}")).await;
+            let harness = pki.harness(&format!("  client_auth_type: {auth}\n  client_ca_file: CA\n{sans}")).await;
             for versions in [&TLS12, &TLS13] {
                 for (number, identity) in own.iter().enumerate() {
                     let client = Client { versions: vec![versions], ..pki.client_with(identity.clone()) };
-                    assert_eq!(client.status(stage.address).await, Some(200), "{auth} {number} {versions:?}");
+                    assert_eq!(client.status(harness.address).await, Some(200), "{auth} {number} {versions:?}");
                 }
                 let signed = pki.client_with(pki.ca.sign(Purpose::Client, "a.example"));
                 let signed = Client { versions: vec![versions], ..signed };
-                assert_eq!(signed.status(stage.address).await, Some(200), "{auth}");
+                assert_eq!(signed.status(harness.address).await, Some(200), "{auth}");
             }
         }
     }
@@ -190,7 +190,7 @@ async fn never_leak_being_in_the_ca_file_lets_in_nobody_else_and_nobody_for_long
     let stranger = Authority::new("own").itself();
     let stolen = Identity { certificate: own.itself().certificate, key: stranger.key.clone() };
     for auth in ["RequireAndVerifyClientCert", "VerifyClientCertIfGiven"] {
-        let stage = pki.stage(&format!("  client_auth_type: {auth}\n  client_ca_file: CA\n")).await;
+        let harness = pki.harness(&format!("  client_auth_type: {auth}\n  client_ca_file: CA\n")).await;
         for (what, identity) in [
             ("another one of the same name", stranger.clone()),
             ("the right one without its key", stolen.clone()),
@@ -202,11 +202,11 @@ async fn never_leak_being_in_the_ca_file_lets_in_nobody_else_and_nobody_for_long
         ] {
             for versions in [&TLS12, &TLS13] {
                 let client = Client { versions: vec![versions], ..pki.client_with(identity.clone()) };
-                assert_eq!(client.status(stage.address).await, None, "{auth}: {what}");
+                assert_eq!(client.status(harness.address).await, None, "{auth}: {what}");
             }
         }
         let right = pki.client_with(own.sign(Purpose::Client, "a.example"));
-        assert_eq!(right.status(stage.address).await, Some(200), "{auth}");
+        assert_eq!(right.status(harness.address).await, Some(200), "{auth}");
     }
 }
 
@@ -279,14 +279,14 @@ async fn never_leak_a_certificate_with_another_name_is_refused() {
     let pki = Pki::new();
     let sans = "  client_allowed_sans: [prometheus.example, \"spiffe://example/prometheus\", 192.0.2.7]\n";
     for auth in [MUTUAL, "  client_auth_type: RequireAnyClientCert\n"] {
-        let stage = pki.stage(&format!("{auth}{sans}")).await;
+        let harness = pki.harness(&format!("{auth}{sans}")).await;
         for name in ["prometheus.example", "spiffe://example/prometheus", "192.0.2.7"] {
             let client = pki.client_with(pki.ca.sign(Purpose::Client, name));
-            assert_eq!(client.status(stage.address).await, Some(200), "{name}");
+            assert_eq!(client.status(harness.address).await, Some(200), "{name}");
         }
         for name in ["other.example", "*.example", "x.prometheus.example", "spiffe://example/", "192.0.2.8"] {
             let client = pki.client_with(pki.ca.sign(Purpose::Client, name));
-            assert_eq!(client.status(stage.address).await, None, "{name}");
+            assert_eq!(client.status(harness.address).await, None, "{name}");
         }
     }
 }
@@ -307,9 +307,9 @@ async fn the_five_kinds_of_client_authentication_ask_for_what_they_say() {
         ("VerifyClientCertIfGiven", ca, [true, false, true]),
         ("RequireAndVerifyClientCert", ca, [false, false, true]),
     ] {
-        let stage = pki.stage(&format!("  client_auth_type: {auth}\n{ca}")).await;
+        let harness = pki.harness(&format!("  client_auth_type: {auth}\n{ca}")).await;
         for (client, expected) in [&none, &own, &signed].into_iter().zip(expected) {
-            assert_eq!(client.status(stage.address).await.is_some(), expected, "{auth}");
+            assert_eq!(client.status(harness.address).await.is_some(), expected, "{auth}");
         }
     }
 }
@@ -333,13 +333,13 @@ async fn tls_below_the_minimum_is_refused_and_so_is_plain_http() {
         // No cipher suite of TLS 1.2 is left.
         ("  cipher_suites: [TLS_AES_128_GCM_SHA256]\n", None, Some(200)),
     ] {
-        let stage = pki.stage(more).await;
-        assert_eq!(only(&TLS12).status(stage.address).await, old, "{more}");
-        assert_eq!(only(&TLS13).status(stage.address).await, new, "{more}");
-        let alert = http::talk(TcpStream::connect(stage.address).await.unwrap(), &old_hello()).await;
+        let harness = pki.harness(more).await;
+        assert_eq!(only(&TLS12).status(harness.address).await, old, "{more}");
+        assert_eq!(only(&TLS13).status(harness.address).await, new, "{more}");
+        let alert = http::talk(TcpStream::connect(harness.address).await.unwrap(), &old_hello()).await;
         // Nothing but an alert that ends it: no hello of the server's, and no certificate.
         assert_eq!((alert.first(), alert.get(5), alert.len()), (Some(&21), Some(&2), 7), "{alert:?}");
-        let plain = http::talk(TcpStream::connect(stage.address).await.unwrap(), b"GET / HTTP/1.1\r\n\r\n").await;
+        let plain = http::talk(TcpStream::connect(harness.address).await.unwrap(), b"GET / HTTP/1.1\r\n\r\n").await;
         assert!(!plain.starts_with(b"HTTP"), "{plain:?}");
     }
 }
@@ -348,9 +348,9 @@ async fn tls_below_the_minimum_is_refused_and_so_is_plain_http() {
 async fn a_health_check_speaks_tls_and_needs_no_certificate_of_its_own() {
     let pki = Pki::new();
     for more in ["", MUTUAL] {
-        let stage = pki.stage(more).await;
-        let web_config = format!("--web.config.file={}", stage.config.path().join(WEB_CONFIG_FILE).display());
-        let listens = format!("--web.listen-address={}", stage.address);
+        let harness = pki.harness(more).await;
+        let web_config = format!("--web.config.file={}", harness.config.path().join(WEB_CONFIG_FILE).display());
+        let listens = format!("--web.listen-address={}", harness.address);
         let alive = exporter(&["health", &listens, &web_config]).await;
         assert_eq!(alive.code, Some(0), "{more}{alive:?}");
         // Somebody who speaks no TLS there is not this exporter.
@@ -369,8 +369,8 @@ async fn replace(identity: &Identity, folder: &Path) {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_certificate_is_replaced_under_load_without_a_dropped_scrape() {
     let pki = Pki::new();
-    let stage = pki.stage(MUTUAL).await;
-    let address = stage.address;
+    let harness = pki.harness(MUTUAL).await;
+    let address = harness.address;
     let client = pki.client_with(pki.ca.sign(Purpose::Client, "a.example"));
     let (stop, scrapes) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicU32::new(0)));
     let load: Vec<_> = (0..4)
@@ -407,8 +407,8 @@ async fn a_certificate_is_replaced_under_load_without_a_dropped_scrape() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_real_prometheus_scrapes_over_mutual_tls_with_a_password_and_curl_without_them_is_refused() {
     let pki = Pki::new();
-    let stage = pki.stage(&format!("{MUTUAL}{}", alice())).await;
-    let url = format!("https://localhost:{}/metrics", stage.address.port());
+    let harness = pki.harness(&format!("{MUTUAL}{}", alice())).await;
+    let url = format!("https://localhost:{}/metrics", harness.address.port());
     let (ca, crt, key) = (pki.path("ca.pem"), pki.path("client.crt"), pki.path("client.key"));
     let curl = async |more: &[&str]| {
         let fixed = ["-sS", "-4", "-o", "/dev/null", "-w", "%{http_code}", "--cacert", &ca, &url];
@@ -428,7 +428,7 @@ async fn a_real_prometheus_scrapes_over_mutual_tls_with_a_password_and_curl_with
         crate::access::PASSWORD
     );
     let folder = tempfile::tempdir().unwrap();
-    let scraping = Scraping::with_job(folder, stage.address, &access, "");
+    let scraping = Scraping::with_job(folder, harness.address, &access, "");
     until("a scrape", async || {
         let up = query(scraping.address, "up{job=\"wolkvox\"} == 1 and on() wolkvox_report_up").await;
         (!up.is_empty()).then_some(())

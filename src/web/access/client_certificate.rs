@@ -1,4 +1,4 @@
-//! Which client certificates are let in?
+//! Which client certificates are let in.
 
 use std::net::IpAddr;
 use std::sync::Arc;

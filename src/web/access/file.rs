@@ -1,4 +1,4 @@
-//! Which keys can a web config have, and of what type is each?
+//! The keys that a web config can have, and the type of each.
 //!
 //! Those of Prometheus' exporter-toolkit, so that one file serves every exporter of a machine.
 

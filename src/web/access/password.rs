@@ -1,4 +1,4 @@
-//! Is this the user's password?
+//! Whether a password is the user's.
 //!
 //! A check is slow on purpose, so one is made at a time, clients take turns, and what was right once is known again
 //! at once. So a flood of wrong passwords costs one core at most, and nobody who was let in before waits for it.

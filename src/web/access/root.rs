@@ -1,4 +1,4 @@
-//! What does a certificate of `client_ca_file` say about itself?
+//! What a certificate of `client_ca_file` says about itself.
 //!
 //! Of a certificate that it is to trust, webpki reads no more than name and key: it would let an expired one sign, or one
 //! that is no CA's, and it takes no CA's for a client's own. The rest is read here, once, and judged as Go does it. These

@@ -1,4 +1,4 @@
-//! Which files was a web config read from, and do they still say the same?
+//! The files that a web config was read from, and whether they still say the same.
 
 use std::cell::RefCell;
 use std::hash::{DefaultHasher, Hash, Hasher};

@@ -1,4 +1,4 @@
-//! With which certificate, versions and ciphers is TLS spoken?
+//! The certificate, versions and ciphers that TLS is spoken with.
 
 use std::sync::Arc;
 

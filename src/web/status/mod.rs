@@ -1,4 +1,4 @@
-//! What does an operator ask at 3 a.m., and what is the answer now?
+//! The status: what an operator asks at 3 a.m., answered from one look at the store.
 //!
 //! The facts are gathered once, and shown twice: as a page for people, and as JSON for programs.
 

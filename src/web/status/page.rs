@@ -1,4 +1,4 @@
-//! How is the status shown to people?
+//! The status as a page for people.
 //!
 //! Without a script and without anything from elsewhere, so that it works on the worst night. What needs a look
 //! comes first; the rest folds away where there is much of it.

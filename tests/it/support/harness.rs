@@ -1,4 +1,4 @@
-//! How do a simulated wolkvox and an exporter of it stand ready for a test, in this process?
+//! A simulated wolkvox and an exporter of it in this process.
 
 use std::net::SocketAddr;
 use std::sync::{Arc, OnceLock};
@@ -11,19 +11,19 @@ use tokio::task::{JoinHandle, JoinSet, LocalSet};
 use tokio_util::sync::CancellationToken;
 use wolkvox_exporter::catalog::Catalog;
 use wolkvox_exporter::config::Config;
-use wolkvox_exporter::exporter::{self, ExporterError, Setup};
-use wolkvox_exporter::simulator::{self, Fault, Scope, Simulator};
+use wolkvox_exporter::exporter::{self, ExporterError, Setup as ExporterSetup};
 use wolkvox_exporter::state::State;
 use wolkvox_exporter::time::midnight_before;
 use wolkvox_exporter::web::{self, Access, ClientLimits};
+use wolkvox_simulator::{self as simulator, Fault, Scope, Simulator};
 
-use crate::http::{self, Answer};
-use crate::scraped::Scraped;
+use crate::support::http::{self, Answer};
+use crate::support::scraped::Scraped;
 
 /// Nothing that is waited for takes that long, even on a machine with other things to do.
 pub const PATIENCE: Duration = Duration::from_secs(90);
-/// The token of every stage. Nothing but the vendor may ever see it.
-pub const TOKEN: &str = "s3cr3t-t0ken-of-the-stage";
+/// The token of every harness. Nothing but the vendor may ever see it.
+pub const TOKEN: &str = "s3cr3t-t0ken-of-the-harness";
 /// Beginnings of the simulator's personal data: callers' numbers and customers' documents.
 pub const PERSONAL: [&str; 3] = ["57301555", "57310777", "CUST-"];
 
@@ -32,8 +32,8 @@ pub const CONFIG_FILE: &str = "wolkvox-exporter.yml";
 /// The web config's, in the same folder.
 pub const WEB_CONFIG_FILE: &str = "web.yml";
 
-/// What a stage is set up with.
-pub struct Plot {
+/// What a harness is set up with.
+pub struct Setup {
     pub simulator: simulator::Settings,
     /// Names of the exporter's operations; all share the one token.
     pub operations: &'static [&'static str],
@@ -59,9 +59,9 @@ pub struct Plot {
     pub faults: Vec<(Fault, Scope)>,
 }
 
-impl Default for Plot {
-    fn default() -> Plot {
-        Plot {
+impl Default for Setup {
+    fn default() -> Setup {
+        Setup {
             simulator: settings(),
             operations: &["acme"],
             reports: "",
@@ -79,25 +79,25 @@ impl Default for Plot {
     }
 }
 
-impl Plot {
+impl Setup {
     /// Two reports, one to be disturbed and one to be left alone.
-    pub fn of_two_reports() -> Plot {
-        Plot { reports: "[agent_aux_time, agent_hold_mute]", ..Plot::default() }
+    pub fn of_two_reports() -> Setup {
+        Setup { reports: "[agent_aux_time, agent_hold_mute]", ..Setup::default() }
     }
 
     /// Polled once and then left as it is, so that many clients can read one state.
-    pub fn frozen() -> Plot {
-        Plot { interval: Duration::from_hours(6), ..Plot::default() }
+    pub fn frozen() -> Setup {
+        Setup { interval: Duration::from_hours(6), ..Setup::default() }
     }
 
     /// As fast as a config allows, with a budget that never slows it down.
-    pub fn fast() -> Plot {
+    pub fn fast() -> Setup {
         let mut simulator = settings();
         simulator.operations[0].calls_per_day = 4_000_000;
-        Plot { simulator, licenses: 4_000, ..Plot::default() }
+        Setup { simulator, licenses: 4_000, ..Setup::default() }
     }
 
-    /// The config file of this plot, for an exporter that finds the vendor at `base_url`.
+    /// The config file of this setup, for an exporter that finds the vendor at `base_url`.
     pub fn config(&self, base_url: &str) -> String {
         let reports = if self.reports.is_empty() { String::new() } else { format!("    reports: {}\n", self.reports) };
         let operation = |name: &&str| {
@@ -121,7 +121,7 @@ impl Plot {
     }
 }
 
-/// A vendor of one operation whose clock stands still, so that every poll of every stage brings the same.
+/// A vendor of one operation whose clock stands still, so that every poll of every harness brings the same.
 pub fn settings() -> simulator::Settings {
     static NOW: OnceLock<Timestamp> = OnceLock::new();
     let now = *NOW.get_or_init(Timestamp::now);
@@ -170,7 +170,7 @@ pub async fn together<F: Future<Output: 'static> + 'static>(cases: impl IntoIter
 }
 
 /// A running vendor and a running exporter.
-pub struct Stage {
+pub struct Harness {
     pub simulator: Simulator,
     pub address: SocketAddr,
     stop: CancellationToken,
@@ -179,44 +179,44 @@ pub struct Stage {
     exporter: JoinHandle<Result<(), ExporterError>>,
 }
 
-impl Stage {
+impl Harness {
     /// Starts both and waits until every report was tried.
-    pub async fn start(plot: Plot) -> Stage {
-        let stage = Box::pin(Stage::curtain(plot)).await;
-        stage.ready().await;
-        stage
+    pub async fn start(setup: Setup) -> Harness {
+        let harness = Box::pin(Harness::start_unpolled(setup)).await;
+        harness.ready().await;
+        harness
     }
 
     /// Starts both and waits for nothing.
-    pub async fn curtain(plot: Plot) -> Stage {
-        let simulator = Simulator::start(plot.simulator.clone()).await.expect("a free port");
-        for (fault, scope) in &plot.faults {
+    pub async fn start_unpolled(setup: Setup) -> Harness {
+        let simulator = Simulator::start(setup.simulator.clone()).await.expect("a free port");
+        for (fault, scope) in &setup.faults {
             simulator.inject(fault.clone(), scope.clone());
         }
         let catalog = Arc::new(Catalog::builtin().expect("the shipped catalogue is right"));
-        let folder = config_folder(&plot.config(&simulator.base_url()));
+        let folder = config_folder(&setup.config(&simulator.base_url()));
         let config_file = folder.path().join(CONFIG_FILE);
         let listener = web::bind("127.0.0.1:0").await.expect("a free port");
         let address = listener.local_addr().expect("a bound listener");
         let known = Arc::clone(&catalog);
         let web_config = folder.path().join(WEB_CONFIG_FILE);
-        if let Some(text) = &plot.web_config {
+        if let Some(text) = &setup.web_config {
             std::fs::write(&web_config, text).expect("a writable folder");
         }
-        let access = Access::open(plot.web_config.as_ref().map(|_| &*web_config)).expect("a right web config");
-        let setup = Setup {
+        let access = Access::open(setup.web_config.as_ref().map(|_| &*web_config)).expect("a right web config");
+        let setup = ExporterSetup {
             catalog,
             load: Box::new(move || Config::load(&config_file, &known)),
             state: State::in_memory(),
             listeners: vec![listener],
             telemetry_path: "/metrics".to_owned(),
             access: Arc::new(access),
-            limits: plot.client_limits,
+            limits: setup.client_limits,
             hangup: Arc::default(),
         };
         let stop = CancellationToken::new();
         let exporter = tokio::spawn(exporter::run(setup, stop.clone()));
-        Stage { simulator, address, stop, exporter, config: folder }
+        Harness { simulator, address, stop, exporter, config: folder }
     }
 
     async fn ready(&self) {

@@ -1,4 +1,4 @@
-//! Answers: how do requests and answers travel over real sockets, and how do faults break that?
+//! The server: requests and answers over real sockets, and the faults that break them.
 
 use std::io;
 use std::sync::Arc;
@@ -9,10 +9,11 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
 
-use super::Clock;
-use super::fault::Fault;
-use super::vendor::{Answer, InFlight, Request, Vendor, refusal};
-use super::wire::{self, Coding};
+use crate::Clock;
+use crate::fault::Fault;
+use crate::http::{self, Coding};
+use crate::message::{Answer, Request, refusal};
+use crate::vendor::{InFlight, Vendor};
 
 const HEAD_LIMIT: usize = 16 * 1024;
 const PIECE: usize = 32 * 1024;
@@ -142,12 +143,12 @@ impl Connection {
             Fault::Drip(pause) => self.drip(&answer, head.coding, pause, flight).await,
             Fault::CutBody => self.cut_body(&answer, flight).await,
             Fault::CutGzip => {
-                let packed = wire::gzip(&answer.body)?;
+                let packed = http::gzip(&answer.body)?;
                 self.send_packed(&answer, &packed[..packed.len() / 2], flight).await
             }
             Fault::Bomb => {
                 let answer = Answer { status: 200, ..answer };
-                self.send_packed(&answer, wire::bomb()?, flight).await
+                self.send_packed(&answer, http::bomb()?, flight).await
             }
             _ => self.send(&answer, head.coding, false, flight).await.map(drop),
         }?;
@@ -157,14 +158,14 @@ impl Connection {
     async fn send(&mut self, answer: &Answer, coding: Coding, keep: bool, flight: InFlight) -> io::Result<bool> {
         // Padding compresses to nothing, which would defeat its purpose.
         let coding = if answer.padding > 0 { Coding::Plain } else { coding };
-        if !wire::has_body(answer.status) {
+        if !http::has_body(answer.status) {
             drop(flight);
-            self.stream.write_all(&wire::head(answer, coding, keep)).await?;
+            self.stream.write_all(&http::head(answer, coding, keep)).await?;
             return self.finish(keep).await;
         }
-        let packed = if coding == Coding::Gzip { Some(wire::gzip(&answer.body)?) } else { None };
+        let packed = if coding == Coding::Gzip { Some(http::gzip(&answer.body)?) } else { None };
         let body = packed.as_deref().unwrap_or(&answer.body);
-        self.stream.write_all(&wire::head(answer, coding, keep)).await?;
+        self.stream.write_all(&http::head(answer, coding, keep)).await?;
         let (start, end) = body.split_at(if answer.padding > 0 { body.len().saturating_sub(1) } else { body.len() });
         self.chunks(start).await?;
         self.spaces(answer.padding).await?;
@@ -173,14 +174,14 @@ impl Connection {
     }
 
     async fn send_packed(&mut self, answer: &Answer, packed: &[u8], flight: InFlight) -> io::Result<()> {
-        self.stream.write_all(&wire::head(answer, Coding::Gzip, false)).await?;
+        self.stream.write_all(&http::head(answer, Coding::Gzip, false)).await?;
         self.chunks(packed).await?;
         self.end(false, flight).await.map(drop)
     }
 
     async fn chunks(&mut self, body: &[u8]) -> io::Result<()> {
         for piece in body.chunks(PIECE) {
-            self.stream.write_all(&wire::chunk(piece.len(), piece)).await?;
+            self.stream.write_all(&http::chunk(piece.len(), piece)).await?;
         }
         Ok(())
     }
@@ -189,7 +190,7 @@ impl Connection {
         let piece = vec![b' '; PIECE.min(count)];
         while count > 0 {
             let now = count.min(PIECE);
-            self.stream.write_all(&wire::chunk(now, &piece[..now])).await?;
+            self.stream.write_all(&http::chunk(now, &piece[..now])).await?;
             count -= now;
         }
         Ok(())
@@ -198,7 +199,7 @@ impl Connection {
     /// The request has landed before the client can know: its next one is never counted beside it.
     async fn end(&mut self, keep: bool, flight: InFlight) -> io::Result<bool> {
         drop(flight);
-        self.stream.write_all(wire::LAST_CHUNK).await?;
+        self.stream.write_all(http::LAST_CHUNK).await?;
         self.finish(keep).await
     }
 
@@ -210,10 +211,10 @@ impl Connection {
     }
 
     async fn drip(&mut self, answer: &Answer, coding: Coding, pause: Duration, flight: InFlight) -> io::Result<()> {
-        let packed = if coding == Coding::Gzip { Some(wire::gzip(&answer.body)?) } else { None };
-        self.stream.write_all(&wire::head(answer, coding, false)).await?;
+        let packed = if coding == Coding::Gzip { Some(http::gzip(&answer.body)?) } else { None };
+        self.stream.write_all(&http::head(answer, coding, false)).await?;
         for byte in packed.as_deref().unwrap_or(&answer.body) {
-            self.stream.write_all(&wire::chunk(1, &[*byte])).await?;
+            self.stream.write_all(&http::chunk(1, &[*byte])).await?;
             self.wait(Some(pause)).await?;
         }
         self.end(false, flight).await.map(drop)
@@ -221,8 +222,8 @@ impl Connection {
 
     async fn cut_body(&mut self, answer: &Answer, flight: InFlight) -> io::Result<()> {
         let half = &answer.body[..answer.body.len() / 2];
-        self.stream.write_all(&wire::head(answer, Coding::Plain, false)).await?;
-        self.stream.write_all(&wire::chunk(answer.body.len(), half)).await?;
+        self.stream.write_all(&http::head(answer, Coding::Plain, false)).await?;
+        self.stream.write_all(&http::chunk(answer.body.len(), half)).await?;
         drop(flight);
         self.stream.shutdown().await
     }

@@ -1,4 +1,4 @@
-//! What does a real browser make of a page? Debian's Chromium, asked over the W3C's `WebDriver` protocol.
+//! A real browser: Debian's Chromium, asked over the W3C's `WebDriver` protocol.
 //!
 //! Half a dozen requests with curl: the Rust clients of that protocol bring dozens of crates, some long outdated.
 
@@ -7,7 +7,7 @@ use std::path::Path;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use crate::child::{Running, run};
+use crate::support::child::{Running, run};
 
 /// Nothing that this machine does by itself, nobody but loopback is reached, and no page of a test before is kept.
 const ARGUMENTS: [&str; 13] = [

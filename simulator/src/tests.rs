@@ -1,4 +1,4 @@
-//! Answers: does the simulator keep the promises its users build their own tests on?
+//! What those who test against the simulator rely on.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::Read;
@@ -12,8 +12,8 @@ use serde_json::Value;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
-use super::chance::Dice;
 use super::*;
+use crate::chance::Dice;
 
 const REPORTS: [(&str, &str); 5] = [
     ("reports_manager", "agent_3"),

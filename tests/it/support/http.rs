@@ -1,4 +1,4 @@
-//! What exactly does a server answer? A client so plain that nothing it does can hide a fault.
+//! An HTTP client so plain that nothing it does can hide a fault.
 
 use std::io::Read;
 use std::net::SocketAddr;

@@ -1,4 +1,4 @@
-//! What would a Prometheus know that has scraped for more than a day?
+//! What a Prometheus knows that has scraped for more than a day.
 
 use std::fmt::Write;
 use std::time::Duration;
@@ -8,11 +8,11 @@ use axum::http::{HeaderMap, HeaderValue};
 use http_body_util::BodyExt;
 use jiff::{SignedDuration, Timestamp};
 use wolkvox_exporter::exposition::{Body, Exposition};
-use wolkvox_exporter::simulator::{Fault, Scope};
 use wolkvox_exporter::time::WindowName;
+use wolkvox_simulator::{Fault, Scope};
 
-use crate::stage::zone_name;
-use crate::timelapse::{Life, Script, Site, in_paused_time};
+use crate::support::harness::zone_name;
+use crate::support::paused_time::{Run, Script, Site, in_paused_time};
 
 /// Long enough to hold the same hour of the day before, and the hour before that.
 pub const HOURS: i64 = 27;
@@ -37,7 +37,7 @@ pub fn scrapes(now: Timestamp, agents: usize) -> String {
         };
         let begins = now - SignedDuration::from_hours(HOURS);
         let script = Script { begins, ..Script::of("2026-01-01T00:00:00Z", vec![site]) };
-        let mut life = Life::new(&script);
+        let mut life = Run::new(&script);
         let (store, telemetry) = (life.context.store.clone(), life.context.telemetry.clone());
         let exposition = Exposition::new(&life.context.catalog, store, telemetry);
         life.start();
@@ -61,7 +61,7 @@ pub fn scrapes(now: Timestamp, agents: usize) -> String {
     })
 }
 
-async fn append(text: &mut String, exposition: &Exposition, life: &Life) {
+async fn append(text: &mut String, exposition: &Exposition, life: &Run) {
     let accept = HeaderMap::from_iter([(ACCEPT, HeaderValue::from_static("application/openmetrics-text"))]);
     let body = Body::from(exposition.respond(&accept, life.time.moment()).into_body());
     let bytes = body.collect().await.expect("a body that cannot fail").to_bytes();

@@ -1,6 +1,6 @@
-//! Answers: what does one agent do, second by second, on one local day?
+//! What one agent does, second by second, on one local day.
 
-use super::chance::Dice;
+use crate::chance::Dice;
 
 /// The pause states of every operation, in the order reports list them.
 pub const AUX_STATES: [&str; 6] = ["Almuerzo", "Baño", "Break", "Capacitación", "Pausa activa", "Reunión"];

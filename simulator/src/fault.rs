@@ -1,10 +1,10 @@
-//! Answers: in which ways may the vendor misbehave, and what does each make of a good answer?
+//! The faults: in which ways the vendor misbehaves, and what each makes of a good answer.
 
 use std::time::Duration;
 
 use serde_json::Value;
 
-use super::vendor::{Answer, Request, refusal};
+use crate::message::{Answer, Request, refusal};
 
 /// One way to misbehave.
 #[derive(Clone, Debug, PartialEq, Eq)]

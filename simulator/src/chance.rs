@@ -1,4 +1,4 @@
-//! Answers: which number comes next, when the same question must always get the same answer?
+//! Numbers that look random, and are the same for the same question.
 
 /// A stream of reproducible numbers (`SplitMix64`): cheap to seed, so every agent-day can have its own.
 pub(super) struct Dice(u64);

@@ -1,10 +1,10 @@
-//! Answers: how does the vendor print rows as JSON?
+//! Rows printed as JSON, as the vendor prints them.
 
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use serde::Serialize;
 
-use super::world::{AuxRow, CallbackRow, ClosedRow, HoldMuteRow, KpiDay, KpiRow};
+use crate::world::{AuxRow, CallbackRow, ClosedRow, HoldMuteRow, KpiDay, KpiRow};
 
 /// The rows of one report as a JSON array, at most `limit` of them, and how many they are.
 pub(super) struct Printed {

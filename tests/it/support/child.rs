@@ -1,4 +1,4 @@
-//! How is a program run as a process of its own, and surely ended?
+//! A program run as a process of its own, and surely ended.
 
 use std::path::PathBuf;
 use std::process::{ExitStatus, Stdio};
@@ -9,7 +9,7 @@ use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncWriteExt, BufReader};
 use tokio::process::{Child, Command};
 use tokio::task::JoinHandle;
 
-use crate::stage::{PATIENCE, until};
+use crate::support::harness::{PATIENCE, until};
 
 /// The exporter's own binary.
 pub const EXPORTER: &str = env!("CARGO_BIN_EXE_wolkvox-exporter");

@@ -1,4 +1,4 @@
-//! Answers: which calls did the vendor receive, and how many does it charge?
+//! The log of calls: which ones the vendor received, and how many it charges.
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
 
@@ -33,7 +33,7 @@ pub struct Usage {
 
 /// A copy of the vendor's books.
 #[derive(Clone, Debug, Default)]
-pub struct Ledger {
+pub struct CallLog {
     /// The last calls, oldest first; at most [`CALLS_KEPT`].
     pub calls: Vec<Call>,
     /// The largest number of requests that any one token had in flight at once.
@@ -49,7 +49,7 @@ pub struct Ledger {
 /// How many calls are remembered one by one; the totals are exact beyond that.
 pub const CALLS_KEPT: usize = 100_000;
 
-impl Ledger {
+impl CallLog {
     /// All calls for one report.
     pub fn count(&self, api: &str) -> u64 {
         self.per_api.get(api).copied().unwrap_or(0)
@@ -102,8 +102,8 @@ impl Books {
         self.calls.push_back(call);
     }
 
-    pub(super) fn copy(&self, peak_in_flight: usize) -> Ledger {
-        Ledger {
+    pub(super) fn copy(&self, peak_in_flight: usize) -> CallLog {
+        CallLog {
             calls: self.calls.iter().cloned().collect(),
             peak_in_flight,
             total: self.total,

@@ -1,4 +1,4 @@
-//! What does an exposition say? A reader that accepts nothing it does not understand.
+//! A reader of expositions that accepts nothing it does not understand.
 
 use std::collections::{BTreeMap, BTreeSet};
 

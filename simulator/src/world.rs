@@ -1,4 +1,4 @@
-//! Answers: what truly happened in an operation between two instants?
+//! The world: what truly happened in an operation between two instants.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
@@ -7,14 +7,14 @@ use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 
-use super::Settings;
-use super::callbacks::CallbackDay;
-pub use super::callbacks::CallbackRow;
-use super::chance::Dice;
-use super::people::roster;
-pub use super::people::{Agent, ROUTING_POINT};
-use super::plan::{self, Plan, Seat};
-pub use super::plan::{AUX_STATES, CLOSING_CODES};
+use crate::Settings;
+use crate::callbacks::CallbackDay;
+pub use crate::callbacks::CallbackRow;
+use crate::chance::Dice;
+use crate::people::roster;
+pub use crate::people::{Agent, ROUTING_POINT};
+use crate::plan::{self, Plan, Seat};
+pub use crate::plan::{AUX_STATES, CLOSING_CODES};
 
 /// Seconds one agent spent in one pause state.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -122,7 +122,7 @@ const PLANS_KEPT: usize = 10_000;
 impl World {
     /// The world of these settings.
     pub fn new(settings: &Settings) -> World {
-        let site = |operation: &super::Operation| Site {
+        let site = |operation: &crate::Operation| Site {
             zone: operation.zone.clone(),
             agents: operation.agents,
             callbacks_per_day: i64::try_from(operation.callbacks_per_day).unwrap_or(0),

@@ -1,8 +1,8 @@
-//! Answers: who works in an operation, and under which untidy names does the vendor list them?
+//! The people of an operation, and the untidy names under which the vendor lists them.
 
 use std::collections::HashSet;
 
-use super::chance::Dice;
+use crate::chance::Dice;
 
 /// One agent as the vendor knows it.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -1,4 +1,4 @@
-//! What do the dashboards ask, and how are they laid out, as their JSON says?
+//! What the dashboards ask, and how they are laid out, as their JSON says.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;

@@ -1,4 +1,4 @@
-//! How do a simulated wolkvox and a poller live through days that pass in seconds?
+//! A simulated wolkvox and a poller that live through days while the clock of tokio stands still.
 //!
 //! Time is tokio's paused one: it jumps to the next timer whenever nothing is left to do. The vendor answers in this
 //! process, keeps the flight open as long as an answer would take, and writes down every call; what the poller may
@@ -19,14 +19,14 @@ use wolkvox_exporter::catalog::{Catalog, Privacy};
 use wolkvox_exporter::config::{Config, Limits, Operation, ReportPlan};
 use wolkvox_exporter::memory::{Memory, PollMemory};
 use wolkvox_exporter::poll::{self, Context};
-use wolkvox_exporter::simulator::{self, Fault};
 use wolkvox_exporter::state::{State, StateError};
 use wolkvox_exporter::store::Store;
 use wolkvox_exporter::telemetry::Telemetry;
 use wolkvox_exporter::time::{Clock, Moment, WindowName};
 use wolkvox_exporter::wolkvox::{Answer, Call, Failure, Reason, Request, Token, Vendor, classify};
+use wolkvox_simulator::{self as simulator, Fault};
 
-use crate::stage::PATIENCE;
+use crate::support::harness::PATIENCE;
 
 /// Timers of paused time are whole milliseconds.
 const GRAIN: Duration = Duration::from_millis(5);
@@ -613,7 +613,7 @@ fn rows_in(answer: &simulator::Answer) -> usize {
 }
 
 /// A poller that can be started, stopped and killed again and again, and what outlives it.
-pub struct Life {
+pub struct Run {
     pub time: Arc<Time>,
     pub wire: Arc<Wire>,
     pub context: Context,
@@ -624,9 +624,9 @@ pub struct Life {
     running: Option<(CancellationToken, JoinHandle<()>)>,
 }
 
-impl Life {
+impl Run {
     /// A world in which the poller does not run yet.
-    pub fn new(script: &Script) -> Life {
+    pub fn new(script: &Script) -> Run {
         let time = Time::from(script.begins);
         let wire = Arc::new(Wire::new(script, &time));
         let catalog = Arc::new(Catalog::builtin().expect("the shipped catalogue is right"));
@@ -647,7 +647,7 @@ impl Life {
             clock: Clock::from_fn(move || clock.moment()),
         };
         let rows = u64::try_from(script.rows).expect("few");
-        Life { time, wire, context, sites: script.sites.clone(), stale_after: 3, folder, rows, running: None }
+        Run { time, wire, context, sites: script.sites.clone(), stale_after: 3, folder, rows, running: None }
     }
 
     pub fn config(&self) -> Config {

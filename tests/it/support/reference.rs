@@ -1,4 +1,4 @@
-//! What does the reference of the metrics say?
+//! The reference of the metrics.
 //!
 //! `docs/metrics.md` is this text. The reports' metrics come from the catalogue; the exporter's own come from a
 //! rendering of one exporter to which everything happened once, because a family without samples is not shown.
@@ -8,14 +8,14 @@ use std::fmt::Write;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::time::{Clock, Target, Window, WindowName};
 use jiff::tz::{TimeZone, offset};
+use wolkvox_exporter::time::{Clock, Target, Window, WindowName};
 
-use crate::catalog::{Catalog, Family, FamilyId, Form, Input, Kind, Label, Report};
-use crate::exposition::{Exposition, Format};
-use crate::store::{BudgetStatus, PollData, Store};
-use crate::telemetry::{Gained, PollEnd, Telemetry};
-use crate::wolkvox::{Failure, Reason};
+use wolkvox_exporter::catalog::{Catalog, Family, FamilyId, Form, Input, Kind, Label, Report};
+use wolkvox_exporter::exposition::{Exposition, Format};
+use wolkvox_exporter::store::{BudgetStatus, PollData, Store};
+use wolkvox_exporter::telemetry::{Gained, PollEnd, Telemetry};
+use wolkvox_exporter::wolkvox::{Failure, Reason};
 
 const HEAD: &str = "\
 # Metrics
@@ -52,11 +52,11 @@ const OWN_GROUPS: [(&str, &str); 4] = [
 ];
 
 /// One of the exporter's own metrics, as a rendering shows it.
-struct Own {
-    name: String,
-    kind: String,
-    help: String,
-    labels: Vec<String>,
+pub struct Own {
+    pub name: String,
+    pub kind: String,
+    pub help: String,
+    pub labels: Vec<String>,
 }
 
 /// The reference of every metric, label, unit and source field, as Markdown.
@@ -228,7 +228,7 @@ fn specimen(catalog: &Arc<Catalog>) -> String {
 }
 
 /// Reads the families of a rendering whose label values hold no commas, as a specimen's do not.
-fn own_metrics(text: &str) -> Vec<Own> {
+pub fn own_metrics(text: &str) -> Vec<Own> {
     let mut metrics: Vec<Own> = Vec::new();
     for line in text.lines() {
         if let Some((name, help)) = line.strip_prefix("# HELP ").and_then(|rest| rest.split_once(' ')) {
@@ -286,72 +286,5 @@ fn push_table(out: &mut String, before: &str, head: &[&str], rows: impl IntoIter
     for row in rows {
         let cells: Vec<String> = row.iter().map(|cell| cell.replace('|', "\\|").replace('\n', " ")).collect();
         let _ = writeln!(out, "| {} |", cells.join(" | "));
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use std::path::{Path, PathBuf};
-
-    fn reference() -> String {
-        markdown(&Arc::new(Catalog::builtin().unwrap()))
-    }
-
-    #[test]
-    fn docs_metrics_md_is_what_the_catalogue_says() {
-        let written = reference();
-        if std::env::var_os("UPDATE_DOCS").is_some_and(|value| value == "1") {
-            let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/metrics.md");
-            std::fs::write(path, written).unwrap();
-            return;
-        }
-        let differs = written.lines().zip(include_str!("../docs/metrics.md").lines()).find(|(new, old)| new != old);
-        assert!(
-            written == include_str!("../docs/metrics.md"),
-            "docs/metrics.md is out of date; to renew it: UPDATE_DOCS=1 cargo test docs_metrics_md\n{differs:#?}"
-        );
-    }
-
-    /// A family that the specimen has no sample of would be missing from the reference without a word.
-    #[test]
-    fn every_own_metric_named_in_the_source_is_in_the_reference() {
-        let reference = reference();
-        let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
-        let files = ["telemetry", "exposition"].iter().flat_map(|folder| files_below(&source.join(folder)));
-        let mut seen = 0;
-        for file in files {
-            let text = std::fs::read_to_string(&file).unwrap();
-            for name in text.split('"').filter(|text| is_metric(text)) {
-                let place = file.display();
-                assert!(reference.contains(&format!("`{name}")), "{place}: {name}: give it a sample in specimen()");
-                seen += 1;
-            }
-        }
-        assert!(seen > 10, "only {seen} names were found in the source");
-    }
-
-    fn is_metric(text: &str) -> bool {
-        text.strip_prefix("wolkvox_")
-            .is_some_and(|rest| rest.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_'))
-    }
-
-    fn files_below(folder: &Path) -> Vec<PathBuf> {
-        let entries = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
-        entries.flat_map(|path| if path.is_dir() { files_below(&path) } else { vec![path] }).collect()
-    }
-
-    #[test]
-    fn an_own_metric_is_listed_under_the_name_that_a_scrape_shows() {
-        let metrics = own_metrics(
-            "# HELP a Calls.\n# TYPE a counter\na_total{x=\"1\",y=\"2\"} 1\n\
-             # HELP b_seconds Took\n# TYPE b_seconds histogram\nb_seconds_bucket{x=\"1\",le=\"+Inf\"} 1\n",
-        );
-        let told: Vec<_> =
-            metrics.iter().map(|own| (&*own.name, &*own.kind, &*own.help, own.labels.join(" "))).collect();
-        assert_eq!(
-            told,
-            [("a_total", "counter", "Calls", "x y".to_owned()), ("b_seconds", "histogram", "Took", "x".to_owned())]
-        );
     }
 }

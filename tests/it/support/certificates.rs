@@ -1,4 +1,4 @@
-//! Which certificates do the tests of TLS use? Right ones, and every kind of wrong one.
+//! Certificates for the tests of TLS: right ones, and every kind of wrong one.
 
 use std::path::Path;
 

@@ -1,9 +1,9 @@
-//! What do the exporter's own metrics say about the age and state of each report?
+//! The metrics about the age and state of each report, and about budgets.
 
 use std::sync::Arc;
 
 use jiff::Timestamp;
-use prometheus_client::collector;
+use prometheus_client::collector::Collector;
 use prometheus_client::encoding::{DescriptorEncoder, EncodeLabelSet, EncodeMetric};
 use prometheus_client::metrics::MetricType;
 use prometheus_client::metrics::gauge::ConstGauge;
@@ -12,7 +12,7 @@ use crate::store::{BudgetStatus, Status, View};
 
 /// The health of every target and budget, as of the scrape that shows it.
 #[derive(Debug)]
-pub struct Collector(pub View);
+pub struct ReportMetrics(pub View);
 
 #[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
 struct Labels {
@@ -86,7 +86,7 @@ const BUDGET_GAUGES: [BudgetGauge; 3] = [
     ),
 ];
 
-impl collector::Collector for Collector {
+impl Collector for ReportMetrics {
     fn encode(&self, mut encoder: DescriptorEncoder) -> Result<(), std::fmt::Error> {
         let View { statuses, budgets, .. } = &self.0;
         for (name, help, value) in GAUGES {

@@ -1,4 +1,4 @@
-//! Answers: which bytes does an answer become on the wire?
+//! An answer as the bytes of an HTTP response.
 
 use std::io::{self, Write};
 use std::sync::OnceLock;
@@ -6,7 +6,7 @@ use std::sync::OnceLock;
 use flate2::write::GzEncoder;
 use flate2::{Compression, Crc, FlushCompress};
 
-use super::vendor::Answer;
+use crate::message::Answer;
 
 /// How the body is written down.
 #[derive(Clone, Copy, PartialEq, Eq)]

@@ -1,9 +1,15 @@
-//! Answers: how does the wolkvox API behave when nobody can call the real one?
+//! A fake wolkvox, for whoever builds on its API and cannot call the real one.
+//!
+//! It serves the vendor's reports over a made-up world of agents and calls, keeps the vendor's limits, and misbehaves as
+//! asked. It knows nothing of any client. [`world`] is the truth, [`vendor`] answers from it, [`fault`] distorts an answer,
+//! and [`call_log`] counts what each token spent.
 
 mod callbacks;
 mod chance;
 pub mod fault;
-pub mod ledger;
+mod http;
+mod message;
+pub mod call_log;
 mod people;
 mod plan;
 mod report;
@@ -11,7 +17,6 @@ mod server;
 #[cfg(test)]
 mod tests;
 pub mod vendor;
-mod wire;
 pub mod world;
 
 use std::net::SocketAddr;
@@ -22,9 +27,10 @@ use jiff::tz::TimeZone;
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 
+pub use call_log::{Call, CallLog};
 pub use fault::{Fault, REFUSED_CODES, Scope};
-pub use ledger::{Call, Ledger};
-pub use vendor::{Answer, InFlight, Request, Vendor, passes};
+pub use message::{Answer, Request};
+pub use vendor::{InFlight, Vendor, passes};
 pub use world::World;
 
 /// Where the simulator gets the time from.
@@ -89,7 +95,7 @@ impl Operation {
     }
 }
 
-/// A running vendor on a free port of this machine; stops when dropped.
+/// A running vendor; stops when dropped.
 pub struct Simulator {
     address: SocketAddr,
     vendor: Arc<Vendor>,
@@ -97,9 +103,14 @@ pub struct Simulator {
 }
 
 impl Simulator {
-    /// Starts to listen; requests are answered as soon as this returns.
+    /// Starts on a free port of this machine; requests are answered as soon as this returns.
     pub async fn start(settings: Settings) -> std::io::Result<Simulator> {
-        let listener = TcpListener::bind(("127.0.0.1", 0)).await?;
+        Simulator::listen(settings, SocketAddr::from(([127, 0, 0, 1], 0))).await
+    }
+
+    /// The same at an address of the caller's choice.
+    pub async fn listen(settings: Settings, address: SocketAddr) -> std::io::Result<Simulator> {
+        let listener = TcpListener::bind(address).await?;
         let address = listener.local_addr()?;
         let clock = Arc::clone(&settings.clock);
         let vendor = Arc::new(Vendor::new(settings));
@@ -137,8 +148,8 @@ impl Simulator {
         self.vendor.clear_faults();
     }
 
-    /// A copy of the books.
-    pub fn ledger(&self) -> Ledger {
+    /// A copy of the log of calls.
+    pub fn ledger(&self) -> CallLog {
         self.vendor.ledger()
     }
 }

@@ -1,16 +1,16 @@
-//! Where does an exporter live that is started, ended and started again?
+//! An exporter that is started, ended and started again, with its config and state folder.
 
 use std::fs;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use tempfile::TempDir;
-use wolkvox_exporter::simulator::Simulator;
+use wolkvox_simulator::Simulator;
 
-use crate::child::{EXPORTER, Ended, Running, run};
-use crate::http;
-use crate::scraped::Scraped;
-use crate::stage::{CONFIG_FILE, Plot, TOKEN, config_folder, until};
+use crate::support::child::{EXPORTER, Ended, Running, run};
+use crate::support::harness::{CONFIG_FILE, Setup, TOKEN, config_folder, until};
+use crate::support::http;
+use crate::support::scraped::Scraped;
 
 /// A vendor, a config file and a state folder, which outlive every process that uses them.
 pub struct Home {
@@ -20,18 +20,18 @@ pub struct Home {
 }
 
 /// A process that lives here.
-pub struct Inhabitant {
+pub struct Started {
     pub process: Running,
     pub address: SocketAddr,
 }
 
 impl Home {
-    pub async fn new(plot: Plot) -> Home {
-        let simulator = Simulator::start(plot.simulator.clone()).await.expect("a free port");
-        for (fault, scope) in &plot.faults {
+    pub async fn new(setup: Setup) -> Home {
+        let simulator = Simulator::start(setup.simulator.clone()).await.expect("a free port");
+        for (fault, scope) in &setup.faults {
             simulator.inject(fault.clone(), scope.clone());
         }
-        let config = config_folder(&plot.config(&simulator.base_url()));
+        let config = config_folder(&setup.config(&simulator.base_url()));
         Home { simulator, config, root: tempfile::tempdir().expect("a temporary folder") }
     }
 
@@ -77,10 +77,10 @@ impl Home {
     }
 
     /// Starts the exporter and waits until it listens.
-    pub async fn start(&self, wrapper: &[&str]) -> Inhabitant {
+    pub async fn start(&self, wrapper: &[&str]) -> Started {
         let mut process = self.launch(wrapper);
         let address = process.after("address=").await.parse().expect("an address");
-        Inhabitant { process, address }
+        Started { process, address }
     }
 
     /// Runs the exporter to its end, which is expected to come soon.
@@ -105,7 +105,7 @@ impl Home {
     }
 }
 
-impl Inhabitant {
+impl Started {
     pub async fn scrape(&self) -> Scraped {
         Scraped::parse(&http::get(self.address, "/metrics").await.text())
     }

@@ -1,8 +1,8 @@
-//! Answers: which smart-wait callbacks did an operation have, and how did each of them end?
+//! The smart-wait call-backs of an operation, and how each of them ends.
 
 use jiff::Timestamp;
 
-use super::chance::Dice;
+use crate::chance::Dice;
 
 /// One call that was promised a callback: a point event at its inbound second, fixed for ever from then on.
 #[derive(Clone, Debug, PartialEq, Eq)]

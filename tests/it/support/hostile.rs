@@ -1,4 +1,4 @@
-//! A vendor that answers every call with one attack on memory, and never holds much of it itself.
+//! A vendor that answers every request with one attack on memory, and never holds much of it itself.
 
 use std::fmt::Write as _;
 use std::fs;

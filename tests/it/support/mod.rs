@@ -1,0 +1,14 @@
+//! What the tests stand on, and what is no test itself.
+
+pub mod boards;
+pub mod browser;
+pub mod certificates;
+pub mod child;
+pub mod harness;
+pub mod home;
+pub mod hostile;
+pub mod http;
+pub mod past;
+pub mod paused_time;
+pub mod reference;
+pub mod scraped;
