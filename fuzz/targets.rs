@@ -514,14 +514,14 @@ fn plainly(kind: FormatKind, text: &str) -> Option<f64> {
 /// An `Accept` or `Accept-Encoding` header: nothing is answered with that it does not name.
 pub fn accept(data: &[u8]) {
     let header = String::from_utf8_lossy(data);
-    let (format, gzip) = (exposition::Format::negotiate(&header), accepts_gzip(&header));
+    let (format, gzip) = (exposition::ExpositionFormat::negotiate(&header), accepts_gzip(&header));
     let lower = header.to_ascii_lowercase();
-    if format == exposition::Format::OpenMetrics {
+    if format == exposition::ExpositionFormat::OpenMetrics {
         assert!(lower.contains("application/openmetrics-text"), "{header:?}");
     }
     assert!(!gzip || lower.contains("gzip") || lower.contains('*'), "{header:?}");
     for same in [lower, header.to_ascii_uppercase(), format!("{header},{header}"), format!("{header},x/y;q=0.9")] {
-        assert_eq!(exposition::Format::negotiate(&same), format, "{header:?} and {same:?}");
+        assert_eq!(exposition::ExpositionFormat::negotiate(&same), format, "{header:?} and {same:?}");
         assert_eq!(accepts_gzip(&same), gzip, "{header:?} and {same:?}");
     }
 }

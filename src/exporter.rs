@@ -18,7 +18,7 @@ use crate::state::{DataOrigin, State, StateError};
 use crate::store::Store;
 use crate::telemetry::Telemetry;
 use crate::time::{Clock, Target};
-use crate::web::{self, Access, ClientLimits, ReloadRequest, Renewed, Server, Site};
+use crate::web::{self, Access, ClientLimits, HandlerContext, ReloadRequest, Renewed, Server};
 use crate::wolkvox::{Failure, Vendor};
 
 /// Reads the config, at the start and whenever it is to be read again.
@@ -77,7 +77,7 @@ pub async fn run(setup: Setup, stop: CancellationToken) -> Result<(), ExporterEr
     let exposition = Exposition::new(&catalog, Arc::clone(&store), Arc::clone(&telemetry));
     // One request waits while another is carried out; more would only ask for the same.
     let (requests, reloads) = mpsc::channel(1);
-    let site = Arc::new(Site {
+    let context_of_handlers = Arc::new(HandlerContext {
         exposition,
         store,
         telemetry: Arc::clone(&telemetry),
@@ -89,8 +89,8 @@ pub async fn run(setup: Setup, stop: CancellationToken) -> Result<(), ExporterEr
         ready: AtomicBool::new(false),
     });
     let following = follow(Arc::clone(&access), Arc::clone(&telemetry));
-    let polling = Polling { context, config, access: Arc::clone(&access), in_force, load, reloads, hangup };
-    let server = Server { routes: web::routes(site), access, telemetry, limits, stop: stop.clone() };
+    let polling = PollLoop { context, config, access: Arc::clone(&access), in_force, load, reloads, hangup };
+    let server = Server { routes: web::routes(context_of_handlers), access, telemetry, limits, stop: stop.clone() };
     tokio::join!(stop.run_until_cancelled(polling.run()), stop.run_until_cancelled(following), server.serve(listeners));
     Ok(())
 }
@@ -114,7 +114,7 @@ fn take(access: &Access, next: Option<Renewed>, telemetry: &Telemetry) {
 }
 
 /// Polls one config after the other.
-struct Polling {
+struct PollLoop {
     context: Context,
     config: Arc<Config>,
     access: Arc<Access>,
@@ -125,12 +125,12 @@ struct Polling {
     hangup: Arc<Notify>,
 }
 
-impl Polling {
+impl PollLoop {
     /// A reload ends the calls in flight, and starts over with the new config from what is written down of each
     /// operation: so the unchanged ones keep their schedule, their budget and their data.
     async fn run(mut self) {
         loop {
-            let Loaded { config, vendor, answer_to } = self.poll_until_changed().await;
+            let NextConfig { config, vendor, answer_to } = self.poll_until_changed().await;
             forget_changed(&self.context, &self.config, &config);
             lift_pauses(&self.context, &self.config, &config);
             if config.limits.memory != self.config.limits.memory {
@@ -144,7 +144,7 @@ impl Polling {
     }
 
     /// Polls the config at hand until there is another that is right.
-    async fn poll_until_changed(&mut self) -> Loaded {
+    async fn poll_until_changed(&mut self) -> NextConfig {
         let drain = CancellationToken::new();
         // Without any operation, as an empty shard has, there is nothing to poll until the config changes.
         let polling = async {
@@ -165,7 +165,7 @@ impl Polling {
                     // whoever asked may rely on their being gone.
                     let waits = config.privacy.mark() != self.config.privacy.mark();
                     let answer_to = if waits { answer_to } else { answer(answer_to, Ok(())) };
-                    break Loaded { config, vendor, answer_to };
+                    break NextConfig { config, vendor, answer_to };
                 }
                 Err(reason) => answer(answer_to, Err(reason)),
             };
@@ -176,7 +176,7 @@ impl Polling {
     }
 
     /// Reads both configs again. Where one is wrong, the old ones stay.
-    fn load_again(&self) -> Result<Polled, String> {
+    fn load_again(&self) -> Result<ConfigAndVendor, String> {
         let now = self.context.clock.now().wall;
         let telemetry = &self.context.telemetry;
         match self.load() {
@@ -195,7 +195,7 @@ impl Polling {
         }
     }
 
-    fn load(&self) -> Result<(Polled, Option<Renewed>), ExporterError> {
+    fn load(&self) -> Result<(ConfigAndVendor, Option<Renewed>), ExporterError> {
         let access = self.access.read_again().inspect_err(|error| {
             self.context.telemetry.web_config_refused(&error.to_string());
         })?;
@@ -206,10 +206,10 @@ impl Polling {
 }
 
 /// A config, and a client for its operations.
-type Polled = (Arc<Config>, Arc<dyn Vendor>);
+type ConfigAndVendor = (Arc<Config>, Arc<dyn Vendor>);
 
 /// A config to go on with.
-struct Loaded {
+struct NextConfig {
     config: Arc<Config>,
     vendor: Arc<dyn Vendor>,
     /// Whoever is still to be told that it is in force.

@@ -35,7 +35,7 @@ use wolkvox_exporter::exposition::Exposition;
 use wolkvox_exporter::store::Store;
 use wolkvox_exporter::telemetry::Telemetry;
 use wolkvox_exporter::time::{Clock, Target, WindowName};
-use wolkvox_exporter::web::{self, Access, ClientLimits, Server, Site};
+use wolkvox_exporter::web::{self, Access, ClientLimits, HandlerContext, Server};
 
 use super::data;
 use super::polls::Poll;
@@ -122,7 +122,7 @@ fn ours(series: usize, folding: &Arc<AtomicBool>) -> Server {
     let ready = AtomicBool::new(true);
     let access = Arc::new(Access::open(None).expect("nothing to be wrong"));
     let (own, own_access) = (Arc::clone(&telemetry), Arc::clone(&access));
-    let site = Site { exposition, store, telemetry, clock, config, access, telemetry_path, reload, ready };
+    let site = HandlerContext { exposition, store, telemetry, clock, config, access, telemetry_path, reload, ready };
     let (limits, stop) = (ClientLimits::default(), CancellationToken::new());
     Server { routes: web::routes(Arc::new(site)), access: own_access, telemetry: own, limits, stop }
 }

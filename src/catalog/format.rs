@@ -9,14 +9,14 @@ use serde::Deserialize;
 /// A value format and whether a minus sign may lead.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Format {
-    pub kind: Kind,
+    pub kind: FormatKind,
     pub signed: bool,
 }
 
 /// The vendor's ways to write a value (`wolkvox-api.md`, Values).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Kind {
+pub enum FormatKind {
     /// `HH:MM:SS` with any number of hours, or plain seconds. Becomes seconds.
     Duration,
     /// `1,234.5`
@@ -36,10 +36,12 @@ impl Format {
             None => (false, text),
         };
         let magnitude = match self.kind {
-            Kind::Duration => clock(text).or_else(|| plain_seconds(text)),
-            Kind::Number => number(text),
-            Kind::Percent => number(text.strip_suffix('%').unwrap_or(text).trim_end()).map(|percent| percent / 100.0),
-            Kind::Minutes => clock(text).or_else(|| number(text).map(|minutes| minutes * 60.0)),
+            FormatKind::Duration => clock(text).or_else(|| plain_seconds(text)),
+            FormatKind::Number => number(text),
+            FormatKind::Percent => {
+                number(text.strip_suffix('%').unwrap_or(text).trim_end()).map(|percent| percent / 100.0)
+            }
+            FormatKind::Minutes => clock(text).or_else(|| number(text).map(|minutes| minutes * 60.0)),
         }?;
         Some(if negative { -magnitude } else { magnitude })
     }
@@ -139,28 +141,28 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    fn parse(kind: Kind, text: &str) -> Option<f64> {
+    fn parse(kind: FormatKind, text: &str) -> Option<f64> {
         Format { kind, signed: false }.parse(text)
     }
 
     #[test]
     fn documented_values_are_read() {
         for (kind, text, value) in [
-            (Kind::Duration, "00:06:01", 361.0),
-            (Kind::Duration, "4:38:08", 16_688.0),
-            (Kind::Duration, "99:59:59", 359_999.0),
-            (Kind::Duration, "123:00:00", 442_800.0),
-            (Kind::Duration, "3600", 3_600.0),
-            (Kind::Number, "428", 428.0),
-            (Kind::Number, "1,234.5", 1_234.5),
-            (Kind::Number, "0.25", 0.25),
-            (Kind::Percent, "35 %", 0.35),
-            (Kind::Percent, "34.64 %", 0.3464),
-            (Kind::Percent, "35%", 0.35),
-            (Kind::Percent, "15,233.33 %", 152.3333),
-            (Kind::Minutes, "3", 180.0),
-            (Kind::Minutes, "1.5", 90.0),
-            (Kind::Minutes, "00:03:10", 190.0),
+            (FormatKind::Duration, "00:06:01", 361.0),
+            (FormatKind::Duration, "4:38:08", 16_688.0),
+            (FormatKind::Duration, "99:59:59", 359_999.0),
+            (FormatKind::Duration, "123:00:00", 442_800.0),
+            (FormatKind::Duration, "3600", 3_600.0),
+            (FormatKind::Number, "428", 428.0),
+            (FormatKind::Number, "1,234.5", 1_234.5),
+            (FormatKind::Number, "0.25", 0.25),
+            (FormatKind::Percent, "35 %", 0.35),
+            (FormatKind::Percent, "34.64 %", 0.3464),
+            (FormatKind::Percent, "35%", 0.35),
+            (FormatKind::Percent, "15,233.33 %", 152.3333),
+            (FormatKind::Minutes, "3", 180.0),
+            (FormatKind::Minutes, "1.5", 90.0),
+            (FormatKind::Minutes, "00:03:10", 190.0),
         ] {
             assert_eq!(parse(kind, text), Some(value), "{text}");
         }
@@ -168,7 +170,7 @@ mod tests {
 
     #[test]
     fn never_lie_what_cannot_be_read_is_no_number() {
-        for kind in [Kind::Duration, Kind::Number, Kind::Percent, Kind::Minutes] {
+        for kind in [FormatKind::Duration, FormatKind::Number, FormatKind::Percent, FormatKind::Minutes] {
             for text in [
                 "",
                 "abc",
@@ -203,8 +205,8 @@ mod tests {
 
     #[test]
     fn a_minus_is_read_only_where_the_catalogue_allows_it() {
-        assert_eq!(Format { kind: Kind::Number, signed: true }.parse("-5"), Some(-5.0));
-        assert_eq!(Format { kind: Kind::Number, signed: true }.parse("--5"), None);
+        assert_eq!(Format { kind: FormatKind::Number, signed: true }.parse("-5"), Some(-5.0));
+        assert_eq!(Format { kind: FormatKind::Number, signed: true }.parse("--5"), None);
     }
 
     #[test]
@@ -221,7 +223,7 @@ mod tests {
     proptest! {
         #[test]
         fn any_text_is_read_as_a_finite_number_or_not_at_all(text in "\\PC{0,24}") {
-            for kind in [Kind::Duration, Kind::Number, Kind::Percent, Kind::Minutes] {
+            for kind in [FormatKind::Duration, FormatKind::Number, FormatKind::Percent, FormatKind::Minutes] {
                 let value = Format { kind, signed: true }.parse(&text);
                 prop_assert!(value.is_none_or(f64::is_finite));
             }
@@ -231,7 +233,7 @@ mod tests {
         #[test]
         fn a_duration_survives_writing_and_reading(seconds in 0_u32..2_000_000) {
             let text = format!("{:02}:{:02}:{:02}", seconds / 3600, seconds / 60 % 60, seconds % 60);
-            prop_assert_eq!(parse(Kind::Duration, &text), Some(f64::from(seconds)));
+            prop_assert_eq!(parse(FormatKind::Duration, &text), Some(f64::from(seconds)));
         }
     }
 }

@@ -12,7 +12,7 @@ use std::sync::Arc;
 
 use serde::Deserialize;
 
-pub use format::{Format, Kind as FormatKind, parse_day};
+pub use format::{Format, FormatKind, parse_day};
 pub use privacy::{Agents, NameKey, PLAIN, Privacy, Pseudonyms, ShortKey};
 
 /// The declarations of all built-in reports.
@@ -32,14 +32,14 @@ pub struct Family {
     /// The full name, unit last: `wolkvox_agent_aux_seconds`.
     pub name: String,
     pub help: String,
-    pub kind: Kind,
+    pub kind: FamilyKind,
     /// For an info family: its label names in order, without `operation`.
     pub info_labels: Vec<String>,
 }
 
 /// What a family's samples mean.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kind {
+pub enum FamilyKind {
     /// A total of the window. Never a counter: the vendor corrects totals downward.
     Gauge,
     /// Always 1: the labels are the message.
@@ -279,7 +279,7 @@ struct MetricDeclaration {
     name: String,
     help: String,
     field: Option<String>,
-    format: Option<format::Kind>,
+    format: Option<FormatKind>,
     #[serde(default)]
     signed: bool,
     combine: CombineDeclaration,
@@ -300,7 +300,7 @@ enum CombineDeclaration {
 #[serde(deny_unknown_fields)]
 struct InputDeclaration {
     field: String,
-    format: format::Kind,
+    format: FormatKind,
 }
 
 #[derive(Deserialize)]
@@ -425,7 +425,7 @@ impl Families {
                 "{} Report {} ({}), {source}; as old as wolkvox_report_last_success_timestamp_seconds says.",
                 metric.help, report.name, report.api
             ),
-            kind: Kind::Gauge,
+            kind: FamilyKind::Gauge,
             info_labels: Vec::new(),
         });
         Ok(FamilyId(self.list.len() - 1))
@@ -444,7 +444,7 @@ impl Families {
             self.list.push(Family {
                 name: info.name.clone(),
                 help: String::new(),
-                kind: Kind::Info,
+                kind: FamilyKind::Info,
                 info_labels: Vec::new(),
             });
             self.list.len() - 1

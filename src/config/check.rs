@@ -10,7 +10,7 @@ use serde_saphyr::Location;
 use url::Url;
 
 use super::error::{ConfigError, quoted};
-use super::file::{self, AgentDni, AgentName, File, Report, ReportEntry};
+use super::file::{self, AgentDni, AgentName, ConfigFile, ReportEntry, ReportMapping};
 use super::yaml::At;
 use super::{Config, Limits, Operation, ReportPlan, VENDOR_INTERVAL};
 use crate::catalog::{Agents, Catalog, NameKey, Privacy};
@@ -33,7 +33,7 @@ const STALE_INTERVALS: u32 = 3;
 const LABEL_RANGE: std::ops::RangeInclusive<usize> = 64..=64 * 1024;
 
 /// Checks a file against the catalogue and reads the tokens it names.
-pub(super) fn check(file: File, path: &Path, catalog: &Catalog) -> Result<Config, ConfigError> {
+pub(super) fn check(file: ConfigFile, path: &Path, catalog: &Catalog) -> Result<Config, ConfigError> {
     let checker = Checker { path, catalog, polling: &file.polling };
     let limits = checker.limits(&file.limits)?;
     let privacy = checker.privacy(&file.privacy)?;
@@ -59,7 +59,7 @@ pub(super) fn check(file: File, path: &Path, catalog: &Catalog) -> Result<Config
 struct Checker<'a> {
     path: &'a Path,
     catalog: &'a Catalog,
-    polling: &'a file::Polling,
+    polling: &'a file::PollingEntry,
 }
 
 impl Checker<'_> {
@@ -67,7 +67,7 @@ impl Checker<'_> {
         ConfigError::at(self.path, location, what)
     }
 
-    fn limits(&self, limits: &file::Limits) -> Result<Limits, ConfigError> {
+    fn limits(&self, limits: &file::LimitsEntry) -> Result<Limits, ConfigError> {
         let series = limits.series_per_report.as_ref();
         let bytes = limits.response_bytes.as_ref();
         if let Some(series) = series.filter(|series| series.value == 0) {
@@ -100,7 +100,7 @@ impl Checker<'_> {
         })
     }
 
-    fn privacy(&self, privacy: &file::Privacy) -> Result<Privacy, ConfigError> {
+    fn privacy(&self, privacy: &file::PrivacyEntry) -> Result<Privacy, ConfigError> {
         let document = privacy.agent_dni.as_ref().filter(|document| document.value == AgentDni::Plain);
         let agents = match (privacy.agent_name, &privacy.key_file) {
             (AgentName::Hashed, None) => Agents::Hashed(NameKey::passing()),
@@ -129,7 +129,7 @@ impl Checker<'_> {
         NameKey::parse(&text).map_err(|error| self.wrong(file.referenced, error.to_string()).hint(hint))
     }
 
-    fn operation(&self, operation: file::Operation) -> Result<Operation, ConfigError> {
+    fn operation(&self, operation: file::OperationEntry) -> Result<Operation, ConfigError> {
         let name = &operation.name;
         if name.value.trim() != name.value || name.value.is_empty() || name.value.chars().any(char::is_control) {
             return Err(self.wrong(name.referenced, "an operation's name cannot be blank or have blanks around it"));
@@ -151,7 +151,7 @@ impl Checker<'_> {
         })
     }
 
-    fn base_url(&self, operation: &file::Operation) -> Result<Url, ConfigError> {
+    fn base_url(&self, operation: &file::OperationEntry) -> Result<Url, ConfigError> {
         match (&operation.server, &operation.base_url) {
             (Some(server), None) => self.server(server),
             (None, Some(base_url)) => self.given_url(base_url, operation.allow_plain_http),
@@ -192,7 +192,7 @@ impl Checker<'_> {
         }
     }
 
-    fn token(&self, operation: &file::Operation) -> Result<Token, ConfigError> {
+    fn token(&self, operation: &file::OperationEntry) -> Result<Token, ConfigError> {
         let hint = "use token_file: /run/secrets/…, or token_env: NAME_OF_A_VARIABLE";
         if let Some(inline) = &operation.token {
             return Err(self.wrong(inline.referenced, "a token written into the config is refused").hint(hint));
@@ -247,7 +247,7 @@ impl Checker<'_> {
     fn reports(&self, entries: Option<At<Vec<At<ReportEntry>>>>) -> Result<Vec<ReportPlan>, ConfigError> {
         let Some(entries) = entries else {
             let all = self.catalog.reports().iter();
-            return all.map(|report| self.report(&Report::named(&report.name), Location::UNKNOWN)).collect();
+            return all.map(|report| self.report(&ReportMapping::named(&report.name), Location::UNKNOWN)).collect();
         };
         if entries.value.is_empty() {
             return Err(self
@@ -265,7 +265,7 @@ impl Checker<'_> {
         Ok(plans)
     }
 
-    fn report(&self, entry: &Report, location: Location) -> Result<ReportPlan, ConfigError> {
+    fn report(&self, entry: &ReportMapping, location: Location) -> Result<ReportPlan, ConfigError> {
         let report = self.catalog.report(&entry.name).ok_or_else(|| {
             let known: Vec<&str> = self.catalog.reports().iter().map(|report| &*report.name).collect();
             self.wrong(location, format!("report {} is not known", quoted(&entry.name)))
@@ -280,7 +280,7 @@ impl Checker<'_> {
         })
     }
 
-    fn interval(&self, entry: &Report) -> Result<Duration, ConfigError> {
+    fn interval(&self, entry: &ReportMapping) -> Result<Duration, ConfigError> {
         let Some(interval) = entry.interval.as_ref().or(self.polling.interval.as_ref()) else {
             return Ok(VENDOR_INTERVAL);
         };
@@ -298,7 +298,7 @@ impl Checker<'_> {
         Ok(interval.value.0)
     }
 
-    fn windows(&self, entry: &Report) -> Result<Vec<WindowName>, ConfigError> {
+    fn windows(&self, entry: &ReportMapping) -> Result<Vec<WindowName>, ConfigError> {
         let Some(windows) = entry.windows.as_ref().or(self.polling.windows.as_ref()) else {
             return Ok(vec![WindowName::Today, WindowName::Yesterday]);
         };
@@ -322,9 +322,9 @@ impl Checker<'_> {
     }
 }
 
-impl Report {
-    fn named(name: &str) -> Report {
-        Report { name: name.to_owned(), ..Report::default() }
+impl ReportMapping {
+    fn named(name: &str) -> ReportMapping {
+        ReportMapping { name: name.to_owned(), ..ReportMapping::default() }
     }
 }
 

@@ -14,19 +14,19 @@ use crate::time::WindowName;
 #[derive(serde::Deserialize)]
 #[serde(deny_unknown_fields)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
-pub(super) struct File {
+pub(super) struct ConfigFile {
     /// The contact centres to watch. At least one.
     #[cfg_attr(test, schemars(extend("minItems" = 1)))]
-    pub operations: At<Vec<Operation>>,
+    pub operations: At<Vec<OperationEntry>>,
     /// For all reports that do not say otherwise.
     #[serde(default)]
-    pub polling: Polling,
+    pub polling: PollingEntry,
     /// What one report may cost this machine.
     #[serde(default)]
-    pub limits: Limits,
+    pub limits: LimitsEntry,
     /// What is shown of agents. docs/privacy.md says what each choice means.
     #[serde(default)]
-    pub privacy: Privacy,
+    pub privacy: PrivacyEntry,
 }
 
 #[derive(serde::Deserialize)]
@@ -36,7 +36,7 @@ pub(super) struct File {
     { "oneOf": [{ "required": ["server"] }, { "required": ["base_url"] }] },
     { "oneOf": [{ "required": ["token_file"] }, { "required": ["token_env"] }] },
 ]))))]
-pub(super) struct Operation {
+pub(super) struct OperationEntry {
     /// The `operation` label of every series. Required, and unique.
     #[cfg_attr(test, schemars(extend("examples" = ["acme"])))]
     pub name: At<String>,
@@ -79,7 +79,7 @@ pub(super) struct Operation {
 #[derive(Default, serde::Deserialize)]
 #[serde(deny_unknown_fields)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
-pub(super) struct Report {
+pub(super) struct ReportMapping {
     /// As `wolkvox-exporter reports` prints it.
     pub name: String,
     /// This report's own pace. Default: `polling.interval`.
@@ -91,12 +91,12 @@ pub(super) struct Report {
 }
 
 /// A report as the list has it: a name, or a mapping.
-pub(super) struct ReportEntry(pub Report);
+pub(super) struct ReportEntry(pub ReportMapping);
 
 #[derive(Default, serde::Deserialize)]
 #[serde(deny_unknown_fields)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
-pub(super) struct Polling {
+pub(super) struct PollingEntry {
     /// Time between two polls of a report. 5m is the vendor's own pace; less is refused, unless the next key says true.
     #[cfg_attr(test, schemars(extend("default" = "5m")))]
     pub interval: Option<At<Span>>,
@@ -117,7 +117,7 @@ pub(super) struct Polling {
 #[derive(Default, serde::Deserialize)]
 #[serde(deny_unknown_fields)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
-pub(super) struct Limits {
+pub(super) struct LimitsEntry {
     /// Most series of one report and window; the rest is left out and counted.
     #[cfg_attr(test, schemars(extend("default" = 200_000, "minimum" = 1)))]
     pub series_per_report: Option<At<usize>>,
@@ -139,7 +139,7 @@ pub(super) struct Limits {
 #[derive(Default, serde::Deserialize)]
 #[serde(deny_unknown_fields)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
-pub(super) struct Privacy {
+pub(super) struct PrivacyEntry {
     /// How agents' names and ids are shown: plain, hashed, or omitted; with omitted, reports with agents are totals.
     #[serde(default)]
     #[cfg_attr(test, schemars(extend("default" = "plain")))]
@@ -183,11 +183,11 @@ impl<'de> Deserialize<'de> for ReportEntry {
             }
 
             fn visit_str<E>(self, name: &str) -> Result<ReportEntry, E> {
-                Ok(ReportEntry(Report { name: name.to_owned(), ..Report::default() }))
+                Ok(ReportEntry(ReportMapping { name: name.to_owned(), ..ReportMapping::default() }))
             }
 
             fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<ReportEntry, A::Error> {
-                Report::deserialize(MapAccessDeserializer::new(map)).map(ReportEntry)
+                ReportMapping::deserialize(MapAccessDeserializer::new(map)).map(ReportEntry)
             }
         }
 

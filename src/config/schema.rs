@@ -11,7 +11,7 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::de::{Deserialize, Deserializer, Error as _, Visitor};
 use serde_json::{Value, json};
 
-use super::file::{File, Limits, Operation, Polling, Privacy, Report, ReportEntry};
+use super::file::{ConfigFile, LimitsEntry, OperationEntry, PollingEntry, PrivacyEntry, ReportEntry, ReportMapping};
 use super::yaml::{At, Size, Span};
 use crate::catalog::Catalog;
 
@@ -76,7 +76,7 @@ impl JsonSchema for ReportEntry {
     }
 
     fn json_schema(generator: &mut SchemaGenerator) -> Schema {
-        json_schema!({ "anyOf": [{ "type": "string", "enum": reports() }, Report::json_schema(generator)] })
+        json_schema!({ "anyOf": [{ "type": "string", "enum": reports() }, ReportMapping::json_schema(generator)] })
     }
 }
 
@@ -88,7 +88,7 @@ fn reports() -> Vec<String> {
 
 fn schema() -> Value {
     let settings = SchemaSettings::draft07().with(|settings| settings.inline_subschemas = true);
-    let mut schema = settings.into_generator().into_root_schema_for::<File>().to_value();
+    let mut schema = settings.into_generator().into_root_schema_for::<ConfigFile>().to_value();
     schema["title"] = json!("Config of wolkvox-exporter");
     schema["properties"]["operations"]["items"]["properties"]["reports"]["default"] = json!(reports());
     tidy(&mut schema);
@@ -137,12 +137,12 @@ fn tidy(schema: &mut Value) {
 /// The keys below a key, in the order of their type.
 fn keys(of: &str) -> &'static [&'static str] {
     match of {
-        "" => fields::<File>(),
-        "operations" => fields::<Operation>(),
-        "reports" => fields::<Report>(),
-        "polling" => fields::<Polling>(),
-        "limits" => fields::<Limits>(),
-        "privacy" => fields::<Privacy>(),
+        "" => fields::<ConfigFile>(),
+        "operations" => fields::<OperationEntry>(),
+        "reports" => fields::<ReportMapping>(),
+        "polling" => fields::<PollingEntry>(),
+        "limits" => fields::<LimitsEntry>(),
+        "privacy" => fields::<PrivacyEntry>(),
         _ => &[],
     }
 }

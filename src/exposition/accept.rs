@@ -5,25 +5,25 @@
 
 /// An exposition format.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Format {
+pub enum ExpositionFormat {
     Text004,
     OpenMetrics,
 }
 
-impl Format {
+impl ExpositionFormat {
     pub fn content_type(self) -> &'static str {
         match self {
-            Format::Text004 => "text/plain; version=0.0.4; charset=utf-8",
-            Format::OpenMetrics => "application/openmetrics-text; version=1.0.0; charset=utf-8",
+            ExpositionFormat::Text004 => "text/plain; version=0.0.4; charset=utf-8",
+            ExpositionFormat::OpenMetrics => "application/openmetrics-text; version=1.0.0; charset=utf-8",
         }
     }
 
     /// The format of an `Accept` header: the one with the larger q-value, text where both are equal.
-    pub fn negotiate(accept: &str) -> Format {
-        let mut best = (0, Format::Text004);
+    pub fn negotiate(accept: &str) -> ExpositionFormat {
+        let mut best = (0, ExpositionFormat::Text004);
         for (quality, media) in weighted(accept) {
             let Some(format) = media_type(media) else { continue };
-            let better = quality > best.0 || (quality == best.0 && format == Format::Text004);
+            let better = quality > best.0 || (quality == best.0 && format == ExpositionFormat::Text004);
             if quality > 0 && better {
                 best = (quality, format);
             }
@@ -48,7 +48,7 @@ pub fn accepts_gzip(accept_encoding: &str) -> bool {
     gzip > 0 && gzip >= identity.unwrap_or(0)
 }
 
-fn media_type(media: &str) -> Option<Format> {
+fn media_type(media: &str) -> Option<ExpositionFormat> {
     let mut parts = media.split(';').map(str::trim);
     let name = parts.next()?.to_ascii_lowercase();
     let version = parts.find_map(|parameter| {
@@ -56,8 +56,8 @@ fn media_type(media: &str) -> Option<Format> {
         name.trim().eq_ignore_ascii_case("version").then(|| value.trim().trim_matches('"').to_owned())
     });
     match (name.as_str(), version.as_deref()) {
-        ("application/openmetrics-text", None | Some("1.0.0")) => Some(Format::OpenMetrics),
-        ("text/plain" | "text/*" | "*/*", _) => Some(Format::Text004),
+        ("application/openmetrics-text", None | Some("1.0.0")) => Some(ExpositionFormat::OpenMetrics),
+        ("text/plain" | "text/*" | "*/*", _) => Some(ExpositionFormat::Text004),
         _ => None,
     }
 }
@@ -101,22 +101,22 @@ mod tests {
             text/plain;version=0.0.4;q=0.5,*/*;q=0.1";
         let browser = "text/html,application/xhtml+xml,application/xml;q=0.9,image/avif,*/*;q=0.8";
         for (accept, format) in [
-            (prometheus3, Format::OpenMetrics),
-            (prometheus2, Format::OpenMetrics),
-            ("text/plain;version=0.0.4;q=1,*/*;q=0.1", Format::Text004),
-            (browser, Format::Text004),
-            ("*/*", Format::Text004),
-            ("", Format::Text004),
-            ("application/openmetrics-text", Format::OpenMetrics),
-            ("Application/OpenMetrics-Text; Version=\"1.0.0\"", Format::OpenMetrics),
-            ("application/openmetrics-text; version=0.0.1", Format::Text004),
-            ("application/openmetrics-text; q=0", Format::Text004),
-            ("application/openmetrics-text;q=0.5,text/plain;q=0.5", Format::Text004),
-            ("application/openmetrics-text;q=2", Format::Text004),
-            ("application/json", Format::Text004),
-            (";;;,,,=;q=", Format::Text004),
+            (prometheus3, ExpositionFormat::OpenMetrics),
+            (prometheus2, ExpositionFormat::OpenMetrics),
+            ("text/plain;version=0.0.4;q=1,*/*;q=0.1", ExpositionFormat::Text004),
+            (browser, ExpositionFormat::Text004),
+            ("*/*", ExpositionFormat::Text004),
+            ("", ExpositionFormat::Text004),
+            ("application/openmetrics-text", ExpositionFormat::OpenMetrics),
+            ("Application/OpenMetrics-Text; Version=\"1.0.0\"", ExpositionFormat::OpenMetrics),
+            ("application/openmetrics-text; version=0.0.1", ExpositionFormat::Text004),
+            ("application/openmetrics-text; q=0", ExpositionFormat::Text004),
+            ("application/openmetrics-text;q=0.5,text/plain;q=0.5", ExpositionFormat::Text004),
+            ("application/openmetrics-text;q=2", ExpositionFormat::Text004),
+            ("application/json", ExpositionFormat::Text004),
+            (";;;,,,=;q=", ExpositionFormat::Text004),
         ] {
-            assert_eq!(Format::negotiate(accept), format, "{accept}");
+            assert_eq!(ExpositionFormat::negotiate(accept), format, "{accept}");
         }
     }
 
@@ -145,7 +145,7 @@ mod tests {
     proptest! {
         #[test]
         fn no_header_crashes_the_parser(header in "\\PC{0,60}") {
-            Format::negotiate(&header);
+            ExpositionFormat::negotiate(&header);
             accepts_gzip(&header);
         }
     }

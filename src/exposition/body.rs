@@ -66,37 +66,37 @@ impl Scrape {
 }
 
 /// The body that sends a scrape's answer.
-pub struct Body {
+pub struct ScrapePieces {
     left: u64,
     rest: Rest,
 }
 
 /// What is still to be sent.
 enum Rest {
-    Member(Option<Member>),
+    GzipMember(Option<GzipMember>),
     Text(Box<Text>),
 }
 
-impl From<Scrape> for Body {
-    fn from(scrape: Scrape) -> Body {
+impl From<Scrape> for ScrapePieces {
+    fn from(scrape: Scrape) -> ScrapePieces {
         let left = scrape.length();
         let rest = if scrape.gzip {
-            Rest::Member(Some(Member::new(scrape)))
+            Rest::GzipMember(Some(GzipMember::new(scrape)))
         } else {
             Rest::Text(Box::new(Text { scrape, next: 0, inflater: Inflater::default(), deflated: Bytes::new() }))
         };
-        Body { left, rest }
+        ScrapePieces { left, rest }
     }
 }
 
-impl http_body::Body for Body {
+impl http_body::Body for ScrapePieces {
     type Data = Chunk;
     type Error = Infallible;
 
     fn poll_frame(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<Result<Frame<Chunk>, Infallible>>> {
-        let Body { left, rest } = self.get_mut();
+        let ScrapePieces { left, rest } = self.get_mut();
         let chunk = match rest {
-            Rest::Member(member) => member.take().map(Chunk::Member),
+            Rest::GzipMember(member) => member.take().map(Chunk::GzipMember),
             Rest::Text(text) => text.next_chunk().map(Chunk::Whole),
         };
         if let Some(chunk) = &chunk {
@@ -116,35 +116,35 @@ impl http_body::Body for Body {
 
 /// What a connection is given to write at a time.
 pub enum Chunk {
-    Member(Member),
+    GzipMember(GzipMember),
     Whole(Bytes),
 }
 
 impl Buf for Chunk {
     fn remaining(&self) -> usize {
         match self {
-            Chunk::Member(member) => member.remaining(),
+            Chunk::GzipMember(member) => member.remaining(),
             Chunk::Whole(bytes) => bytes.remaining(),
         }
     }
 
     fn chunk(&self) -> &[u8] {
         match self {
-            Chunk::Member(member) => member.chunk(),
+            Chunk::GzipMember(member) => member.chunk(),
             Chunk::Whole(bytes) => bytes.chunk(),
         }
     }
 
     fn chunks_vectored<'a>(&'a self, slices: &mut [IoSlice<'a>]) -> usize {
         match self {
-            Chunk::Member(member) => member.chunks_vectored(slices),
+            Chunk::GzipMember(member) => member.chunks_vectored(slices),
             Chunk::Whole(bytes) => bytes.chunks_vectored(slices),
         }
     }
 
     fn advance(&mut self, count: usize) {
         match self {
-            Chunk::Member(member) => member.advance(count),
+            Chunk::GzipMember(member) => member.advance(count),
             Chunk::Whole(bytes) => bytes.advance(count),
         }
     }
@@ -152,7 +152,7 @@ impl Buf for Chunk {
 
 /// One gzip member: deflated segments as they are, between a header and a trailer. It is given to the connection as a
 /// whole, because each piece given alone becomes a write of its own, and with it a packet and a wake-up of the client.
-pub struct Member {
+pub struct GzipMember {
     scrape: Scrape,
     trailer: [u8; TRAILER_LENGTH],
     /// The piece that comes next, and how many bytes of it were sent.
@@ -160,12 +160,12 @@ pub struct Member {
     left: usize,
 }
 
-impl Member {
-    fn new(scrape: Scrape) -> Member {
+impl GzipMember {
+    fn new(scrape: Scrape) -> GzipMember {
         let mut crc = scrape.parts[0].crc.clone();
         crc.combine(&scrape.parts[1].crc);
         let left = usize::try_from(scrape.length()).expect("the segments are in this machine's memory");
-        Member { trailer: trailer(crc), scrape, next: (0, 0), left }
+        GzipMember { trailer: trailer(crc), scrape, next: (0, 0), left }
     }
 
     /// Header, segments, trailer.
@@ -188,7 +188,7 @@ impl Member {
     }
 }
 
-impl Buf for Member {
+impl Buf for GzipMember {
     fn remaining(&self) -> usize {
         self.left
     }
@@ -277,7 +277,7 @@ mod tests {
             mut takes in prop::collection::vec(1_usize..60, 1..200),
         ) {
             let scrape = scrape(&texts);
-            let mut member = Member::new(scrape.clone());
+            let mut member = GzipMember::new(scrape.clone());
             let mut sent = Vec::new();
             while member.has_remaining() {
                 let mut offered = vec![IoSlice::new(&[]); slices];

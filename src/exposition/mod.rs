@@ -16,15 +16,15 @@ use axum::http::{HeaderMap, HeaderName, HeaderValue, Response};
 
 use prometheus_client::registry::Registry;
 
-use crate::catalog::{Catalog, Family, Kind};
+use crate::catalog::{Catalog, Family, FamilyKind};
 use crate::segment::{Renderer, Segment};
 use crate::store::{Snapshot, Store, View};
 use crate::telemetry::{ReportMetrics, Telemetry};
 use crate::time::Moment;
 
-pub use accept::{Format, accepts_gzip};
+pub use accept::{ExpositionFormat, accepts_gzip};
 use body::Sequence;
-pub use body::{Body, Chunk, Scrape};
+pub use body::{Chunk, Scrape, ScrapePieces};
 use live::{Live, Shown};
 
 /// Text of about this many bytes is rendered and deflated in a millisecond.
@@ -52,7 +52,7 @@ impl Exposition {
         Exposition {
             store,
             telemetry,
-            headers: [Format::Text004, Format::OpenMetrics].map(|format| headers(catalog, format)),
+            headers: [ExpositionFormat::Text004, ExpositionFormat::OpenMetrics].map(|format| headers(catalog, format)),
             ordered: Default::default(),
             live: Default::default(),
         }
@@ -60,7 +60,7 @@ impl Exposition {
 
     /// Answers a scrape made at `now` with these request headers.
     pub fn respond(&self, request: &HeaderMap, now: Moment) -> Response<Scrape> {
-        let format = Format::negotiate(&joined(request, &ACCEPT));
+        let format = ExpositionFormat::negotiate(&joined(request, &ACCEPT));
         let gzip = accepts_gzip(&joined(request, &ACCEPT_ENCODING));
         let view = self.store.view(now);
         let ordered = self.ordered(format, &view.snapshot);
@@ -83,11 +83,11 @@ impl Exposition {
     }
 
     /// The exporter's own metrics at `now`, without an end marker.
-    pub fn own_metrics(&self, format: Format, now: Moment) -> String {
+    pub fn own_metrics(&self, format: ExpositionFormat, now: Moment) -> String {
         self.steady_text(format, self.store.view(now), 0) + &self.live_text(format)
     }
 
-    fn ordered(&self, format: Format, snapshot: &Arc<Snapshot>) -> Arc<Sequence> {
+    fn ordered(&self, format: ExpositionFormat, snapshot: &Arc<Snapshot>) -> Arc<Sequence> {
         let mut last = self.ordered[format as usize].lock().unwrap_or_else(PoisonError::into_inner);
         if let Some((_, sequence)) = last.as_ref().filter(|(of, _)| Arc::ptr_eq(of, snapshot)) {
             return Arc::clone(sequence);
@@ -103,7 +103,7 @@ impl Exposition {
     }
 
     /// What polls and reloads change, as text of about `length` bytes.
-    fn steady_text(&self, format: Format, view: View, length: usize) -> String {
+    fn steady_text(&self, format: ExpositionFormat, view: View, length: usize) -> String {
         let mut reports = Registry::default();
         reports.register_collector(Box::new(ReportMetrics(view)));
         let mut text = self.telemetry.with_registry(|registry| own::render(registry, format, length));
@@ -112,25 +112,25 @@ impl Exposition {
     }
 
     /// What every scrape changes.
-    fn live_text(&self, format: Format) -> String {
+    fn live_text(&self, format: ExpositionFormat) -> String {
         self.telemetry.with_live(|registry| own::render(registry, format, LIVE_LENGTH))
     }
 
     /// The part made for this scrape, and the end of the stream.
-    fn own_part(&self, format: Format, view: View) -> Sequence {
+    fn own_part(&self, format: ExpositionFormat, view: View) -> Sequence {
         let mut live = self.live[format as usize].lock().unwrap_or_else(PoisonError::into_inner);
         // Asked for before anything is read: what changes meanwhile is read again at the next scrape.
         let shown = Shown::of(&view, self.telemetry.version());
         live.show(shown, |length| self.steady_text(format, view, length));
         let mut text = self.live_text(format);
-        if format == Format::OpenMetrics {
+        if format == ExpositionFormat::OpenMetrics {
             text.push_str("# EOF\n");
         }
         Sequence::new(live.segments(&text))
     }
 }
 
-fn headers(catalog: &Catalog, format: Format) -> Vec<Segment> {
+fn headers(catalog: &Catalog, format: ExpositionFormat) -> Vec<Segment> {
     let mut renderer = Renderer::default();
     let header = |family: &Family| {
         renderer.push(|text| text.extend_from_slice(family_header(family, format).as_bytes()));
@@ -140,16 +140,16 @@ fn headers(catalog: &Catalog, format: Format) -> Vec<Segment> {
 }
 
 /// `# HELP`, `# TYPE` and, where the format has it, `# UNIT`.
-fn family_header(family: &Family, format: Format) -> String {
+fn family_header(family: &Family, format: ExpositionFormat) -> String {
     let (name, kind) = match (family.kind, format) {
         // An info type makes a text 0.0.4 reader drop the whole scrape.
-        (Kind::Info, Format::OpenMetrics) => (family.name.trim_end_matches("_info"), "info"),
-        (Kind::Info | Kind::Gauge, _) => (family.name.as_str(), "gauge"),
+        (FamilyKind::Info, ExpositionFormat::OpenMetrics) => (family.name.trim_end_matches("_info"), "info"),
+        (FamilyKind::Info | FamilyKind::Gauge, _) => (family.name.as_str(), "gauge"),
     };
     let help = family.help.replace('\\', "\\\\").replace('\n', "\\n");
     let mut header = format!("# HELP {name} {help}\n# TYPE {name} {kind}\n");
     let unit = ["seconds", "ratio", "bytes"].into_iter().find(|unit| name.ends_with(&format!("_{unit}")));
-    if let Some(unit) = unit.filter(|_| format == Format::OpenMetrics) {
+    if let Some(unit) = unit.filter(|_| format == ExpositionFormat::OpenMetrics) {
         header.extend(["# UNIT ", name, " ", unit, "\n"]);
     }
     header

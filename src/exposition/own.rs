@@ -5,17 +5,17 @@
 use prometheus_client::encoding::text::encode_registry;
 use prometheus_client::registry::Registry;
 
-use super::accept::Format;
+use super::accept::ExpositionFormat;
 
 /// A registry as text of about `length` bytes, without an end marker.
-pub fn render(registry: &Registry, format: Format, length: usize) -> String {
+pub fn render(registry: &Registry, format: ExpositionFormat, length: usize) -> String {
     let mut text = String::with_capacity(length);
     // Writing to a String cannot fail; a collector that does is a bug that the golden test would show.
     let encoded = encode_registry(&mut text, registry);
     debug_assert!(encoded.is_ok());
     match format {
-        Format::OpenMetrics => text,
-        Format::Text004 => to_text_004(&text),
+        ExpositionFormat::OpenMetrics => text,
+        ExpositionFormat::Text004 => to_text_004(&text),
     }
 }
 
@@ -64,7 +64,7 @@ mod tests {
         registry.register("age_seconds", "Age", Gauge::<i64>::default());
         registry.register("took_seconds", "Took", Histogram::new([1.0]));
         registry.register("build", "Build", Info::new([("version", "1")]));
-        insta::assert_snapshot!(render(&registry, Format::Text004, 0), @r#"
+        insta::assert_snapshot!(render(&registry, ExpositionFormat::Text004, 0), @r#"
         # HELP calls_total Calls.
         # TYPE calls_total counter
         calls_total 0

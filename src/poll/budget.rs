@@ -33,7 +33,7 @@ const DAYS_KEPT: usize = 3;
 #[derive(Debug)]
 pub struct Budget {
     state: Arc<State>,
-    members: Vec<Member>,
+    members: Vec<BudgetMember>,
     /// When the clocks were last compared.
     seen: Moment,
     /// By how much the wall clock was set since the start, all in all.
@@ -45,7 +45,7 @@ pub struct Budget {
 }
 
 #[derive(Debug)]
-struct Member {
+struct BudgetMember {
     operation: Arc<str>,
     record: CallRecord,
 }
@@ -86,7 +86,7 @@ impl Budget {
                 // called on another day. If it cannot be written, neither can the next call, and that is told.
                 let _ = state.save_calls(&operation, &record);
             }
-            Member { operation, record }
+            BudgetMember { operation, record }
         };
         Budget {
             members: operations.into_iter().map(member).collect(),

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use jiff::tz::TimeZone;
 
-use crate::catalog::{Catalog, FamilyId, Kind};
+use crate::catalog::{Catalog, FamilyId, FamilyKind};
 use crate::segment::Segment;
 use crate::series::InfoEntries;
 use crate::state::{DataOrigin, DataRecord, InfoRecord, SegmentRecord, State};
@@ -65,18 +65,18 @@ fn data_of(record: &DataRecord, target: &Target, catalog: &Catalog, now: Moment)
     let age = Duration::try_from(age).unwrap_or(Duration::MAX);
     let zone = TimeZone::get(&record.origin.zone).map_err(|_| "a zone that is not known".to_owned())?;
     // Series among the entries, or entries among the series, are what no version ever wrote.
-    let find = |name: &str, kind: Kind| {
+    let find = |name: &str, kind: FamilyKind| {
         let family = catalog.families().iter().position(|family| family.name == name && family.kind == kind);
         family.map(FamilyId).ok_or_else(|| "an unknown family".to_owned())
     };
     let segment = |record: &SegmentRecord| {
-        let family = find(&record.family, Kind::Gauge)?;
+        let family = find(&record.family, FamilyKind::Gauge)?;
         let segment = Segment { deflated: record.deflated.clone(), crc: record.crc, length: record.length };
         let broken = "a segment that does not inflate to what its record says";
         if segment.is_sound() { Ok((family, segment)) } else { Err(broken.to_owned()) }
     };
     let info = |record: &InfoRecord| {
-        let family = find(&record.family, Kind::Info)?;
+        let family = find(&record.family, FamilyKind::Info)?;
         let labels = catalog.families()[family.0].info_labels.len();
         let mut entries = InfoEntries::new(labels);
         for entry in &record.entries {
@@ -126,7 +126,8 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let (state, catalog) = (State::open(folder.path()).unwrap(), Catalog::builtin().unwrap());
         let now = Moment { wall: "2026-03-01T12:00:00Z".parse().unwrap(), steady: Duration::from_hours(1) };
-        let family = |kind: Kind| FamilyId(catalog.families().iter().position(|family| family.kind == kind).unwrap());
+        let family =
+            |kind: FamilyKind| FamilyId(catalog.families().iter().position(|family| family.kind == kind).unwrap());
         let kept = |gauges: FamilyId, infos: FamilyId| {
             let mut entries = InfoEntries::new(catalog.families()[infos.0].info_labels.len());
             entries.push(["7"]);
@@ -149,9 +150,9 @@ mod tests {
                 assert_eq!((&restored.window, &restored.rejected), (&data.window, &data.rejected));
             })
         };
-        assert!(kept(family(Kind::Gauge), family(Kind::Info)).is_some());
-        assert!(kept(family(Kind::Gauge), family(Kind::Gauge)).is_none());
-        assert!(kept(family(Kind::Info), family(Kind::Info)).is_none());
+        assert!(kept(family(FamilyKind::Gauge), family(FamilyKind::Info)).is_some());
+        assert!(kept(family(FamilyKind::Gauge), family(FamilyKind::Gauge)).is_none());
+        assert!(kept(family(FamilyKind::Info), family(FamilyKind::Info)).is_none());
         assert!(folder.path().join("acme").join("agent_kpi.today.corrupt").exists());
     }
 }

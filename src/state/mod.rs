@@ -63,12 +63,12 @@ struct Folder {
     path: PathBuf,
     /// Taken for reading by whoever writes into the folder, for writing by whoever takes the folder's lock anew.
     lock: RwLock<File>,
-    known: Mutex<Known>,
+    known: Mutex<KnownRecords>,
 }
 
 /// What is known of a folder's counts beside the folder.
 #[derive(Debug, Default)]
-struct Known {
+struct KnownRecords {
     /// The records as they were last read or written: where the folder is gone, they are not.
     calls: HashMap<String, CallRecord>,
     /// Operations whose calls somebody else counted in the folder: nothing is written of them before they are read.
@@ -264,7 +264,7 @@ impl Folder {
         Ok(())
     }
 
-    fn known(&self) -> MutexGuard<'_, Known> {
+    fn known(&self) -> MutexGuard<'_, KnownRecords> {
         self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -298,7 +298,7 @@ impl Folder {
                 self.path.display()
             ))
         })?;
-        let Known { calls, counted_elsewhere } = &mut *self.known();
+        let KnownRecords { calls, counted_elsewhere } = &mut *self.known();
         for (operation, record) in calls {
             match read_calls(&self.path, operation) {
                 Ok(Some(found)) if found == *record => {}

@@ -112,13 +112,13 @@ fn without_absorbed<'e>(entries: &'e BTreeSet<Vec<&'e str>>) -> Vec<&'e [&'e str
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::catalog::Kind;
+    use crate::catalog::FamilyKind;
 
     fn joined(reports: &[&[[&str; 2]]]) -> String {
         let family = Family {
             name: "wolkvox_agent_info".into(),
             help: String::new(),
-            kind: Kind::Info,
+            kind: FamilyKind::Info,
             info_labels: vec!["agent_id".into(), "agent_name".into()],
         };
         let sources: Vec<Arc<InfoEntries>> = reports

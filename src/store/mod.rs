@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use crate::catalog::{Catalog, FamilyId, Kind};
+use crate::catalog::{Catalog, FamilyId, FamilyKind};
 use crate::segment::Segment;
 use crate::time::{Moment, Target};
 use crate::wolkvox::Failure;
@@ -281,7 +281,7 @@ impl Contents {
             infos.insert(key, family);
         }
         self.infos = infos;
-        debug_assert!(families.keys().all(|family| catalog.families()[family.0].kind == Kind::Info));
+        debug_assert!(families.keys().all(|family| catalog.families()[family.0].kind == FamilyKind::Info));
         families.into_iter().filter(|(_, segments)| !segments.is_empty()).collect()
     }
 }

@@ -39,9 +39,9 @@ pub fn panicked(panic: &PanicHookInfo<'_>) {
 
 /// Reads the count at each scrape.
 #[derive(Debug)]
-pub(super) struct Collector;
+pub(super) struct LogCollector;
 
-impl collector::Collector for Collector {
+impl collector::Collector for LogCollector {
     fn encode(&self, mut encoder: DescriptorEncoder) -> Result<(), std::fmt::Error> {
         let dropped = ConstCounter::new(dropped_lines());
         let metric = encoder.encode_descriptor(

@@ -50,26 +50,26 @@ pub struct Telemetry {
     registry: RwLock<Registry>,
     /// What every scrape changes.
     live: RwLock<Registry>,
-    counted: Counted,
+    counted: Counters,
     /// Grows with every change of what is counted.
     version: AtomicU64,
     /// What something is counted of, because a family does not tell.
-    known: Mutex<Known>,
+    known: Mutex<KnownLabels>,
     http_refusals: Family<RefusalLabels, Counter>,
     handshake_refusals: Family<RefusalLabels, Counter>,
     /// When the log last told of each reason, and how often it happened since.
-    handshakes_told: Mutex<HashMap<HandshakeRefused, Told>>,
+    handshakes_told: Mutex<HashMap<HandshakeRefused, LineLimit>>,
     http_requests: Family<HttpLabels, Counter>,
 }
 
 /// A line of the log that clients could cause without end.
 #[derive(Debug, Default)]
-struct Told {
+struct LineLimit {
     last: Option<Instant>,
     held_back: u64,
 }
 
-impl Told {
+impl LineLimit {
     /// How many were held back since the last line, if there may be another one now.
     fn again(&mut self, now: Instant) -> Option<u64> {
         if self.last.is_some_and(|last| now.saturating_duration_since(last) < TELL_INTERVAL) {
@@ -82,7 +82,7 @@ impl Told {
 }
 
 #[derive(Debug, Default)]
-struct Known {
+struct KnownLabels {
     reports: HashSet<ReportLabels>,
     /// Those with values that could not be read.
     fields: HashSet<FieldLabels>,
@@ -90,7 +90,7 @@ struct Known {
 
 /// What polls and reloads change.
 #[derive(Debug)]
-struct Counted {
+struct Counters {
     requests: Family<ReportLabels, Counter>,
     request_failures: Family<FailureLabels, Counter>,
     request_durations: Family<ReportLabels, Histogram, fn() -> Histogram>,
@@ -110,7 +110,7 @@ struct Counted {
 /// A change under way. Only through it is anything counted, so that none can be missed by the version: that grows when
 /// the change is made, and a scrape that saw half of it looks again.
 struct Change<'t> {
-    counted: &'t Counted,
+    counted: &'t Counters,
     version: &'t AtomicU64,
 }
 
@@ -320,7 +320,7 @@ pub struct Gained<'e> {
 
 impl Default for Telemetry {
     fn default() -> Telemetry {
-        let counted = Counted {
+        let counted = Counters {
             requests: Family::default(),
             request_failures: Family::default(),
             request_durations: Family::new_with_constructor(|| Histogram::new(REQUEST_SECONDS)),
@@ -451,8 +451,8 @@ impl Telemetry {
         for refused in HandshakeRefused::ALL {
             drop(self.handshake_refusals.get_or_create(&RefusalLabels { reason: refused.told().0 }));
         }
-        live.register_collector(Box::new(log::Collector));
-        if let Ok(process) = process::Collector::new() {
+        live.register_collector(Box::new(log::LogCollector));
+        if let Ok(process) = process::ProcessCollector::new() {
             live.register_collector(Box::new(process));
         }
     }
@@ -515,7 +515,7 @@ impl Telemetry {
         }
     }
 
-    fn known(&self) -> MutexGuard<'_, Known> {
+    fn known(&self) -> MutexGuard<'_, KnownLabels> {
         self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -694,9 +694,9 @@ impl Telemetry {
 }
 
 impl Deref for Change<'_> {
-    type Target = Counted;
+    type Target = Counters;
 
-    fn deref(&self) -> &Counted {
+    fn deref(&self) -> &Counters {
         self.counted
     }
 }
@@ -762,7 +762,7 @@ mod tests {
 
     #[test]
     fn a_flood_makes_one_line_a_minute_that_says_how_many_were_held_back() {
-        let (mut told, start) = (Told::default(), Instant::now());
+        let (mut told, start) = (LineLimit::default(), Instant::now());
         let mut at = |seconds| told.again(start + Duration::from_secs(seconds));
         assert_eq!(at(0), Some(0));
         assert_eq!([at(0), at(30), at(59)], [None; 3]);

@@ -8,17 +8,17 @@ use prometheus_client::metrics::gauge::ConstGauge;
 
 /// Reads `/proc/self` at each scrape, but for what stays as it is. Elsewhere than on Linux there are no such metrics.
 #[derive(Debug)]
-pub struct Collector {
+pub struct ProcessCollector {
     process: Process,
     start_seconds: f64,
     max_fds: f64,
 }
 
-impl Collector {
-    pub fn new() -> procfs::ProcResult<Collector> {
+impl ProcessCollector {
+    pub fn new() -> procfs::ProcResult<ProcessCollector> {
         let process = Process::myself()?;
         let started = process.stat()?.starttime as f64 / procfs::ticks_per_second() as f64;
-        Ok(Collector {
+        Ok(ProcessCollector {
             start_seconds: procfs::boot_time_secs()? as f64 + started,
             max_fds: match process.limits()?.max_open_files.soft_limit {
                 LimitValue::Value(limit) => limit as f64,
@@ -46,7 +46,7 @@ struct Usage {
     open_fds: f64,
 }
 
-impl collector::Collector for Collector {
+impl collector::Collector for ProcessCollector {
     fn encode(&self, mut encoder: DescriptorEncoder) -> Result<(), std::fmt::Error> {
         let Ok(usage) = self.usage() else { return Ok(()) };
         let cpu = ConstCounter::new(usage.cpu_seconds);

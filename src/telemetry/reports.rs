@@ -15,7 +15,7 @@ use crate::store::{BudgetStatus, Status, View};
 pub struct ReportMetrics(pub View);
 
 #[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
-struct Labels {
+struct WindowLabels {
     operation: Arc<str>,
     report: Arc<str>,
     window: String,
@@ -93,7 +93,7 @@ impl Collector for ReportMetrics {
             let mut family = encoder.encode_descriptor(name, help, None, MetricType::Gauge)?;
             for status in statuses {
                 let Some(value) = value(status) else { continue };
-                let labels = Labels {
+                let labels = WindowLabels {
                     operation: Arc::clone(&status.target.operation),
                     report: Arc::clone(&status.target.report),
                     window: status.target.window.to_string(),

@@ -11,23 +11,23 @@ use axum::middleware::Next;
 use axum::response::IntoResponse;
 
 use super::access::Denial;
-use super::client_address::{Arrival, Origin};
+use super::client_address::{Arrival, ClientAddress};
 use super::host::is_cross_site;
-use super::{HEALTHY_PATH, READY_PATH, Site};
+use super::{HEALTHY_PATH, HandlerContext, READY_PATH};
 use crate::telemetry::Refused;
 
 /// No endpoint reads a body. A small one is let pass, because some clients send one by habit.
 const BODY_BYTES: u64 = 4096;
 const FOREIGN_HOST: &str = "this exporter does not answer to the host that the request names\n\
     hint: ask for 127.0.0.1 or localhost, or list the name with --web.allowed-host\n";
-const CROSS_SITE: &str = "a page of another site made the browser send this request, and it may not\n\
+const CROSS_SITE: &str = "a page of another context made the browser send this request, and it may not\n\
     hint: a link to here may be followed; to reload, use a program without a page, such as curl, or SIGHUP\n";
 /// One check of a password is over by then.
 const BUSY: Duration = Duration::from_secs(1);
 
 /// Lets a request through to the routes, or answers it here.
-pub(super) async fn gate(
-    State(site): State<Arc<Site>>,
+pub(super) async fn admit(
+    State(context): State<Arc<HandlerContext>>,
     Extension(arrival): Extension<Arrival>,
     request: Request,
     next: Next,
@@ -35,11 +35,11 @@ pub(super) async fn gate(
     // Whoever asks for these, a service manager or Kubernetes, has no password, and learns one word.
     let is_health = [HEALTHY_PATH, READY_PATH].contains(&request.uri().path());
     let refusal = match body_refusal(&request) {
-        Some(status) => Some(refused(&site, Refused::Body, status)),
+        Some(status) => Some(refused(&context, Refused::Body, status)),
         None if is_health => None,
         // Before anything is counted against the client: on one machine, a browser and Prometheus are the same one.
-        None => match foreign(&site, &request, arrival) {
-            None => denial(&site, request.headers(), arrival.origin).await,
+        None => match foreign(&context, &request, arrival) {
+            None => denial(&context, request.headers(), arrival.origin).await,
             foreign => foreign,
         },
     };
@@ -47,7 +47,7 @@ pub(super) async fn gate(
         Some(refusal) => refusal,
         None => next.run(request).await,
     };
-    for (name, value) in &site.access.headers() {
+    for (name, value) in &context.access.headers() {
         response.headers_mut().insert(name, value.clone());
     }
     response
@@ -63,36 +63,36 @@ fn body_refusal(request: &Request) -> Option<StatusCode> {
 }
 
 /// What a browser was made to ask by a page that is not the exporter's own. Nothing that was sent is repeated.
-fn foreign(site: &Site, request: &Request, arrival: Arrival) -> Option<Response<Body>> {
-    let (reason, text) = if !site.access.knows_host(request, arrival) {
+fn foreign(context: &HandlerContext, request: &Request, arrival: Arrival) -> Option<Response<Body>> {
+    let (reason, text) = if !context.access.knows_host(request, arrival) {
         (Refused::Host, FOREIGN_HOST)
     } else if is_cross_site(request) {
         (Refused::CrossSite, CROSS_SITE)
     } else {
         return None;
     };
-    site.telemetry.request_refused(reason);
+    context.telemetry.request_refused(reason);
     Some((StatusCode::FORBIDDEN, text).into_response())
 }
 
-async fn denial(site: &Site, headers: &HeaderMap, origin: Origin) -> Option<Response<Body>> {
-    let denial = site.access.admit(headers, origin).await.err()?;
+async fn denial(context: &HandlerContext, headers: &HeaderMap, origin: ClientAddress) -> Option<Response<Body>> {
+    let denial = context.access.admit(headers, origin).await.err()?;
     let (reason, status, name, value) = match denial {
         Denial::Credentials => {
             let realm = HeaderValue::from_static("Basic realm=\"wolkvox-exporter\", charset=\"UTF-8\"");
             (Refused::Credentials, StatusCode::UNAUTHORIZED, WWW_AUTHENTICATE, realm)
         }
         Denial::Busy => (Refused::Busy, StatusCode::TOO_MANY_REQUESTS, RETRY_AFTER, seconds(BUSY)),
-        Denial::Pace(wait) => (Refused::Rate, StatusCode::TOO_MANY_REQUESTS, RETRY_AFTER, seconds(wait)),
+        Denial::Rate(wait) => (Refused::Rate, StatusCode::TOO_MANY_REQUESTS, RETRY_AFTER, seconds(wait)),
     };
-    let mut response = refused(site, reason, status);
+    let mut response = refused(context, reason, status);
     response.headers_mut().insert(name, value);
     Some(response)
 }
 
 /// Says no more than the status does.
-fn refused(site: &Site, reason: Refused, status: StatusCode) -> Response<Body> {
-    site.telemetry.request_refused(reason);
+fn refused(context: &HandlerContext, reason: Refused, status: StatusCode) -> Response<Body> {
+    context.telemetry.request_refused(reason);
     let text = status.canonical_reason().unwrap_or_default().to_ascii_lowercase();
     let mut response = (status, format!("{text}\n")).into_response();
     if reason == Refused::Body {

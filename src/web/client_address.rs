@@ -8,33 +8,33 @@ use std::sync::{Arc, Mutex, PoisonError};
 /// Where a request comes from, as far as limits are concerned. Whoever has an IPv6 address has a whole network of
 /// them, so only the network counts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct Origin(IpAddr);
+pub struct ClientAddress(IpAddr);
 
 /// How a connection came.
 #[derive(Clone, Copy, Debug)]
 pub struct Arrival {
-    pub origin: Origin,
+    pub origin: ClientAddress,
     /// Whether the address listened on is one that only this machine reaches.
     pub on_loopback: bool,
 }
 
 /// How many of something each origin has at the moment. Origins that have none are not kept.
 #[derive(Clone, Debug, Default)]
-pub struct Tally(Arc<Mutex<HashMap<Origin, usize>>>);
+pub struct Tally(Arc<Mutex<HashMap<ClientAddress, usize>>>);
 
 /// One of the things counted, until it is dropped.
 #[derive(Debug)]
-pub struct Counted {
+pub struct CountedConnection {
     tally: Tally,
-    origin: Origin,
+    origin: ClientAddress,
 }
 
-impl Origin {
+impl ClientAddress {
     /// Whoever is counted with others, because too many are known already.
-    pub const ANYBODY: Origin = Origin(IpAddr::V6(Ipv6Addr::UNSPECIFIED));
+    pub const ANYBODY: ClientAddress = ClientAddress(IpAddr::V6(Ipv6Addr::UNSPECIFIED));
 
-    pub fn of(address: IpAddr) -> Origin {
-        Origin(match address.to_canonical() {
+    pub fn of(address: IpAddr) -> ClientAddress {
+        ClientAddress(match address.to_canonical() {
             IpAddr::V6(address) => {
                 let [a, b, c, d, ..] = address.segments();
                 Ipv6Addr::new(a, b, c, d, 0, 0, 0, 0).into()
@@ -44,7 +44,7 @@ impl Origin {
     }
 }
 
-impl fmt::Display for Origin {
+impl fmt::Display for ClientAddress {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.fmt(f)
     }
@@ -52,7 +52,7 @@ impl fmt::Display for Origin {
 
 impl Tally {
     /// Counts one more, unless the origin has `most` already.
-    pub fn count(&self, origin: Origin, most: usize) -> Option<Counted> {
+    pub fn count(&self, origin: ClientAddress, most: usize) -> Option<CountedConnection> {
         let mut counts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let count = counts.entry(origin).or_default();
         if *count >= most {
@@ -60,11 +60,11 @@ impl Tally {
         }
         *count += 1;
         drop(counts);
-        Some(Counted { tally: self.clone(), origin })
+        Some(CountedConnection { tally: self.clone(), origin })
     }
 }
 
-impl Drop for Counted {
+impl Drop for CountedConnection {
     fn drop(&mut self) {
         let mut counts = self.tally.0.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(count) = counts.get_mut(&self.origin) {
@@ -80,8 +80,8 @@ impl Drop for Counted {
 mod tests {
     use super::*;
 
-    fn origin(text: &str) -> Origin {
-        Origin::of(text.parse().unwrap())
+    fn origin(text: &str) -> ClientAddress {
+        ClientAddress::of(text.parse().unwrap())
     }
 
     #[test]

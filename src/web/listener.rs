@@ -21,9 +21,9 @@ use tokio_util::task::TaskTracker;
 use tracing::warn;
 
 use super::access::Access;
-use super::client_address::{Arrival, Origin, Tally};
+use super::client_address::{Arrival, ClientAddress, Tally};
 use super::handshake;
-use super::scrape_body::sent;
+use super::scrape_body::unwrap_scrape;
 use crate::telemetry::{Refused, Telemetry};
 
 /// Request heads are a few hundred bytes; hyper needs 8 KiB at least.
@@ -102,7 +102,7 @@ impl Server {
             let (stream, origin) = match listener.accept().await {
                 Ok((stream, address)) => {
                     failed = false;
-                    (stream, Origin::of(address.ip()))
+                    (stream, ClientAddress::of(address.ip()))
                 }
                 Err(error) => {
                     // Told once: until one is accepted again, the next ones fail for the same reason.
@@ -156,7 +156,7 @@ impl Server {
         let answer = service_fn(move |mut request: hyper::Request<Incoming>| {
             request.extensions_mut().insert(arrival);
             let answer = routes.call(request);
-            async move { answer.await.map(sent) }
+            async move { answer.await.map(unwrap_scrape) }
         });
         let connection = http1::Builder::new()
             .timer(TokioTimer::new())

@@ -49,7 +49,7 @@ pub const HEALTH_NAME: &str = "health.wolkvox-exporter.invalid";
 pub type ReloadRequest = oneshot::Sender<Result<(), String>>;
 
 /// What the handlers read. None of them can reach the vendor.
-pub struct Site {
+pub struct HandlerContext {
     pub exposition: Exposition,
     pub store: Arc<Store>,
     pub telemetry: Arc<Telemetry>,
@@ -69,7 +69,7 @@ pub fn is_taken(path: &str) -> bool {
 }
 
 /// The exporter's routes.
-pub fn routes(site: Arc<Site>) -> Router {
+pub fn routes(context: Arc<HandlerContext>) -> Router {
     let mut router = Router::new()
         .route("/", get(status_page))
         .route(STATUS_JSON_PATH, get(status_json))
@@ -77,31 +77,31 @@ pub fn routes(site: Arc<Site>) -> Router {
         .route(HEALTHY_PATH, get(healthy))
         .route(READY_PATH, get(ready))
         .route(RELOAD_PATH, post(reload));
-    if site.telemetry_path != "/" {
-        router = router.route(&site.telemetry_path, get(metrics));
+    if context.telemetry_path != "/" {
+        router = router.route(&context.telemetry_path, get(metrics));
     }
     router
-        .layer(middleware::from_fn_with_state(Arc::clone(&site), admission::gate))
-        .layer(middleware::from_fn_with_state(Arc::clone(&site), count))
+        .layer(middleware::from_fn_with_state(Arc::clone(&context), admission::admit))
+        .layer(middleware::from_fn_with_state(Arc::clone(&context), count))
         .layer(CatchPanicLayer::new())
-        .with_state(site)
+        .with_state(context)
 }
 
-async fn metrics(State(site): State<Arc<Site>>, headers: HeaderMap) -> Response<Body> {
-    let now = site.clock.now();
-    if !site.exposition.is_heavy() {
-        return scrape_body::of_scrape(site.exposition.respond(&headers, now));
+async fn metrics(State(context): State<Arc<HandlerContext>>, headers: HeaderMap) -> Response<Body> {
+    let now = context.clock.now();
+    if !context.exposition.is_heavy() {
+        return scrape_body::of_scrape(context.exposition.respond(&headers, now));
     }
-    match tokio::task::spawn_blocking(move || site.exposition.respond(&headers, now)).await {
+    match tokio::task::spawn_blocking(move || context.exposition.respond(&headers, now)).await {
         Ok(scrape) => scrape_body::of_scrape(scrape),
         Err(broken) => std::panic::resume_unwind(broken.into_panic()),
     }
 }
 
-async fn status_page(State(site): State<Arc<Site>>, RawQuery(query): RawQuery) -> Response<Body> {
+async fn status_page(State(context): State<Arc<HandlerContext>>, RawQuery(query): RawQuery) -> Response<Body> {
     let refreshes = query.as_deref() != Some(status::REFRESH_OFF);
-    let page = overview(site, move |site, overview| {
-        let links = status::Links { json: STATUS_JSON_PATH, metrics: &site.telemetry_path, docs: METRICS_DOC_PATH };
+    let page = overview(context, move |context, overview| {
+        let links = status::Links { json: STATUS_JSON_PATH, metrics: &context.telemetry_path, docs: METRICS_DOC_PATH };
         status::page(overview, &links, refreshes)
     });
     let mut response = fresh("text/html; charset=utf-8", page.await);
@@ -109,21 +109,21 @@ async fn status_page(State(site): State<Arc<Site>>, RawQuery(query): RawQuery) -
     response
 }
 
-async fn status_json(State(site): State<Arc<Site>>) -> Response<Body> {
+async fn status_json(State(context): State<Arc<HandlerContext>>) -> Response<Body> {
     let json =
-        overview(site, |_, overview| serde_json::to_string(overview).expect("plain structs of texts and numbers"));
+        overview(context, |_, overview| serde_json::to_string(overview).expect("plain structs of texts and numbers"));
     fresh("application/json", json.await)
 }
 
 /// Shows how everything stands now, on a blocking thread: thousands of reports must not hold up a scrape.
 async fn overview(
-    site: Arc<Site>,
-    show: impl FnOnce(&Site, &status::Overview<'_>) -> String + Send + 'static,
+    context: Arc<HandlerContext>,
+    show: impl FnOnce(&HandlerContext, &status::Overview<'_>) -> String + Send + 'static,
 ) -> String {
     let shown = tokio::task::spawn_blocking(move || {
-        let now = site.clock.now();
-        let in_force = site.config.borrow().clone();
-        show(&site, &status::Overview::of(&site.store.view(now), &in_force, now))
+        let now = context.clock.now();
+        let in_force = context.config.borrow().clone();
+        show(&context, &status::Overview::of(&context.store.view(now), &in_force, now))
     });
     shown.await.unwrap_or_else(|panicked| std::panic::resume_unwind(panicked.into_panic()))
 }
@@ -145,10 +145,10 @@ async fn healthy() -> &'static str {
     "healthy\n"
 }
 
-async fn ready(State(site): State<Arc<Site>>) -> impl IntoResponse {
+async fn ready(State(context): State<Arc<HandlerContext>>) -> impl IntoResponse {
     // Once ready, ready: a report that a reload added makes nobody else's data worse.
-    if site.ready.load(Ordering::Relaxed) || site.store.all_tried() {
-        site.ready.store(true, Ordering::Relaxed);
+    if context.ready.load(Ordering::Relaxed) || context.store.all_tried() {
+        context.ready.store(true, Ordering::Relaxed);
         (StatusCode::OK, "ready\n")
     } else {
         (StatusCode::SERVICE_UNAVAILABLE, "not ready: some reports were not polled yet\n")
@@ -156,10 +156,10 @@ async fn ready(State(site): State<Arc<Site>>) -> impl IntoResponse {
 }
 
 /// Reads the config again; a wrong one changes nothing and is told.
-async fn reload(State(site): State<Arc<Site>>) -> (StatusCode, String) {
+async fn reload(State(context): State<Arc<HandlerContext>>) -> (StatusCode, String) {
     let (request, answer) = oneshot::channel();
     // Both fail only while the exporter stops.
-    if site.reload.send(request).await.is_err() {
+    if context.reload.send(request).await.is_err() {
         return (StatusCode::SERVICE_UNAVAILABLE, "stopping\n".to_owned());
     }
     match answer.await {
@@ -169,9 +169,9 @@ async fn reload(State(site): State<Arc<Site>>) -> (StatusCode, String) {
     }
 }
 
-async fn count(State(site): State<Arc<Site>>, request: Request, next: Next) -> Response<Body> {
+async fn count(State(context): State<Arc<HandlerContext>>, request: Request, next: Next) -> Response<Body> {
     let handler = match request.uri().path() {
-        path if path == site.telemetry_path => "metrics",
+        path if path == context.telemetry_path => "metrics",
         "/" => "status",
         STATUS_JSON_PATH => "status_json",
         METRICS_DOC_PATH => "docs",
@@ -181,6 +181,6 @@ async fn count(State(site): State<Arc<Site>>, request: Request, next: Next) -> R
         _ => "other",
     };
     let response = next.run(request).await;
-    site.telemetry.request_answered(handler, response.status().as_u16());
+    context.telemetry.request_answered(handler, response.status().as_u16());
     response
 }

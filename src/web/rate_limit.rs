@@ -7,24 +7,24 @@ use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use super::access::Rate;
-use crate::web::client_address::Origin;
+use crate::web::client_address::ClientAddress;
 
 /// Clients that are told apart; each costs some dozen bytes.
 const ORIGINS: usize = 4096;
 
 /// When each client's bucket will be full again. Full ones are not kept.
 #[derive(Debug, Default)]
-pub struct Pace(Mutex<HashMap<Origin, Instant>>);
+pub struct RateLimiter(Mutex<HashMap<ClientAddress, Instant>>);
 
-impl Pace {
+impl RateLimiter {
     /// Takes a request in, or says in what time the next one may come.
-    pub fn admit(&self, rate: Rate, origin: Origin, now: Instant) -> Result<(), Duration> {
+    pub fn admit(&self, rate: Rate, origin: ClientAddress, now: Instant) -> Result<(), Duration> {
         let mut full_at = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if full_at.len() >= ORIGINS {
             full_at.retain(|_, at| *at > now);
         }
         let known = full_at.len() < ORIGINS || full_at.contains_key(&origin);
-        let at = full_at.entry(if known { origin } else { Origin::ANYBODY }).or_insert(now);
+        let at = full_at.entry(if known { origin } else { ClientAddress::ANYBODY }).or_insert(now);
         let debt = at.saturating_duration_since(now);
         // One request of the burst is the one at hand.
         let most = rate.interval.saturating_mul(rate.burst - 1);
@@ -42,13 +42,13 @@ mod tests {
 
     const RATE: Rate = Rate { interval: Duration::from_secs(1), burst: 3 };
 
-    fn origin(last: u32) -> Origin {
-        Origin::of(std::net::Ipv4Addr::from_bits(0x0A00_0000 + last).into())
+    fn origin(last: u32) -> ClientAddress {
+        ClientAddress::of(std::net::Ipv4Addr::from_bits(0x0A00_0000 + last).into())
     }
 
     #[test]
     fn a_burst_is_taken_in_then_one_per_interval_and_other_clients_do_not_wait() {
-        let (pace, start) = (Pace::default(), Instant::now());
+        let (pace, start) = (RateLimiter::default(), Instant::now());
         let admit = |client, ms| pace.admit(RATE, origin(client), start + Duration::from_millis(ms));
         for _ in 0..3 {
             assert_eq!(admit(1, 0), Ok(()));
@@ -63,7 +63,7 @@ mod tests {
 
     #[test]
     fn clients_without_number_take_no_memory_without_end() {
-        let (pace, start) = (Pace::default(), Instant::now());
+        let (pace, start) = (RateLimiter::default(), Instant::now());
         for client in 0..20_000 {
             let _ = pace.admit(RATE, origin(client), start);
         }

@@ -8,7 +8,7 @@ use axum::http::Response;
 use axum::http::header::CONTENT_LENGTH;
 use http_body::{Frame, SizeHint};
 
-use crate::exposition::{Body as Pieces, Chunk, Scrape};
+use crate::exposition::{Chunk, Scrape, ScrapePieces};
 
 /// Lets a scrape travel beside an empty body.
 pub(super) fn of_scrape(scrape: Response<Scrape>) -> Response<Plain> {
@@ -19,42 +19,44 @@ pub(super) fn of_scrape(scrape: Response<Scrape>) -> Response<Plain> {
     Response::from_parts(head, Plain::empty())
 }
 
-/// The body that a response is sent with.
-pub(super) enum Answer {
-    Scrape(Pieces),
+/// The body that a response is unwrap_scrape with.
+pub(super) enum ScrapeBody {
+    Scrape(ScrapePieces),
     Plain(Plain),
 }
 
 /// Takes the scrape out again, behind all that axum does.
-pub(super) fn sent(mut response: Response<Plain>) -> Response<Answer> {
+pub(super) fn unwrap_scrape(mut response: Response<Plain>) -> Response<ScrapeBody> {
     match response.extensions_mut().remove::<Scrape>() {
-        Some(scrape) => response.map(|_| Answer::Scrape(scrape.into())),
-        None => response.map(Answer::Plain),
+        Some(scrape) => response.map(|_| ScrapeBody::Scrape(scrape.into())),
+        None => response.map(ScrapeBody::Plain),
     }
 }
 
-impl HttpBody for Answer {
+impl HttpBody for ScrapeBody {
     type Data = Chunk;
     type Error = axum::Error;
 
     fn poll_frame(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Result<Frame<Chunk>, axum::Error>>> {
         match self.get_mut() {
-            Answer::Scrape(pieces) => Pin::new(pieces).poll_frame(context).map_err(axum::Error::new),
-            Answer::Plain(plain) => Pin::new(plain).poll_frame(context).map_ok(|frame| frame.map_data(Chunk::Whole)),
+            ScrapeBody::Scrape(pieces) => Pin::new(pieces).poll_frame(context).map_err(axum::Error::new),
+            ScrapeBody::Plain(plain) => {
+                Pin::new(plain).poll_frame(context).map_ok(|frame| frame.map_data(Chunk::Whole))
+            }
         }
     }
 
     fn is_end_stream(&self) -> bool {
         match self {
-            Answer::Scrape(pieces) => pieces.is_end_stream(),
-            Answer::Plain(plain) => plain.is_end_stream(),
+            ScrapeBody::Scrape(pieces) => pieces.is_end_stream(),
+            ScrapeBody::Plain(plain) => plain.is_end_stream(),
         }
     }
 
     fn size_hint(&self) -> SizeHint {
         match self {
-            Answer::Scrape(pieces) => pieces.size_hint(),
-            Answer::Plain(plain) => plain.size_hint(),
+            ScrapeBody::Scrape(pieces) => pieces.size_hint(),
+            ScrapeBody::Plain(plain) => plain.size_hint(),
         }
     }
 }

@@ -27,10 +27,10 @@ const DEEPEST: usize = 1 << 20;
 
 /// A body still to be read.
 #[derive(Debug)]
-pub struct Body(Kind);
+pub struct Body(BodyKind);
 
 #[derive(Debug)]
-enum Kind {
+enum BodyKind {
     Whole { bytes: Vec<u8>, _memory: Share },
     Streamed(Box<StreamedBody>),
 }
@@ -47,7 +47,7 @@ pub type StreamedBody = Streamed<Incoming>;
 impl Body {
     /// A body that was made here.
     pub fn whole(bytes: Vec<u8>) -> Body {
-        Body(Kind::Whole { bytes, _memory: PollMemory::unbounded().share() })
+        Body(BodyKind::Whole { bytes, _memory: PollMemory::unbounded().share() })
     }
 
     /// Reads a body of at most `limit` bytes, to its end where the memory for a whole one suffices.
@@ -65,7 +65,7 @@ impl Body {
             }
             if length > whole {
                 let incoming = Incoming::new(bytes, share, chunk, response, limit);
-                return Ok(Body(Kind::Streamed(Box::new(Streamed::new(incoming)))));
+                return Ok(Body(BodyKind::Streamed(Box::new(Streamed::new(incoming)))));
             }
             if length > bytes.capacity() {
                 let capacity = length.max(bytes.capacity() * 2).max(FIRST_BYTES);
@@ -76,29 +76,29 @@ impl Body {
             }
             bytes.extend_from_slice(&chunk);
         }
-        Ok(Body(Kind::Whole { bytes, _memory: share }))
+        Ok(Body(BodyKind::Whole { bytes, _memory: share }))
     }
 
     pub fn content(&mut self) -> Content<'_> {
         match &mut self.0 {
-            Kind::Whole { bytes, .. } => Content::Whole(bytes),
-            Kind::Streamed(streamed) => Content::Streamed(streamed),
+            BodyKind::Whole { bytes, .. } => Content::Whole(bytes),
+            BodyKind::Streamed(streamed) => Content::Streamed(streamed),
         }
     }
 
     /// Bytes that came so far, after decompression.
     pub fn length(&self) -> usize {
         match &self.0 {
-            Kind::Whole { bytes, .. } => bytes.len(),
-            Kind::Streamed(streamed) => streamed.source.came,
+            BodyKind::Whole { bytes, .. } => bytes.len(),
+            BodyKind::Streamed(streamed) => streamed.source.came,
         }
     }
 
     /// Once it is dropped, no thread waits for the rest of the body any more; `None` where nothing is to be waited for.
     pub fn guard(&self) -> Option<DropGuard> {
         match &self.0 {
-            Kind::Whole { .. } => None,
-            Kind::Streamed(streamed) => Some(streamed.source.given_up.clone().drop_guard()),
+            BodyKind::Whole { .. } => None,
+            BodyKind::Streamed(streamed) => Some(streamed.source.given_up.clone().drop_guard()),
         }
     }
 }
@@ -253,7 +253,7 @@ impl<S: Source> Read for Streamed<S> {
 /// Where in the JSON the last byte stood.
 #[derive(Debug, Default)]
 struct ShortTexts {
-    place: Place,
+    place: JsonPlace,
     /// Bytes of the text or word so far.
     length: usize,
     /// Whether the rest of the text is left out.
@@ -262,7 +262,7 @@ struct ShortTexts {
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
-enum Place {
+enum JsonPlace {
     #[default]
     Outside,
     Text,
@@ -275,7 +275,7 @@ impl ShortTexts {
     fn let_through(&mut self, piece: &[u8], out: &mut Vec<u8>) -> Result<(), Failure> {
         let mut rest = piece;
         while !rest.is_empty() {
-            if self.place == Place::Text {
+            if self.place == JsonPlace::Text {
                 let run = memchr::memchr2(b'"', b'\\', rest).unwrap_or(rest.len());
                 self.run(&rest[..run], out);
                 rest = &rest[run..];
@@ -283,13 +283,13 @@ impl ShortTexts {
             let Some((&byte, behind)) = rest.split_first() else { break };
             rest = behind;
             match self.place {
-                Place::Outside => self.outside(byte)?,
-                Place::Text => self.text(byte, out),
-                Place::Escape => self.place = if byte == b'u' { Place::Hex(4) } else { Place::Text },
-                Place::Hex(1) => self.place = Place::Text,
-                Place::Hex(left) => self.place = Place::Hex(left - 1),
+                JsonPlace::Outside => self.outside(byte)?,
+                JsonPlace::Text => self.text(byte, out),
+                JsonPlace::Escape => self.place = if byte == b'u' { JsonPlace::Hex(4) } else { JsonPlace::Text },
+                JsonPlace::Hex(1) => self.place = JsonPlace::Text,
+                JsonPlace::Hex(left) => self.place = JsonPlace::Hex(left - 1),
             }
-            if self.place != Place::Outside {
+            if self.place != JsonPlace::Outside {
                 self.length += 1;
             }
             if !self.cut {
@@ -307,13 +307,13 @@ impl ShortTexts {
 
     fn outside(&mut self, byte: u8) -> Result<(), Failure> {
         match byte {
-            b'"' => (self.place, self.length) = (Place::Text, 0),
+            b'"' => (self.place, self.length) = (JsonPlace::Text, 0),
             b'[' | b'{' => (self.depth, self.length) = (self.depth + 1, 0),
             b']' | b'}' => (self.depth, self.length) = (self.depth.saturating_sub(1), 0),
             b',' | b':' | b' ' | b'\t' | b'\r' | b'\n' => self.length = 0,
             _ => self.length += 1,
         }
-        if self.place == Place::Outside && self.length > LONGEST_WORD {
+        if self.place == JsonPlace::Outside && self.length > LONGEST_WORD {
             return Err(Failure::new(Reason::Malformed, format!("a number of more than {LONGEST_WORD} digits")));
         }
         if self.depth > DEEPEST {
@@ -339,13 +339,13 @@ impl ShortTexts {
     /// The end of a text, or the beginning of an escape in it.
     fn text(&mut self, byte: u8, out: &mut Vec<u8>) {
         if byte == b'\\' {
-            self.place = Place::Escape;
+            self.place = JsonPlace::Escape;
             return;
         }
         if std::mem::take(&mut self.cut) {
             out.extend_from_slice(CUT);
         }
-        (self.place, self.length) = (Place::Outside, 0);
+        (self.place, self.length) = (JsonPlace::Outside, 0);
     }
 }
 

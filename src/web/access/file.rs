@@ -10,7 +10,7 @@ use crate::config::Span;
 
 #[derive(Default, serde::Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct File {
+pub(super) struct WebConfigFile {
     pub tls_server_config: Option<Spanned<Tls>>,
     pub http_server_config: Option<Http>,
     pub basic_auth_users: Option<BTreeMap<String, Spanned<String>>>,

@@ -16,11 +16,11 @@ use axum::extract::Request;
 use axum::http::HeaderMap;
 use rustls::ServerConfig;
 
-use super::client_address::{Arrival, Origin};
+use super::client_address::{Arrival, ClientAddress};
 use super::host::Hosts;
-use super::rate_limit::Pace;
+use super::rate_limit::RateLimiter;
 use crate::config::ConfigError;
-use password::{Login, Passwords, Verdict};
+use password::{Login, PasswordCheck, Passwords};
 use sources::Sources;
 
 pub use password::LONGEST_PASSWORD;
@@ -38,7 +38,7 @@ pub struct Access {
     /// Of the last try to read it, also where that failed.
     sources: Mutex<Sources>,
     passwords: Passwords,
-    pace: Pace,
+    pace: RateLimiter,
     hosts: Hosts,
 }
 
@@ -52,7 +52,7 @@ pub enum Denial {
     /// Others of this client's have to be decided first.
     Busy,
     /// The client asks too often, and may ask again after this.
-    Pace(Duration),
+    Rate(Duration),
 }
 
 impl Access {
@@ -64,7 +64,7 @@ impl Access {
             in_force: RwLock::new(Arc::new(config?)),
             sources: Mutex::new(sources),
             passwords: Passwords::default(),
-            pace: Pace::default(),
+            pace: RateLimiter::default(),
             hosts: Hosts::default(),
         })
     }
@@ -131,19 +131,19 @@ impl Access {
     }
 
     /// Whether a request with these headers may be answered.
-    pub(super) async fn admit(&self, headers: &HeaderMap, origin: Origin) -> Result<(), Denial> {
+    pub(super) async fn admit(&self, headers: &HeaderMap, origin: ClientAddress) -> Result<(), Denial> {
         let config = self.in_force();
         if let Some(rate) = config.rate {
-            self.pace.admit(rate, origin, Instant::now()).map_err(Denial::Pace)?;
+            self.pace.admit(rate, origin, Instant::now()).map_err(Denial::Rate)?;
         }
         if config.users.is_empty() {
             return Ok(());
         }
         let login = Login::of(headers).ok_or(Denial::Credentials)?;
         match self.passwords.check(&config.users, login, origin).await {
-            Verdict::Right => Ok(()),
-            Verdict::Wrong => Err(Denial::Credentials),
-            Verdict::Busy => Err(Denial::Busy),
+            PasswordCheck::Right => Ok(()),
+            PasswordCheck::Wrong => Err(Denial::Credentials),
+            PasswordCheck::Busy => Err(Denial::Busy),
         }
     }
 

@@ -15,7 +15,7 @@ use ring::rand::SystemRandom;
 use tokio::sync::Semaphore;
 
 use super::PasswordHash;
-use crate::web::client_address::{Origin, Tally};
+use crate::web::client_address::{ClientAddress, Tally};
 
 /// bcrypt reads no further, and a password that is only compared in part is not compared.
 pub const LONGEST_PASSWORD: usize = 72;
@@ -40,12 +40,12 @@ pub struct Passwords {
     right: Mutex<VecDeque<Digest>>,
     waiting: Tally,
     /// A client's checks wait here first, so that only one of them stands in the queue of all.
-    turns: Mutex<HashMap<Origin, Arc<Semaphore>>>,
+    turns: Mutex<HashMap<ClientAddress, Arc<Semaphore>>>,
     one: Arc<Semaphore>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Verdict {
+pub enum PasswordCheck {
     Right,
     Wrong,
     /// Too many of this client's are waiting: neither right nor wrong.
@@ -79,13 +79,18 @@ impl Default for Passwords {
 
 impl Passwords {
     /// Checks a login against the users in force.
-    pub async fn check(&self, users: &BTreeMap<String, PasswordHash>, login: Login, origin: Origin) -> Verdict {
+    pub async fn check(
+        &self,
+        users: &BTreeMap<String, PasswordHash>,
+        login: Login,
+        origin: ClientAddress,
+    ) -> PasswordCheck {
         let known = users.get(&login.user);
         let digest = self.digest(&login, known);
         if known.is_some() && lock(&self.right).contains(&digest) {
-            return Verdict::Right;
+            return PasswordCheck::Right;
         }
-        let Some(_waiting) = self.waiting.count(origin, WAITING) else { return Verdict::Busy };
+        let Some(_waiting) = self.waiting.count(origin, WAITING) else { return PasswordCheck::Busy };
         let highest = users.values().map(|hash| hash.cost).max().unwrap_or_default();
         let hash = known.cloned();
         let turn = Arc::clone(lock(&self.turns).entry(origin).or_insert_with(|| Arc::new(Semaphore::new(1))));
@@ -102,14 +107,14 @@ impl Passwords {
         drop(turn);
         lock(&self.turns).retain(|_, turn| Arc::strong_count(turn) > 1);
         if !is_right {
-            return Verdict::Wrong;
+            return PasswordCheck::Wrong;
         }
         let mut right = lock(&self.right);
         right.push_back(digest);
         if right.len() > REMEMBERED {
             right.pop_front();
         }
-        Verdict::Right
+        PasswordCheck::Right
     }
 
     /// Every part comes with its length: without that, parts can be shifted into each other, and one user's name
@@ -172,11 +177,11 @@ mod tests {
         Login { user: user.to_owned(), password: password.to_vec() }
     }
 
-    fn origin(last: u8) -> Origin {
-        Origin::of(std::net::Ipv4Addr::new(192, 0, 2, last).into())
+    fn origin(last: u8) -> ClientAddress {
+        ClientAddress::of(std::net::Ipv4Addr::new(192, 0, 2, last).into())
     }
 
-    async fn check(passwords: &Passwords, users: &BTreeMap<String, PasswordHash>, login: Login) -> Verdict {
+    async fn check(passwords: &Passwords, users: &BTreeMap<String, PasswordHash>, login: Login) -> PasswordCheck {
         passwords.check(users, login, origin(1)).await
     }
 
@@ -185,8 +190,8 @@ mod tests {
         let passwords = Passwords::default();
         let long = "x".repeat(72);
         let users = users(&[("alice", "correct horse", 8), ("bob", &long, 8)]);
-        assert_eq!(check(&passwords, &users, login("alice", b"correct horse")).await, Verdict::Right);
-        assert_eq!(check(&passwords, &users, login("bob", long.as_bytes())).await, Verdict::Right);
+        assert_eq!(check(&passwords, &users, login("alice", b"correct horse")).await, PasswordCheck::Right);
+        assert_eq!(check(&passwords, &users, login("bob", long.as_bytes())).await, PasswordCheck::Right);
         let longer = format!("{long}y");
         for (user, password) in [
             ("alice", "correct hors"),
@@ -200,7 +205,11 @@ mod tests {
             ("nobody", "correct horse"),
             ("", ""),
         ] {
-            assert_eq!(check(&passwords, &users, login(user, password.as_bytes())).await, Verdict::Wrong, "{user}");
+            assert_eq!(
+                check(&passwords, &users, login(user, password.as_bytes())).await,
+                PasswordCheck::Wrong,
+                "{user}"
+            );
         }
     }
 
@@ -208,7 +217,7 @@ mod tests {
     async fn a_crafted_login_never_meets_the_remembered_answer_of_another_one() {
         let passwords = Passwords::default();
         let users = users(&[("alice", "secret", 8), ("alicex", "other", 8)]);
-        assert_eq!(check(&passwords, &users, login("alice", b"secret")).await, Verdict::Right);
+        assert_eq!(check(&passwords, &users, login("alice", b"secret")).await, PasswordCheck::Right);
         let hash = users["alice"].expose();
         // The same bytes in a row, cut at other places, as the hole in exporter-toolkit was used.
         for (user, password) in [
@@ -219,7 +228,7 @@ mod tests {
             (String::new(), format!("alice{hash}secret")),
         ] {
             let crafted = check(&passwords, &users, login(&user, password.as_bytes())).await;
-            assert_eq!(crafted, Verdict::Wrong, "{user}");
+            assert_eq!(crafted, PasswordCheck::Wrong, "{user}");
         }
         assert_eq!(lock(&passwords.right).len(), 1);
     }
@@ -228,10 +237,10 @@ mod tests {
     async fn a_changed_hash_makes_the_old_password_wrong_although_it_is_remembered() {
         let passwords = Passwords::default();
         let (before, after) = (users(&[("alice", "old", 8)]), users(&[("alice", "new", 8)]));
-        assert_eq!(check(&passwords, &before, login("alice", b"old")).await, Verdict::Right);
-        assert_eq!(check(&passwords, &after, login("alice", b"old")).await, Verdict::Wrong);
-        assert_eq!(check(&passwords, &users(&[]), login("alice", b"old")).await, Verdict::Wrong);
-        assert_eq!(check(&passwords, &before, login("alice", b"old")).await, Verdict::Right);
+        assert_eq!(check(&passwords, &before, login("alice", b"old")).await, PasswordCheck::Right);
+        assert_eq!(check(&passwords, &after, login("alice", b"old")).await, PasswordCheck::Wrong);
+        assert_eq!(check(&passwords, &users(&[]), login("alice", b"old")).await, PasswordCheck::Wrong);
+        assert_eq!(check(&passwords, &before, login("alice", b"old")).await, PasswordCheck::Right);
     }
 
     /// The work is compared, which no busy machine changes; the time that it takes is only told.
@@ -260,7 +269,7 @@ mod tests {
     async fn a_flood_of_wrong_passwords_delays_no_known_client_and_no_other_one_for_long() {
         let passwords = Arc::new(Passwords::default());
         let users = Arc::new(users(&[("alice", "a", 8), ("bob", "b", 8)]));
-        assert_eq!(passwords.check(&users, login("alice", b"a"), origin(1)).await, Verdict::Right);
+        assert_eq!(passwords.check(&users, login("alice", b"a"), origin(1)).await, PasswordCheck::Right);
         let flood: Vec<_> = (0..200)
             .map(|attempt: u32| {
                 let (passwords, users) = (Arc::clone(&passwords), Arc::clone(&users));
@@ -270,9 +279,9 @@ mod tests {
             .collect();
         tokio::task::yield_now().await;
         let started = Instant::now();
-        assert_eq!(passwords.check(&users, login("alice", b"a"), origin(9)).await, Verdict::Right);
+        assert_eq!(passwords.check(&users, login("alice", b"a"), origin(9)).await, PasswordCheck::Right);
         let remembered = started.elapsed();
-        assert_eq!(passwords.check(&users, login("bob", b"b"), origin(1)).await, Verdict::Right);
+        assert_eq!(passwords.check(&users, login("bob", b"b"), origin(1)).await, PasswordCheck::Right);
         let fresh = started.elapsed();
         let mut verdicts = Vec::new();
         for one in flood {
@@ -280,8 +289,8 @@ mod tests {
         }
         let all = started.elapsed();
         println!("remembered {remembered:?}, new {fresh:?}, the whole flood {all:?}");
-        assert!(verdicts.iter().all(|verdict| *verdict != Verdict::Right));
-        assert!(verdicts.iter().filter(|verdict| **verdict == Verdict::Busy).count() >= 150, "{verdicts:?}");
+        assert!(verdicts.iter().all(|verdict| *verdict != PasswordCheck::Right));
+        assert!(verdicts.iter().filter(|verdict| **verdict == PasswordCheck::Busy).count() >= 150, "{verdicts:?}");
         assert!(fresh <= all);
         assert!(lock(&passwords.turns).len() <= 1);
     }

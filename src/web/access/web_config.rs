@@ -18,7 +18,7 @@ use rustls::ServerConfig;
 use secrecy::{ExposeSecret, SecretString};
 use serde_saphyr::{Location, Spanned};
 
-use super::file::{self, File};
+use super::file::{self, WebConfigFile};
 use super::sources::Sources;
 use crate::config::{ConfigError, parse_yaml, quoted};
 
@@ -105,8 +105,9 @@ impl Reader<'_> {
         let unreadable = |why: String| ConfigError::of_file(self.path, format!("the web config cannot be read: {why}"));
         let bytes = self.sources.read(self.path).map_err(|error| unreadable(error.to_string()))?;
         let text = str::from_utf8(&bytes).map_err(|_| unreadable("it is not UTF-8".to_owned()))?;
-        let file: Option<File> = parse_yaml(text, self.path)?;
-        let File { tls_server_config, http_server_config, basic_auth_users, rate_limit } = file.unwrap_or_default();
+        let file: Option<WebConfigFile> = parse_yaml(text, self.path)?;
+        let WebConfigFile { tls_server_config, http_server_config, basic_auth_users, rate_limit } =
+            file.unwrap_or_default();
         Ok(WebConfig {
             tls: tls_server_config.map(|tls| self.server_config(&tls)).transpose()?.map(Arc::new),
             headers: http_server_config.map(|http| self.headers(http)).transpose()?.unwrap_or_default(),

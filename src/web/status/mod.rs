@@ -83,7 +83,7 @@ struct BudgetFacts {
 struct ReportFacts<'a> {
     report: &'a str,
     window: WindowName,
-    state: State,
+    state: ReportState,
     last_success_at: Option<Timestamp>,
     last_attempt_at: Option<Timestamp>,
     next_poll_at: Option<Timestamp>,
@@ -118,7 +118,7 @@ struct FailureFacts<'a> {
 /// What an operator must do about a report: look, wait, or nothing. The most urgent comes first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "lowercase")]
-enum State {
+enum ReportState {
     /// Polls failed for so long that its series are gone.
     Stale,
     /// The last poll failed, or none is made because of the token; the last good data may still be served.
@@ -133,7 +133,7 @@ enum State {
 impl<'a> Overview<'a> {
     /// What the operator asked for, each with how it stands.
     pub fn of(view: &'a View, in_force: &'a InForce, now: Moment) -> Overview<'a> {
-        let known = Known {
+        let known = Facts {
             statuses: view.statuses.iter().map(|status| (&status.target, status)).collect(),
             budgets: view.budgets.iter().map(|(operation, budget)| (operation, budget)).collect(),
             view,
@@ -178,50 +178,50 @@ impl Verdict {
 }
 
 impl Counts {
-    fn add(&mut self, state: State) {
+    fn add(&mut self, state: ReportState) {
         self.reports += 1;
         *match state {
-            State::Fresh => &mut self.fresh,
-            State::Waiting => &mut self.waiting,
-            State::Failing => &mut self.failing,
-            State::Stale => &mut self.stale,
+            ReportState::Fresh => &mut self.fresh,
+            ReportState::Waiting => &mut self.waiting,
+            ReportState::Failing => &mut self.failing,
+            ReportState::Stale => &mut self.stale,
         } += 1;
     }
 }
 
-impl State {
-    fn of(status: &store::Status) -> State {
+impl ReportState {
+    fn of(status: &store::Status) -> ReportState {
         let Health { failure, consecutive_failures, .. } = &status.health;
         match status.window {
-            _ if status.stale => State::Stale,
-            _ if failure.is_some() || *consecutive_failures > 0 => State::Failing,
-            Some(_) => State::Fresh,
-            None => State::Waiting,
+            _ if status.stale => ReportState::Stale,
+            _ if failure.is_some() || *consecutive_failures > 0 => ReportState::Failing,
+            Some(_) => ReportState::Fresh,
+            None => ReportState::Waiting,
         }
     }
 
     fn word(self) -> &'static str {
         match self {
-            State::Stale => "stale",
-            State::Failing => "failing",
-            State::Waiting => "waiting",
-            State::Fresh => "fresh",
+            ReportState::Stale => "stale",
+            ReportState::Failing => "failing",
+            ReportState::Waiting => "waiting",
+            ReportState::Fresh => "fresh",
         }
     }
 
     fn needs_a_look(self) -> bool {
-        self < State::Waiting
+        self < ReportState::Waiting
     }
 }
 
 /// What a view has, ready to be looked up.
-struct Known<'a> {
+struct Facts<'a> {
     statuses: HashMap<&'a Target, &'a store::Status>,
     budgets: HashMap<&'a Arc<str>, &'a BudgetStatus>,
     view: &'a View,
 }
 
-impl<'a> Known<'a> {
+impl<'a> Facts<'a> {
     fn operation(&self, config: &'a Operation) -> OperationFacts<'a> {
         let reports = config.reports.iter().flat_map(|plan| plan.windows.iter().map(move |&window| (plan, window)));
         OperationFacts {
@@ -254,7 +254,7 @@ impl<'a> Known<'a> {
         ReportFacts {
             report: &plan.report.name,
             window,
-            state: status.map_or(State::Waiting, State::of),
+            state: status.map_or(ReportState::Waiting, ReportState::of),
             last_success_at: last_success_at.map(whole),
             last_attempt_at: health.and_then(|health| health.last_attempt).map(whole),
             next_poll_at: health.and_then(|health| health.next_poll).map(whole),

@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 
-use super::{ConfigFacts, OperationFacts, Overview, ReportFacts, State, span};
+use super::{ConfigFacts, OperationFacts, Overview, ReportFacts, ReportState, span};
 use crate::time::WindowName;
 
 const STYLE: &str = include_str!("page.css");
@@ -37,7 +37,7 @@ pub struct Links<'l> {
 /// Columns whose cells are read from the right.
 const NUMBERS: [&str; 8] = ["how many", "left", "of", "age", "rows", "series", "every", "next poll"];
 
-type Report<'o> = (&'o OperationFacts<'o>, &'o ReportFacts<'o>);
+type ReportRow<'o> = (&'o OperationFacts<'o>, &'o ReportFacts<'o>);
 
 /// The page at `/`.
 pub fn page(overview: &Overview<'_>, links: &Links<'_>, refreshes: bool) -> String {
@@ -87,7 +87,7 @@ pub fn page(overview: &Overview<'_>, links: &Links<'_>, refreshes: bool) -> Stri
     markup.into_string()
 }
 
-fn reports<'o>(overview: &'o Overview<'o>) -> impl Iterator<Item = Report<'o>> {
+fn reports<'o>(overview: &'o Overview<'o>) -> impl Iterator<Item = ReportRow<'o>> {
     overview.operations.iter().flat_map(|operation| operation.reports.iter().map(move |report| (operation, report)))
 }
 
@@ -100,7 +100,8 @@ fn heads(columns: &[&str]) -> Markup {
 
 /// What needs a look, the worst first.
 fn problems(overview: &Overview<'_>) -> Markup {
-    let mut problems: Vec<Report<'_>> = reports(overview).filter(|(_, report)| report.state.needs_a_look()).collect();
+    let mut problems: Vec<ReportRow<'_>> =
+        reports(overview).filter(|(_, report)| report.state.needs_a_look()).collect();
     problems.sort_by_key(|(_, report)| (report.state, std::cmp::Reverse(report.consecutive_failures)));
     html! {
         @if !problems.is_empty() {
@@ -116,7 +117,7 @@ fn problems(overview: &Overview<'_>) -> Markup {
     }
 }
 
-fn problem_row((operation, report): Report<'_>, at: Timestamp) -> Markup {
+fn problem_row((operation, report): ReportRow<'_>, at: Timestamp) -> Markup {
     html! {
         tr {
             th scope="row" { (name(operation, report)) }
@@ -132,7 +133,7 @@ fn name(operation: &OperationFacts<'_>, report: &ReportFacts<'_>) -> Markup {
     html! { (report.report) span.of { (operation.operation) " · " (report.window) } }
 }
 
-fn state(state: State) -> Markup {
+fn state(state: ReportState) -> Markup {
     html! { span class=(state.word()) { (state.word()) } }
 }
 
@@ -241,7 +242,7 @@ fn of_operation(operation: &OperationFacts<'_>, at: Timestamp, open: bool) -> Ma
 /// How many reports are in each state: `4 fresh, 1 failing`.
 fn tally(reports: &[ReportFacts<'_>]) -> String {
     let count = |state| (reports.iter().filter(|report| report.state == state).count(), state);
-    let counts = [State::Stale, State::Failing, State::Waiting, State::Fresh].map(count);
+    let counts = [ReportState::Stale, ReportState::Failing, ReportState::Waiting, ReportState::Fresh].map(count);
     let told = counts.iter().filter(|(count, _)| *count > 0).map(|(count, state)| format!("{count} {}", state.word()));
     told.collect::<Vec<_>>().join(", ")
 }

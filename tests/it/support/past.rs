@@ -7,7 +7,7 @@ use axum::http::header::ACCEPT;
 use axum::http::{HeaderMap, HeaderValue};
 use http_body_util::BodyExt;
 use jiff::{SignedDuration, Timestamp};
-use wolkvox_exporter::exposition::{Body, Exposition};
+use wolkvox_exporter::exposition::{Exposition, ScrapePieces};
 use wolkvox_exporter::time::WindowName;
 use wolkvox_simulator::{Fault, Scope};
 
@@ -63,7 +63,7 @@ pub fn scrapes(now: Timestamp, agents: usize) -> String {
 
 async fn append(text: &mut String, exposition: &Exposition, life: &Run) {
     let accept = HeaderMap::from_iter([(ACCEPT, HeaderValue::from_static("application/openmetrics-text"))]);
-    let body = Body::from(exposition.respond(&accept, life.time.moment()).into_body());
+    let body = ScrapePieces::from(exposition.respond(&accept, life.time.moment()).into_body());
     let bytes = body.collect().await.expect("a body that cannot fail").to_bytes();
     let seconds = life.time.truth().as_second();
     for line in String::from_utf8_lossy(&bytes).lines().filter(|line| !line.starts_with('#')) {

@@ -11,8 +11,8 @@ use std::time::Duration;
 use jiff::tz::{TimeZone, offset};
 use wolkvox_exporter::time::{Clock, Target, Window, WindowName};
 
-use wolkvox_exporter::catalog::{Catalog, Family, FamilyId, Form, Input, Kind, Label, Report};
-use wolkvox_exporter::exposition::{Exposition, Format};
+use wolkvox_exporter::catalog::{Catalog, Family, FamilyId, FamilyKind, Form, Input, Label, Report};
+use wolkvox_exporter::exposition::{Exposition, ExpositionFormat};
 use wolkvox_exporter::store::{BudgetStatus, PollData, Store};
 use wolkvox_exporter::telemetry::{Gained, PollEnd, Telemetry};
 use wolkvox_exporter::wolkvox::{Failure, Reason};
@@ -121,7 +121,7 @@ fn push_infos(out: &mut String, catalog: &Catalog) {
          `privacy.agent_dni: plain`.\nWith `privacy.agent_name: omitted`, no label here or above says who an agent is, \
          and `wolkvox_agent_info` is not there; see [privacy.md](privacy.md).\n",
     );
-    let infos = catalog.families().iter().enumerate().filter(|(_, family)| family.kind == Kind::Info);
+    let infos = catalog.families().iter().enumerate().filter(|(_, family)| family.kind == FamilyKind::Info);
     let rows = infos.flat_map(|(place, family)| {
         let of_label = move |(index, name): (usize, &String)| {
             vec![code(&family.name), code(name), label_sources(catalog, FamilyId(place), index).join(", ")]
@@ -224,7 +224,7 @@ fn specimen(catalog: &Arc<Catalog>) -> String {
     };
     store.succeed(&target, served);
     store.set_budget(&target.operation, BudgetStatus { limit: 0, used: 0, resets_at: now.wall });
-    exposition.own_metrics(Format::OpenMetrics, now)
+    exposition.own_metrics(ExpositionFormat::OpenMetrics, now)
 }
 
 /// Reads the families of a rendering whose label values hold no commas, as a specimen's do not.
