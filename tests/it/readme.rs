@@ -1,5 +1,6 @@
 //! Is what the documentation promises also tested, and said in Spanish too?
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 
@@ -40,10 +41,78 @@ fn sources(folder: &Path) -> Vec<String> {
         .collect()
 }
 
-/// Every row of the first table below a heading has `cells` cells, and names tests that exist in the last one.
-fn names_tests_that_exist(file: &str, heading: &str, cells: usize, at_least: usize) {
+/// How long the comment or literal is that a text begins with, if it begins with one.
+fn comment_or_literal(text: &str) -> Option<usize> {
+    let until = |start: usize, end: &str| {
+        let found = text.get(start..).and_then(|rest| rest.find(end));
+        found.map_or(text.len(), |at| start + at + end.len())
+    };
+    if text.starts_with("//") {
+        return text.find('\n').or(Some(text.len()));
+    }
+    if text.starts_with("/*") {
+        return Some(until(2, "*/"));
+    }
+    if let Some(rest) = text.strip_prefix('r') {
+        let hashes = rest.len() - rest.trim_start_matches('#').len();
+        let is_raw = rest[hashes..].starts_with('"');
+        return is_raw.then(|| until(hashes + 2, &format!("\"{}", "#".repeat(hashes))));
+    }
+    if text.starts_with('"') {
+        let mut escaped = true;
+        let end = text.find(|letter| {
+            let ends = letter == '"' && !escaped;
+            escaped = letter == '\\' && !escaped;
+            ends
+        });
+        return end.map(|end| end + 1).or(Some(text.len()));
+    }
+    // A lifetime has no second quote.
+    let mut letters = text.strip_prefix('\'')?.chars();
+    match letters.next()? {
+        '\\' => Some(until(3, "'")),
+        letter => (letters.next() == Some('\'')).then(|| letter.len_utf8() + 2),
+    }
+}
+
+/// A source without what stands in its comments and literals.
+fn code_of(source: &str) -> String {
+    let mut code = String::new();
+    let mut rest = source;
+    while let Some(letter) = rest.chars().next() {
+        let passed = comment_or_literal(rest);
+        if passed.is_none() {
+            code.push(letter);
+        }
+        rest = &rest[passed.unwrap_or(letter.len_utf8())..];
+    }
+    code
+}
+
+/// The names of the functions that the attribute of a test stands on.
+fn tests_in(source: &str) -> Vec<String> {
+    let code = code_of(source);
+    let mut found = Vec::new();
+    let mut is_test = false;
+    for line in code.lines().map(str::trim).filter(|line| !line.is_empty()) {
+        if line.starts_with("#[") {
+            is_test |= line == "#[test]" || line.starts_with("#[tokio::test");
+            continue;
+        }
+        let declared = line.strip_prefix("async ").unwrap_or(line).strip_prefix("fn ");
+        if let (true, Some((name, _))) = (is_test, declared.and_then(|rest| rest.split_once('('))) {
+            found.push(name.to_owned());
+        }
+        is_test = false;
+    }
+    found
+}
+
+/// Every row of the first table below a heading has `cells` cells, and names tests of this program in the last one.
+fn names_tests_that_are_run(file: &str, heading: &str, cells: usize, at_least: usize) {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let sources: String = ["src", "tests"].iter().flat_map(|folder| sources(&root.join(folder))).collect();
+    let sources = ["src", "tests"].map(|folder| sources(&root.join(folder)));
+    let run: BTreeSet<String> = sources.iter().flatten().flat_map(|source| tests_in(source)).collect();
     let text = read(file);
     let (_, section) = text.split_once(&format!("{heading}\n")).expect("the section with the table");
     let section = section.split("\n## ").next().unwrap_or_default();
@@ -55,20 +124,47 @@ fn names_tests_that_exist(file: &str, heading: &str, cells: usize, at_least: usi
         let tests: Vec<&str> = found[cells - 1].split('`').skip(1).step_by(2).collect();
         assert!(!tests.is_empty(), "no test: {row}");
         for test in tests {
-            let declared = sources.contains(&format!("fn {test}("));
-            assert!(declared, "there is no test {test}, of the row: {row}");
+            assert!(run.contains(test), "there is no test {test}, of the row: {row}");
         }
     }
 }
 
 #[test]
-fn every_fault_has_an_answer_and_a_test_that_exists() {
-    names_tests_that_exist("docs/faults.md", "# What a fault looks like", 4, 45);
+fn every_fault_has_an_answer_and_a_test_that_is_run() {
+    names_tests_that_are_run("docs/faults.md", "# What a fault looks like", 4, 45);
 }
 
 #[test]
-fn every_attack_has_an_answer_and_a_test_that_exists() {
-    names_tests_that_exist("docs/security.md", "## Attacks and answers", 3, 18);
+fn every_attack_has_an_answer_and_a_test_that_is_run() {
+    names_tests_that_are_run("docs/security.md", "## Attacks and answers", 3, 18);
+}
+
+#[test]
+fn a_name_in_a_comment_or_a_text_or_of_another_function_is_no_test() {
+    let source = r##"
+        // #[test]
+        fn helper<'a>(quote: char) -> bool { quote == '"' || quote == '\'' }
+        /*
+        #[test]
+        fn commented() {}
+        */
+        const TEXT: &str = "\"
+        #[test]
+        fn quoted() {}
+        \\";
+        const RAW: &str = r#"
+        #[test]
+        fn raw() {}
+        "#;
+        #[test]
+        /// With a comment between.
+        #[ignore = "fn ignored()"]
+        fn first() { let text = "fn inner("; }
+        fn after() {}
+        #[tokio::test(flavor = "multi_thread")]
+        async fn second() {}
+    "##;
+    assert_eq!(tests_in(source), ["first", "second"]);
 }
 
 /// The command that the page gives, run as it stands there.
