@@ -1,11 +1,13 @@
 //! The config's types as a schema for editors and an example for people.
 //!
 //! `wolkvox-exporter.schema.json` and `wolkvox-exporter.example.yml` are written out of `file.rs`: keys, types,
-//! comments, defaults. Only tests do that, so nothing here is part of the program.
+//! comments, defaults. So are the tables of `docs/configuration.md`, and those of the flags out of `cli.rs`. Only tests
+//! do that, so nothing here is part of the program.
 
 use std::borrow::Cow;
 use std::path::Path;
 
+use clap::CommandFactory;
 use schemars::generate::SchemaSettings;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::de::{Deserialize, Deserializer, Error as _, Visitor};
@@ -14,6 +16,7 @@ use serde_json::{Value, json};
 use super::file::{ConfigFile, LimitsEntry, OperationEntry, PollingEntry, PrivacyEntry, ReportEntry, ReportMapping};
 use super::yaml::{At, Size, Span};
 use crate::catalog::Catalog;
+use crate::cli::Cli;
 
 const WIDTH: usize = 118;
 const HEAD: &str = "\
@@ -251,6 +254,67 @@ fn scalar(value: &Value) -> String {
     }
 }
 
+// === the tables ===
+
+/// A row for each key that has a value, in the order of the types.
+fn key_rows(of: &str, schema: &Value, above: &str) -> String {
+    let properties = keys(of).iter().filter_map(|key| Some((*key, schema["properties"].get(key)?)));
+    let rows = properties.map(|(key, property)| {
+        let path = format!("{above}{key}");
+        if property["type"] == "object" {
+            return key_rows(key, property, &format!("{path}."));
+        }
+        let item = property["items"]["anyOf"].get(1).unwrap_or(&property["items"]);
+        let below =
+            if item.get("properties").is_some() { key_rows(key, item, &format!("{path}[].")) } else { String::new() };
+        // Operations are nothing but their keys.
+        if of.is_empty() { below } else { key_row(key, &path, property, schema) + &below }
+    });
+    rows.collect()
+}
+
+fn key_row(key: &str, path: &str, property: &Value, parent: &Value) -> String {
+    let value = match (property.get("default"), property["examples"].get(0)) {
+        (Some(default), _) => Some(format!("default `{}`", scalar(default))),
+        (None, example) => example.map(|example| format!("`{}`", scalar(example))),
+    };
+    let is_required = parent["required"].as_array().is_some_and(|keys| keys.iter().any(|known| known == key));
+    let value: Vec<String> = value.into_iter().chain(is_required.then(|| "required".to_owned())).collect();
+    let meaning = property["description"].as_str().unwrap_or_default();
+    format!("| `{path}` | {} | {meaning} |\n", value.join(", "))
+}
+
+/// A row for each flag, in the order of `cli.rs`.
+fn flag_rows() -> String {
+    let cli = Cli::command();
+    let rows = cli.get_arguments().map(|flag| {
+        let name = flag.get_long().expect("a flag has a name");
+        let takes = flag.get_value_names().expect("a flag takes a value").join(" ");
+        let variable = flag.get_env().expect("a flag has a variable").to_string_lossy();
+        let default = match flag.get_default_values() {
+            [] => "–".to_owned(),
+            values => {
+                values.iter().map(|value| format!("`{}`", value.to_string_lossy())).collect::<Vec<_>>().join(", ")
+            }
+        };
+        let values: Vec<String> =
+            flag.get_possible_values().iter().map(|value| format!("`{}`", value.get_name())).collect();
+        let values = if values.is_empty() { String::new() } else { format!(": {}", values.join(", ")) };
+        let help = flag.get_help().expect("a flag has a meaning");
+        format!("| `--{name}={takes}` | `{variable}` | {default} | {help}{values} |\n")
+    });
+    rows.collect()
+}
+
+/// A page with other rows in the table that stands between two marks.
+fn with_rows(page: &str, mark: &str, rows: &str) -> String {
+    let (start, end) = (format!("<!-- {mark} -->\n"), format!("<!-- /{mark} -->"));
+    let (before, rest) = page.split_once(&start).unwrap_or_else(|| panic!("no {start}"));
+    let (table, after) = rest.split_once(&end).unwrap_or_else(|| panic!("no {end}"));
+    let head: String = table.split_inclusive('\n').take(2).collect();
+    format!("{before}{start}{head}{rows}{end}{after}")
+}
+
 // === are they up to date? ===
 
 fn written(name: &str, text: &str) {
@@ -271,4 +335,12 @@ fn the_schema_is_what_the_types_say() {
 #[test]
 fn the_example_is_what_the_types_say() {
     written("wolkvox-exporter.example.yml", &example(&schema()));
+}
+
+#[test]
+fn the_tables_of_keys_and_flags_are_what_the_types_say() {
+    const PAGE: &str = "docs/configuration.md";
+    let page = std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(PAGE)).unwrap();
+    let page = with_rows(&page, "keys", &key_rows("", &schema(), ""));
+    written(PAGE, &with_rows(&page, "flags", &flag_rows()));
 }

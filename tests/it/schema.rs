@@ -1,4 +1,4 @@
-//! The schema, the parser, the example and the READMEs agree on what a config is.
+//! The schema, the parser, the example and the docs agree on what a config is.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -47,7 +47,7 @@ fn configs_in(markdown: &str) -> Vec<String> {
 #[tokio::test(flavor = "multi_thread")]
 async fn the_example_and_every_config_in_the_docs_fit_the_schema() {
     let mut configs = vec![read("wolkvox-exporter.example.yml")];
-    for file in ["README.md", "README.es.md"] {
+    for file in ["README.md", "README.es.md", "docs/configuration.md", "docs/configuration.es.md"] {
         let found = configs_in(&read(file));
         assert!(!found.is_empty(), "{file} has no config");
         configs.extend(found);
@@ -103,7 +103,7 @@ async fn what_the_schema_takes_and_refuses_so_does_the_exporter() {
     }
 }
 
-/// Every key that has a value, as the README writes it, with its default.
+/// Every key that has a value, as the docs write it, with its default.
 fn keys(schema: &Value, path: &str, found: &mut BTreeMap<String, Option<Value>>) {
     for (name, key) in schema["properties"].as_object().expect("a mapping has keys") {
         let below = if path.is_empty() { name.clone() } else { format!("{path}.{name}") };
@@ -123,11 +123,11 @@ fn keys(schema: &Value, path: &str, found: &mut BTreeMap<String, Option<Value>>)
 }
 
 #[test]
-fn the_readmes_list_every_key_of_the_schema_and_its_default() {
+fn the_docs_list_every_key_of_the_schema_and_its_default() {
     let mut expected = BTreeMap::new();
     keys(&serde_json::from_str(&read(SCHEMA)).expect("JSON"), "", &mut expected);
     assert!(expected.len() > 20, "{expected:?}");
-    for file in ["README.md", "README.es.md"] {
+    for file in ["docs/configuration.md", "docs/configuration.es.md"] {
         let text = read(file);
         let rows = text.lines().filter(|line| line.starts_with("| `")).map(|line| line.split('|').collect::<Vec<_>>());
         let starts = ["operations[].", "polling.", "limits.", "privacy."];
@@ -140,8 +140,10 @@ fn the_readmes_list_every_key_of_the_schema_and_its_default() {
         for (key, default) in &expected {
             let said = match default {
                 None => continue,
-                Some(Value::Array(values)) if values.len() > 1 => continue,
-                Some(Value::Array(values)) => format!("`[{}]`", values[0].as_str().expect("a word")),
+                Some(Value::Array(values)) => {
+                    let words: Vec<&str> = values.iter().map(|value| value.as_str().expect("a word")).collect();
+                    format!("`[{}]`", words.join(", "))
+                }
                 Some(Value::String(word)) => format!("`{word}`"),
                 Some(other) => format!("`{other}`"),
             };
