@@ -390,7 +390,7 @@ struct CountedRows(u64);
 impl TakesAnswers for CountedRows {
     type Rows<'a, 'de> = RowCount<'a>;
 
-    fn begin<'a, 'de>(&'a mut self, _: bool) -> Self::Rows<'a, 'de> {
+    fn begin<'de>(&mut self, _: bool) -> Self::Rows<'_, 'de> {
         RowCount(&mut self.0)
     }
 }

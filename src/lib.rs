@@ -1,10 +1,11 @@
 //! A Prometheus exporter for contact centres on wolkvox.
 //!
-//! Data flow one way. [`config`] says which operations to watch and [`catalog`] which reports there are; [`poll`]
-//! decides when a report is asked for and asks it through [`wolkvox`], the vendor's HTTP API; [`fold`] turns the
-//! answer's rows into [`series`] while they are parsed; [`segment`] writes those as deflated text; [`store`] keeps
-//! the latest of each [`target`] and knows until when it is true, and [`state`] keeps it over a restart; [`exposition`] joins segments to the answer to a
-//! scrape, and [`web`] sends it. A scrape never causes a call, and a failed call never becomes a value.
+//! Data flow one way. [`config`] says which operations to watch and [`catalog`] which reports there are; [`poll`] decides
+//! when a report is asked for and asks it through [`wolkvox`], the vendor's HTTP API, whose answers become [`rows`];
+//! [`aggregate`] adds the rows up into [`series`] while they are parsed, and writes those as deflated [`segment`]s;
+//! [`store`] keeps the latest of each target and knows until when it is current, and [`state`] keeps it over a restart;
+//! [`exposition`] joins segments to the answer to a scrape, and [`web`] sends it. A scrape never causes a request to the
+//! vendor, and a failed request never becomes a value.
 //!
 //! The modules stand below from the top floor down: each uses only those below it.
 
@@ -15,16 +16,17 @@ pub mod exporter;
 pub mod web;
 pub mod exposition;
 pub mod poll;
-pub mod state;
 pub mod telemetry;
 pub mod store;
-pub mod segment;
+pub mod state;
 pub mod aggregate;
+pub mod segment;
 pub mod config;
 pub mod wolkvox;
 pub mod catalog;
+pub mod rows;
+pub mod series;
 pub mod time;
 pub mod memory;
 pub mod files;
-pub mod rows;
-pub mod series;
+mod lock;

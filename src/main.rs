@@ -84,7 +84,7 @@ async fn run(cli: Cli) -> Result<(), CommandError> {
     match cli.command.unwrap_or(Command::Serve) {
         Command::Reports => commands::reports(),
         Command::Health => commands::health(flags).await,
-        Command::Bcrypt => commands::bcrypt().await,
+        Command::Bcrypt => commands::bcrypt(),
         Command::Demo => commands::demo(flags, signals()?).await,
         Command::Check { probe } => commands::check(config_file(&cli), flags, probe).await,
         Command::Serve => commands::serve(config_file(&cli), flags, signals()?).await,

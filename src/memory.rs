@@ -13,7 +13,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
 use procfs::Current;
@@ -21,6 +21,8 @@ use procfs::process::{LimitValue, Process};
 use tokio::runtime::Handle;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::timeout;
+
+use crate::lock;
 
 /// Most that a small poll takes: an answer about a hundred agents, twice over.
 const SMALL_POLL: usize = 512 * 1024;
@@ -148,7 +150,7 @@ impl PollMemory {
     }
 
     fn places(&self) -> MutexGuard<'_, Places> {
-        self.places.lock().unwrap_or_else(PoisonError::into_inner)
+        lock::mutex(&self.places)
     }
 
     fn bound(&self) -> usize {

@@ -27,7 +27,7 @@ pub trait TakesAnswers {
         Self: 'a;
 
     /// Begins an answer. `mended`: whether halves of characters in it are U+FFFD by now, or may be.
-    fn begin<'a, 'de>(&'a mut self, mended: bool) -> Self::Rows<'a, 'de>;
+    fn begin<'de>(&mut self, mended: bool) -> Self::Rows<'_, 'de>;
 }
 
 /// A field's value, borrowed from the body where it needs no unescaping.

@@ -274,7 +274,7 @@ impl Groups {
         self.prefixes.memory() + self.last_labels.memory() + numbers
     }
 
-    /// Every place, in the order of the prefixes' and then of the last_labels' text.
+    /// Every place, in the order of the prefixes' and then of the last labels' text.
     pub fn sorted(&self) -> Vec<usize> {
         let (prefixes, last_labels) = (self.prefixes.ranks(), self.last_labels.ranks());
         let rank =

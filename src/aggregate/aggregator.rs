@@ -338,7 +338,7 @@ impl Aggregator {
 impl TakesAnswers for Aggregator {
     type Rows<'a, 'de> = Decoder<'a, 'de>;
 
-    fn begin<'a, 'de>(&'a mut self, mended: bool) -> Decoder<'a, 'de> {
+    fn begin<'de>(&mut self, mended: bool) -> Decoder<'_, 'de> {
         // What is kept of the last row is kept of a row of this answer.
         self.scratch.follows = false;
         self.scratch.mended = mended;

@@ -1,8 +1,6 @@
 //! `bcrypt`: the hash of a password, for a web config.
 
-use std::io::{self, BufRead, IsTerminal, Read, Write};
-
-use rustix::termios::{LocalModes, OptionalActions, Termios, tcgetattr, tcsetattr};
+use std::io::{self, IsTerminal, Read};
 
 use super::{CommandError, print};
 use crate::web::LONGEST_PASSWORD;
@@ -11,23 +9,8 @@ use crate::web::LONGEST_PASSWORD;
 const COST: u32 = 10;
 
 /// Reads a password, without showing it, and prints nothing but its hash.
-pub async fn bcrypt() -> Result<(), CommandError> {
-    let terminal = io::stdin().is_terminal().then(|| tcgetattr(io::stdin())).transpose().map_err(io::Error::from);
-    let terminal = terminal.map_err(CommandError::Password)?;
-    let reading = tokio::task::spawn_blocking({
-        let terminal = terminal.clone();
-        move || terminal.map_or_else(read_piped, |shown| read_typed(&shown))
-    });
-    let password = tokio::select! {
-        read = reading => read.expect("reading does not panic")?,
-        _ = tokio::signal::ctrl_c() => {
-            // Somebody who changes their mind must not be left with a terminal that shows nothing.
-            if let Some(shown) = terminal {
-                let _ = tcsetattr(io::stdin(), OptionalActions::Now, &shown);
-            }
-            std::process::exit(130);
-        }
-    };
+pub fn bcrypt() -> Result<(), CommandError> {
+    let password = if io::stdin().is_terminal() { read_typed()? } else { read_piped()? };
     print(&format!("{}\n", hash(&password)?))
 }
 
@@ -53,24 +36,10 @@ fn read_piped() -> Result<String, CommandError> {
 }
 
 /// Twice, because nobody sees what is typed.
-fn read_typed(shown: &Termios) -> Result<String, CommandError> {
-    let mut hidden = shown.clone();
-    hidden.local_modes.remove(LocalModes::ECHO);
-    let set = |modes: &Termios| tcsetattr(io::stdin(), OptionalActions::Flush, modes).map_err(io::Error::from);
-    set(&hidden).map_err(CommandError::Password)?;
-    let typed = ask("Password: ").and_then(|first| Ok((first, ask("Again: ")?)));
-    set(shown).map_err(CommandError::Password)?;
-    let (first, second) = typed.map_err(CommandError::Password)?;
+fn read_typed() -> Result<String, CommandError> {
+    let ask = |prompt: &str| rpassword::prompt_password(prompt).map_err(CommandError::Password);
+    let (first, second) = (ask("Password: ")?, ask("Again: ")?);
     if first == second { Ok(first) } else { Err(CommandError::NotAPassword("the two are not the same")) }
-}
-
-fn ask(prompt: &str) -> io::Result<String> {
-    // Not by the macro, which panics where nobody listens: what is typed would stay hidden.
-    write!(io::stderr(), "{prompt}")?;
-    let mut line = String::new();
-    io::stdin().lock().read_line(&mut line)?;
-    writeln!(io::stderr())?;
-    Ok(without_line_end(&line))
 }
 
 fn without_line_end(text: &str) -> String {

@@ -9,7 +9,7 @@ mod body;
 mod live;
 mod own;
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 
 use axum::http::header::{ACCEPT, ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_TYPE, VARY};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Response};
@@ -17,6 +17,7 @@ use axum::http::{HeaderMap, HeaderName, HeaderValue, Response};
 use prometheus_client::registry::Registry;
 
 use crate::catalog::{Catalog, Family, FamilyKind};
+use crate::lock;
 use crate::segment::{Renderer, Segment};
 use crate::store::{Snapshot, Store, View};
 use crate::telemetry::{ReportMetrics, Telemetry};
@@ -78,7 +79,7 @@ impl Exposition {
     /// Whether there is so much of the exporter's own metrics that a scrape must not be answered on a thread that
     /// others wait for: with hundreds of operations.
     pub fn is_heavy(&self) -> bool {
-        let length = |live: &Mutex<Live>| live.lock().unwrap_or_else(PoisonError::into_inner).steady_length();
+        let length = |live: &Mutex<Live>| lock::mutex(live).steady_length();
         self.live.iter().any(|live| length(live) > LIGHT_LENGTH)
     }
 
@@ -88,7 +89,7 @@ impl Exposition {
     }
 
     fn ordered(&self, format: ExpositionFormat, snapshot: &Arc<Snapshot>) -> Arc<Sequence> {
-        let mut last = self.ordered[format as usize].lock().unwrap_or_else(PoisonError::into_inner);
+        let mut last = lock::mutex(&self.ordered[format as usize]);
         if let Some((_, sequence)) = last.as_ref().filter(|(of, _)| Arc::ptr_eq(of, snapshot)) {
             return Arc::clone(sequence);
         }
@@ -118,7 +119,7 @@ impl Exposition {
 
     /// The part made for this scrape, and the end of the stream.
     fn own_part(&self, format: ExpositionFormat, view: View) -> Sequence {
-        let mut live = self.live[format as usize].lock().unwrap_or_else(PoisonError::into_inner);
+        let mut live = lock::mutex(&self.live[format as usize]);
         // Asked for before anything is read: what changes meanwhile is read again at the next scrape.
         let shown = Shown::of(&view, self.telemetry.version());
         live.show(shown, |length| self.steady_text(format, view, length));

@@ -5,7 +5,7 @@ use std::time::Duration;
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 
-use crate::time::{midnight_before, next_midnight};
+use crate::time::{midnight_before, next_midnight, until};
 use crate::wolkvox::{Failure, Reason};
 
 /// When a closed day is asked for, after its midnight: once the vendor's lag is over, and a few times later,
@@ -54,7 +54,7 @@ pub enum NextAttempt {
     Pause(Duration),
 }
 
-/// The next_attempt of the `failures`-th failure in a row; `random` lies between 0 and 1.
+/// What the `failures`-th failure in a row does to the next attempt; `random` lies between 0 and 1.
 pub fn next_attempt(failure: &Failure, failures: u32, interval: Duration, random: f64) -> NextAttempt {
     if let Some(wait) = failure.retry_after {
         return NextAttempt::Pause(wait.clamp(RETRY_FLOOR, LONGEST_RETRY_AFTER));
@@ -101,7 +101,7 @@ pub fn yesterday_turns_left(now: Timestamp, zone: &TimeZone) -> u64 {
 /// How long until the day before `now` is worth asking for.
 pub fn until_settled(now: Timestamp, zone: &TimeZone) -> Duration {
     let settled = midnight_before(now, zone) + YESTERDAY_TURNS[0];
-    Duration::try_from(settled.duration_since(now)).unwrap_or_default()
+    until(now, settled)
 }
 
 #[cfg(test)]

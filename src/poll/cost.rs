@@ -7,7 +7,7 @@ use super::budget::slowdown;
 use super::poll::Job;
 use super::token_info::ASK_INTERVAL;
 use crate::store::Forecast;
-use crate::time::WindowName;
+use crate::time::{WindowName, whole_seconds};
 
 pub const DAY: Duration = Duration::from_hours(24);
 
@@ -63,7 +63,7 @@ impl Cost {
             fastest,
             requests: (self.requests_per_second() * DAY.as_secs_f64()).round() as u64 + self.reserved(),
             limit,
-            pace: self.slowdown(limit).map(|slowdown| Duration::from_secs(fastest.mul_f64(slowdown).as_secs())),
+            pace: self.slowdown(limit).map(|slowdown| whole_seconds(fastest.mul_f64(slowdown))),
         }
     }
 }

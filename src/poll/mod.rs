@@ -27,7 +27,7 @@ use crate::memory::Memory;
 use crate::state::{Loaded, State, TargetRecord};
 use crate::store::{Forecast, Store};
 use crate::telemetry::Telemetry;
-use crate::time::{Clock, Target, WindowName};
+use crate::time::{Clock, Target, WindowName, whole_seconds};
 use crate::wolkvox::{Client, Failure, Vendor};
 
 pub use budget::Budget;
@@ -123,7 +123,7 @@ fn plan_budget(config: &Config, operations: &[&Operation]) -> BudgetPlan {
     let cost = Cost::of(&jobs, licensed.is_none());
     let slowdown = cost.slowdown(limit);
     let report_cost = |operation: &Operation, plan: &ReportPlan| {
-        let pace = slowdown.map(|slowdown| Duration::from_secs(plan.interval.mul_f64(slowdown).as_secs()));
+        let pace = slowdown.map(|slowdown| whole_seconds(plan.interval.mul_f64(slowdown)));
         let requests = plan.windows.iter().map(|window| match window {
             WindowName::Today => pace.map_or(0.0, |pace| cost::DAY.div_duration_f64(pace)),
             WindowName::Yesterday => backoff::YESTERDAY_TURNS.len() as f64,

@@ -306,7 +306,7 @@ impl Job {
         let stale_after = (target.window == WindowName::Today).then_some(self.stale_after);
         let mut cap = std::mem::take(&mut self.cap);
         let (cap, data) = blocking(move || {
-            let data = aggregator.finish(most, &mut cap).map_err(missing).and_then(|aggregated| {
+            let data = aggregator.finish(most, &mut cap).map_err(|missing| renamed(&missing)).and_then(|aggregated| {
                 let families = aggregated.render(&catalog, &target.operation, target.window)?;
                 Ok(PollData {
                     memory: Some(memory.served(served_bytes(&families, &aggregated.infos))?),
@@ -330,9 +330,9 @@ impl Job {
     }
 }
 
-/// A field that the vendor renamed or dropped.
-fn missing(fields: MissingFields) -> Failure {
-    Failure::new(Reason::Schema, fields.to_string())
+/// Fields that the vendor renamed or dropped.
+fn renamed(missing: &MissingFields) -> Failure {
+    Failure::new(Reason::Schema, missing.to_string())
 }
 
 /// Both parts of a window together.

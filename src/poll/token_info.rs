@@ -81,7 +81,7 @@ struct LastReport(Option<BudgetReport>);
 impl TakesAnswers for LastReport {
     type Rows<'a, 'de> = ReportRows<'a>;
 
-    fn begin<'a, 'de>(&'a mut self, _: bool) -> Self::Rows<'a, 'de> {
+    fn begin<'de>(&mut self, _: bool) -> Self::Rows<'_, 'de> {
         ReportRows(&mut self.0)
     }
 }

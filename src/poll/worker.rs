@@ -15,7 +15,7 @@ use super::token_info::{ASK_INTERVAL, BudgetReport, TokenInfo};
 use crate::state::TargetRecord;
 use crate::store::{PollData, served_bytes};
 use crate::telemetry::{Gained, PollEnd};
-use crate::time::{Moment, WindowName};
+use crate::time::{Moment, WindowName, until};
 
 /// Longest sleep before the clocks are read again: how late a change of the wall clock is noticed.
 const CLOCK_CHECK: Duration = Duration::from_secs(30);
@@ -68,8 +68,7 @@ struct Turn {
 impl Turn {
     fn wait(self, now: Moment) -> Duration {
         let steady = self.not_before.saturating_sub(now.steady);
-        let wall =
-            self.at.map_or(Duration::ZERO, |at| Duration::try_from(at.duration_since(now.wall)).unwrap_or_default());
+        let wall = self.at.map_or(Duration::ZERO, |at| until(now.wall, at));
         steady.max(wall)
     }
 }
@@ -97,8 +96,7 @@ impl BudgetWorker {
             let wait = record.map_or(start_after, |record| rest_of_wait(record, ASK_INTERVAL, now));
             BudgetQuery { not_before: now.steady + wait, failures: 0, token_info }
         });
-        let pause = budget.paused_until().map(|until| until.duration_since(now.wall));
-        let pause = pause.and_then(|pause| Duration::try_from(pause).ok()).unwrap_or_default();
+        let pause = budget.paused_until().map_or(Duration::ZERO, |paused_until| until(now.wall, paused_until));
         let worker = BudgetWorker { paused_until: now.steady + pause, context, budget, jobs, query };
         worker.announce(now);
         worker
@@ -221,8 +219,7 @@ impl BudgetWorker {
     }
 
     fn until_reset(&self, now: Moment) -> Duration {
-        let resets_at = self.budget.status(now).resets_at;
-        Duration::try_from(resets_at.duration_since(now.wall)).unwrap_or_default()
+        until(now.wall, self.budget.status(now).resets_at)
     }
 
     /// Requests that are kept for closed days and for asking the vendor.
@@ -400,9 +397,8 @@ fn first_turn(record: Option<TargetRecord>, interval: Duration, start_after: Dur
 /// What is left of a wait that was written down. Neither a clock set back meanwhile makes it longer than it was, nor
 /// anything else longer than any wait.
 fn rest_of_wait(record: TargetRecord, interval: Duration, now: Moment) -> Duration {
-    let span = |from: Timestamp, to: Timestamp| Duration::try_from(to.duration_since(from)).unwrap_or_default();
-    let whole = span(record.last_attempt, record.due).min(backoff::longest_wait(interval));
-    whole.saturating_sub(span(record.last_attempt, now.wall))
+    let whole = until(record.last_attempt, record.due).min(backoff::longest_wait(interval));
+    whole.saturating_sub(until(record.last_attempt, now.wall))
 }
 
 #[cfg(test)]

@@ -20,7 +20,9 @@ struct Seal {
 /// The first line of a file with these parts.
 pub(super) fn first_line(parts: &[&[u8]]) -> io::Result<Vec<u8>> {
     let mut hasher = crc32fast::Hasher::new();
-    parts.iter().for_each(|part| hasher.update(part));
+    for part in parts {
+        hasher.update(part);
+    }
     let seal = Seal { version: VERSION, crc32: format!("{:08x}", hasher.finalize()) };
     let mut line = serde_json::to_vec(&seal)?;
     line.push(b'\n');

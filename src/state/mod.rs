@@ -16,13 +16,14 @@ use std::fs::{self, DirBuilder, File, Permissions};
 use std::io::{self, Write};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError, RwLock, RwLockReadGuard};
+use std::sync::{Mutex, MutexGuard, OnceLock, RwLock, RwLockReadGuard};
 
 use secrecy::{ExposeSecret, SecretString};
 use tempfile::NamedTempFile;
 use tracing::warn;
 
 use crate::files;
+use crate::lock;
 
 pub use calls::{CallRecord, Reported, TargetRecord};
 pub use data::{DataOrigin, DataRecord, InfoRecord, SegmentRecord};
@@ -144,7 +145,7 @@ impl State {
     pub fn load_calls(&self, operation: &str) -> Loaded {
         match &self.0 {
             Place::Memory { calls: records, .. } => {
-                let records = records.lock().unwrap_or_else(PoisonError::into_inner);
+                let records = lock::mutex(records);
                 records.get(operation).cloned().map_or(Loaded::Fresh, Loaded::Known)
             }
             Place::Folder(folder) => folder.load_calls(operation),
@@ -155,7 +156,7 @@ impl State {
     pub fn save_calls(&self, operation: &str, record: &CallRecord) -> io::Result<()> {
         match &self.0 {
             Place::Memory { calls: records, .. } => {
-                let mut records = records.lock().unwrap_or_else(PoisonError::into_inner);
+                let mut records = lock::mutex(records);
                 records.insert(operation.to_owned(), record.clone());
                 Ok(())
             }
@@ -265,13 +266,13 @@ impl Folder {
     }
 
     fn known(&self) -> MutexGuard<'_, KnownRecords> {
-        self.known.lock().unwrap_or_else(PoisonError::into_inner)
+        lock::mutex(&self.known)
     }
 
     /// Makes sure that the folder's lock is this process'. Whoever deletes a folder, or puts another in its place, takes
     /// the lock away with it: it is taken anew then.
     fn hold(&self) -> io::Result<RwLockReadGuard<'_, File>> {
-        let held = || Some(self.lock.read().unwrap_or_else(PoisonError::into_inner)).filter(|lock| self.has(lock));
+        let held = || Some(lock::read(&self.lock)).filter(|lock| self.has(lock));
         if let Some(lock) = held() {
             return Ok(lock);
         }
@@ -288,7 +289,7 @@ impl Folder {
 
     /// Takes the lock and writes every record anew: what is not on the disk, a restart would forget.
     fn take_anew(&self) -> io::Result<()> {
-        let mut lock = self.lock.write().unwrap_or_else(PoisonError::into_inner);
+        let mut lock = lock::write(&self.lock);
         if self.has(&lock) {
             return Ok(());
         }

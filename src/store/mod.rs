@@ -8,12 +8,13 @@ mod health;
 mod info;
 
 use std::collections::{BTreeMap, HashMap, HashSet};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
 use jiff::Timestamp;
 
 use crate::catalog::{Catalog, FamilyId, FamilyKind};
+use crate::lock;
 use crate::segment::Segment;
 use crate::time::{Moment, Target};
 use crate::wolkvox::Failure;
@@ -198,7 +199,7 @@ impl Store {
 
     fn contents(&self) -> MutexGuard<'_, Contents> {
         // Each change is one assignment: a thread that died between two left nothing half done.
-        self.contents.lock().unwrap_or_else(PoisonError::into_inner)
+        lock::mutex(&self.contents)
     }
 }
 

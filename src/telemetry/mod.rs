@@ -10,7 +10,7 @@ use std::collections::{HashMap, HashSet};
 use std::fmt;
 use std::ops::Deref;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, MutexGuard, RwLock};
 use std::time::{Duration, Instant};
 
 use humantime::format_duration;
@@ -24,9 +24,10 @@ use prometheus_client::metrics::info::Info;
 use prometheus_client::registry::Registry;
 use tracing::{debug, info, warn};
 
+use crate::lock;
 use crate::memory::MemoryError;
 use crate::store::Forecast;
-use crate::time::{Target, Window};
+use crate::time::{Target, Window, unix_seconds};
 use crate::wolkvox::{Failure, Reason};
 
 pub use reports::ReportMetrics;
@@ -354,7 +355,13 @@ impl Default for Telemetry {
 
 impl Telemetry {
     fn register(&self) {
-        let mut registry = self.registry.write().unwrap_or_else(PoisonError::into_inner);
+        self.register_polls(&mut lock::write(&self.registry));
+        self.register_exporter(&mut lock::write(&self.registry));
+        self.register_clients(&mut lock::write(&self.live));
+    }
+
+    /// Requests to the vendor, and polls.
+    fn register_polls(&self, registry: &mut Registry) {
         registry.register(
             "wolkvox_api_requests",
             "API requests sent to the vendor, failed ones too",
@@ -405,6 +412,10 @@ impl Telemetry {
             "Series over limits.series_per_report that were left out, added up over the polls",
             self.counted.dropped_series.clone(),
         );
+    }
+
+    /// The exporter's state folder and configs.
+    fn register_exporter(&self, registry: &mut Registry) {
         registry.register(
             "wolkvox_exporter_state_write_failures",
             "Times the state folder could not be written; no API request is sent that cannot be counted there",
@@ -429,7 +440,10 @@ impl Telemetry {
         let version =
             Info::new([("version", env!("CARGO_PKG_VERSION")), ("rustversion", env!("CARGO_PKG_RUST_VERSION"))]);
         registry.register("wolkvox_exporter_build", "Always 1; the labels say what is running", version);
-        let mut live = self.live.write().unwrap_or_else(PoisonError::into_inner);
+    }
+
+    /// What clients did, and the process: every scrape changes it.
+    fn register_clients(&self, live: &mut Registry) {
         live.register(
             "wolkvox_exporter_http_requests",
             "Requests answered by the exporter",
@@ -468,12 +482,12 @@ impl Telemetry {
 
     /// The metrics that polls and reloads change.
     pub fn with_registry<T>(&self, read: impl FnOnce(&Registry) -> T) -> T {
-        read(&self.registry.read().unwrap_or_else(PoisonError::into_inner))
+        read(&lock::read(&self.registry))
     }
 
     /// The metrics that every scrape changes.
     pub fn with_live<T>(&self, read: impl FnOnce(&Registry) -> T) -> T {
-        read(&self.live.read().unwrap_or_else(PoisonError::into_inner))
+        read(&lock::read(&self.live))
     }
 
     /// A target will be polled: its counters start at zero, so that the first increase is seen as one.
@@ -516,7 +530,7 @@ impl Telemetry {
     }
 
     fn known(&self) -> MutexGuard<'_, KnownLabels> {
-        self.known.lock().unwrap_or_else(PoisonError::into_inner)
+        lock::mutex(&self.known)
     }
 
     /// An API request is about to be sent.
@@ -635,7 +649,7 @@ impl Telemetry {
     pub fn config_loaded(&self, operations: usize, at: Timestamp) {
         let change = self.change();
         change.reload_successful.set(1);
-        change.reload_success_seconds.set(at.as_millisecond() as f64 / 1000.0);
+        change.reload_success_seconds.set(unix_seconds(at));
         info!(operations, "config loaded");
     }
 
@@ -674,7 +688,7 @@ impl Telemetry {
         if [HandshakeRefused::Health, HandshakeRefused::Closed].contains(&refused) {
             return debug!(reason, %client, hint, "handshake refused");
         }
-        let mut told = self.handshakes_told.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut told = lock::mutex(&self.handshakes_told);
         if let Some(held_back) = told.entry(refused).or_default().again(Instant::now()) {
             warn!(reason, %client, held_back, hint, "handshake refused");
         }

@@ -2,13 +2,13 @@
 
 use std::sync::Arc;
 
-use jiff::Timestamp;
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::{DescriptorEncoder, EncodeLabelSet, EncodeMetric};
 use prometheus_client::metrics::MetricType;
 use prometheus_client::metrics::gauge::ConstGauge;
 
 use crate::store::{BudgetStatus, Status, View};
+use crate::time::unix_seconds;
 
 /// The health of every target and budget, as of the scrape that shows it.
 #[derive(Debug)]
@@ -32,18 +32,18 @@ const GAUGES: [Gauge; 11] = [
         Some(flag(status.stale))
     }),
     ("wolkvox_report_last_success_timestamp_seconds", "When the last good poll of the report was made", |status| {
-        status.health.last_success.map(seconds)
+        status.health.last_success.map(unix_seconds)
     }),
     (
         "wolkvox_report_last_attempt_timestamp_seconds",
         "When the report was last polled, with or without success",
-        |status| status.health.last_attempt.map(seconds),
+        |status| status.health.last_attempt.map(unix_seconds),
     ),
     ("wolkvox_report_window_start_timestamp_seconds", "First second that the served series cover", |status| {
-        status.window.map(|(start, _)| seconds(start))
+        status.window.map(|(start, _)| unix_seconds(start))
     }),
     ("wolkvox_report_window_end_timestamp_seconds", "Last second that the served series cover", |status| {
-        status.window.map(|(_, end)| seconds(end))
+        status.window.map(|(_, end)| unix_seconds(end))
     }),
     ("wolkvox_report_interval_seconds", "Time between polls of the report that is in force now", |status| {
         Some(status.health.interval.as_secs_f64())
@@ -114,8 +114,4 @@ impl Collector for ReportMetrics {
 
 fn flag(set: bool) -> f64 {
     if set { 1.0 } else { 0.0 }
-}
-
-fn seconds(at: Timestamp) -> f64 {
-    at.as_millisecond() as f64 / 1000.0
 }

@@ -43,6 +43,21 @@ impl Moment {
     }
 }
 
+/// The time from now until then; none where that is past.
+pub fn until(now: Timestamp, then: Timestamp) -> Duration {
+    Duration::try_from(then.duration_since(now)).unwrap_or_default()
+}
+
+/// Seconds since 1970, as a sample has them.
+pub fn unix_seconds(at: Timestamp) -> f64 {
+    at.as_millisecond() as f64 / 1000.0
+}
+
+/// The same without the fraction of a second: people need none.
+pub fn whole_seconds(span: Duration) -> Duration {
+    Duration::from_secs(span.as_secs())
+}
+
 fn signed(duration: Duration) -> SignedDuration {
     SignedDuration::try_from(duration).unwrap_or(SignedDuration::MAX)
 }
@@ -101,8 +116,10 @@ mod tests {
     #[test]
     fn the_machines_clocks_go_forward() {
         let clock = Clock::system();
-        let first = clock.now();
-        assert!(clock.now().since(first) < Duration::from_mins(1));
+        let (first, nap) = (clock.now(), Duration::from_millis(5));
+        std::thread::sleep(nap);
+        let passed = clock.now().since(first);
+        assert!((nap..Duration::from_mins(1)).contains(&passed), "{passed:?}");
         assert!(first.ago(Duration::from_hours(24)).steady < first.steady);
     }
 }

@@ -3,7 +3,9 @@
 use std::collections::HashMap;
 use std::fmt;
 use std::net::{IpAddr, Ipv6Addr};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
+
+use crate::lock;
 
 /// Where a request comes from, as far as limits are concerned. Whoever has an IPv6 address has a whole network of
 /// them, so only the network counts.
@@ -53,7 +55,7 @@ impl fmt::Display for ClientAddress {
 impl Tally {
     /// Counts one more, unless the origin has `most` already.
     pub fn count(&self, origin: ClientAddress, most: usize) -> Option<CountedConnection> {
-        let mut counts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut counts = lock::mutex(&self.0);
         let count = counts.entry(origin).or_default();
         if *count >= most {
             return None;
@@ -66,7 +68,7 @@ impl Tally {
 
 impl Drop for CountedConnection {
     fn drop(&mut self) {
-        let mut counts = self.tally.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut counts = lock::mutex(&self.tally.0);
         if let Some(count) = counts.get_mut(&self.origin) {
             *count -= 1;
             if *count == 0 {

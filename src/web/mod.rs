@@ -105,7 +105,7 @@ async fn status_page(State(context): State<Arc<HandlerContext>>, RawQuery(query)
         status::page(overview, &links, refreshes)
     });
     let mut response = fresh("text/html; charset=utf-8", page.await);
-    response.headers_mut().insert(CONTENT_SECURITY_POLICY, HeaderValue::from_static(status::CONTENT_POLICY));
+    response.headers_mut().insert(CONTENT_SECURITY_POLICY, status::content_policy());
     response
 }
 

@@ -3,10 +3,11 @@
 //! Each client has a bucket of its own: with one for all of them, whoever asks without end would shut out everybody.
 
 use std::collections::HashMap;
-use std::sync::{Mutex, PoisonError};
+use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
 use super::access::Rate;
+use crate::lock;
 use crate::web::client_address::ClientAddress;
 
 /// Clients that are told apart; each costs some dozen bytes.
@@ -19,7 +20,7 @@ pub struct RateLimiter(Mutex<HashMap<ClientAddress, Instant>>);
 impl RateLimiter {
     /// Takes a request in, or says in what time the next one may come.
     pub fn admit(&self, rate: Rate, origin: ClientAddress, now: Instant) -> Result<(), Duration> {
-        let mut full_at = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut full_at = lock::mutex(&self.0);
         if full_at.len() >= ORIGINS {
             full_at.retain(|_, at| *at > now);
         }

@@ -19,7 +19,7 @@ pub(super) fn of_scrape(scrape: Response<Scrape>) -> Response<Plain> {
     Response::from_parts(head, Plain::empty())
 }
 
-/// The body that a response is unwrap_scrape with.
+/// The body that a response is sent with.
 pub(super) enum ScrapeBody {
     Scrape(ScrapePieces),
     Plain(Plain),

@@ -85,11 +85,15 @@ fn parse_whole<'de, R: Rows<'de>>(body: &'de [u8], rows: &mut R) -> Result<Readi
     parse(serde_json::Deserializer::from_str(text), rows)
 }
 
-/// Passes over what may stand before the JSON. Such bodies begin with many bytes at once.
+/// Passes over what may stand before the JSON, however few bytes come at a time.
 fn start<S: Source>(body: &mut Streamed<S>) -> Result<(), Failure> {
     let unread = |_| malformed("the answer cannot be read");
-    if body.peek().map_err(unread)?.starts_with(BYTE_ORDER_MARK.as_bytes()) {
-        body.skip(BYTE_ORDER_MARK.len());
+    for (place, byte) in BYTE_ORDER_MARK.bytes().enumerate() {
+        match body.peek().map_err(unread)?.first() == Some(&byte) {
+            true => body.skip(1),
+            false if place == 0 => break,
+            false => return Err(malformed("half a byte order mark")),
+        }
     }
     loop {
         let ready = body.peek().map_err(unread)?;

@@ -64,7 +64,7 @@ fn never_lie_an_answer_read_while_it_comes_in_gives_what_a_whole_one_gives() {
     for (report, body) in [("agent_kpi", kpi), ("agent_aux_time", aux), ("agent_aux_time", &format!("\u{feff}{aux}"))] {
         let plan = plan(report);
         let whole = finished(added(&plan, &window(), body.as_bytes()).unwrap()).unwrap();
-        for piece in [3, 64, body.len()] {
+        for piece in [1, 3, 64, body.len()] {
             let pieces = body.as_bytes().chunks(piece).rev().map(bytes::Bytes::copy_from_slice).collect();
             let mut streamed = Aggregator::new(Arc::clone(&plan), window());
             read_streamed(&mut Streamed::new(Pieces(pieces)), &mut streamed).unwrap();

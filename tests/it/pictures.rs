@@ -60,12 +60,25 @@ async fn take() {
     demo.terminate().await;
 }
 
+/// What the pictures were taken of: the sources of the page.
+fn page_checksum(root: &Path) -> String {
+    let sources = ["page.rs", "page.css"]
+        .map(|name| std::fs::read(root.join("src/web/status").join(name)).expect("a source of the page"));
+    format!("status page {:08x}\n", crc32fast::hash(&sources.concat()))
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn the_pictures_are_small_and_described_where_they_are_shown() {
     if std::env::var_os("UPDATE_PICTURES").is_some() {
         take().await;
     }
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let (page, record) = (page_checksum(root), root.join("tests/pictures.txt"));
+    if std::env::var_os("UPDATE_PICTURES").is_some() {
+        std::fs::write(&record, &page).expect("a writable folder");
+    }
+    let taken_of = std::fs::read_to_string(&record).unwrap_or_default();
+    assert_eq!(taken_of, page, "the page has changed since; to renew: UPDATE_PICTURES=1 cargo test --test it pictures");
     let shown = ["README.md", "docs/status.md"].map(|name| std::fs::read_to_string(root.join(name)).expect(name));
     for (name, _, width, height, _) in PICTURES {
         let bytes = std::fs::read(file(name)).expect(name);

@@ -22,7 +22,7 @@ fn docs_metrics_md_is_what_the_catalogue_says() {
     let differs = written.lines().zip(include_str!("../../docs/metrics.md").lines()).find(|(new, old)| new != old);
     assert!(
         written == include_str!("../../docs/metrics.md"),
-        "docs/metrics.md is out of date; to renew it: UPDATE_DOCS=1 cargo test docs_metrics_md\n{differs:#?}"
+        "docs/metrics.md is out of date; to renew it: UPDATE_DOCS=1 cargo test --test it docs_metrics_md\n{differs:#?}"
     );
 }
 

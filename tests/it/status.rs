@@ -1,7 +1,6 @@
 //! The status answers an operator at 3 a.m., on any screen and in any state.
 
 use std::path::Path;
-use std::time::Duration;
 
 use serde_json::Value;
 use wolkvox_simulator::{Fault, Scope};
@@ -177,6 +176,8 @@ async fn one_stopped_one_not(browser: &Browser) -> Harness {
     browser.open(&url).await;
     browser.script("[...document.links].find(link => link.text == 'stop').click()").await;
     until("the page that stays", async || browser.text().await.contains("Does not refresh").then_some(())).await;
+    let refreshes = "return document.querySelectorAll('meta[http-equiv=refresh]').length";
+    assert_eq!(browser.script(refreshes).await, 0);
     browser.beside().await;
     browser.open(&url).await;
     browser.beside().await;
@@ -186,7 +187,6 @@ async fn one_stopped_one_not(browser: &Browser) -> Harness {
 /// Of the two pages the stopped one was there first: it would have been asked for again before the other.
 async fn assert_only_one_refreshes(harness: &Harness) {
     until("a refresh", async || (loads(harness).await >= 4.0).then_some(())).await;
-    tokio::time::sleep(Duration::from_secs(1)).await;
     assert_eq!(loads(harness).await, 4.0);
 }
 

@@ -360,9 +360,9 @@ async fn a_health_check_speaks_tls_and_needs_no_certificate_of_its_own() {
 }
 
 /// What is in place of the old certificate for a moment does not fit it: files are not replaced at one stroke.
-async fn replace(identity: &Identity, folder: &Path) {
+async fn replace(identity: &Identity, folder: &Path, refused: impl AsyncFn() -> bool) {
     std::fs::write(folder.join("server.crt"), &identity.certificate).unwrap();
-    tokio::time::sleep(Duration::from_millis(2500)).await;
+    until("the half-replaced certificate is noticed", async || refused().await.then_some(())).await;
     std::fs::write(folder.join("server.key"), &identity.key).unwrap();
 }
 
@@ -388,7 +388,12 @@ async fn a_certificate_is_replaced_under_load_without_a_dropped_scrape() {
         .collect();
     for _ in 0..2 {
         let next = pki.ca.sign(Purpose::Server, "localhost");
-        replace(&next, pki.folder.path()).await;
+        let refused = async || {
+            let (answer, _) = client.get(address, "/metrics", "").await.expect("a dropped request");
+            let page = Scraped::parse(&answer.text());
+            page.value("wolkvox_exporter_web_config_last_reload_successful", &[]) == Some(0.0)
+        };
+        replace(&next, pki.folder.path(), refused).await;
         let new = next.der().0[0].to_vec();
         until("the new certificate", async || {
             let (_, shown) = client.get(address, "/-/healthy", "").await.expect("a dropped request");

@@ -9,7 +9,7 @@ mod tls;
 mod web_config;
 
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, RwLock};
 use std::time::{Duration, Instant};
 
 use axum::extract::Request;
@@ -20,6 +20,7 @@ use super::client_address::{Arrival, ClientAddress};
 use super::host::Hosts;
 use super::rate_limit::RateLimiter;
 use crate::config::ConfigError;
+use crate::lock;
 use password::{Login, PasswordCheck, Passwords};
 use sources::Sources;
 
@@ -81,7 +82,7 @@ impl Access {
         match WebConfig::load(path) {
             (Ok(config), sources) => Ok(Some(Renewed(config, sources))),
             (Err(error), sources) => {
-                *self.sources.lock().unwrap_or_else(PoisonError::into_inner) = sources;
+                *lock::mutex(&self.sources) = sources;
                 Err(error)
             }
         }
@@ -89,8 +90,8 @@ impl Access {
 
     /// Puts a web config in force: for connections and requests that begin from now on.
     pub fn take(&self, Renewed(config, sources): Renewed) {
-        *self.in_force.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(config);
-        *self.sources.lock().unwrap_or_else(PoisonError::into_inner) = sources;
+        *lock::write(&self.in_force) = Arc::new(config);
+        *lock::mutex(&self.sources) = sources;
     }
 
     /// Ends when one of the files has changed since it was read.
@@ -99,9 +100,7 @@ impl Access {
             tokio::time::sleep(LOOK_INTERVAL).await;
             let access = Arc::clone(self);
             // A folder of secrets may lie on a network.
-            let looking = tokio::task::spawn_blocking(move || {
-                access.sources.lock().unwrap_or_else(PoisonError::into_inner).have_changed()
-            });
+            let looking = tokio::task::spawn_blocking(move || lock::mutex(&access.sources).have_changed());
             if looking.await.unwrap_or(false) {
                 return;
             }
@@ -148,6 +147,6 @@ impl Access {
     }
 
     fn in_force(&self) -> Arc<WebConfig> {
-        Arc::clone(&self.in_force.read().unwrap_or_else(PoisonError::into_inner))
+        Arc::clone(&lock::read(&self.in_force))
     }
 }

@@ -4,7 +4,7 @@
 //! at once. So a flood of wrong passwords costs one core at most, and nobody who was let in before waits for it.
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 
 use axum::http::HeaderMap;
 use axum::http::header::AUTHORIZATION;
@@ -15,6 +15,7 @@ use ring::rand::SystemRandom;
 use tokio::sync::Semaphore;
 
 use super::PasswordHash;
+use crate::lock;
 use crate::web::client_address::{ClientAddress, Tally};
 
 /// bcrypt reads no further, and a password that is only compared in part is not compared.
@@ -155,13 +156,13 @@ fn verify(password: &[u8], hash: &PasswordHash) -> bool {
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+    lock::mutex(mutex)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::time::{Duration, Instant};
+    use tokio::task::JoinHandle;
 
     fn users(of: &[(&str, &str, u32)]) -> BTreeMap<String, PasswordHash> {
         let lines = of
@@ -243,24 +244,13 @@ mod tests {
         assert_eq!(check(&passwords, &before, login("alice", b"old")).await, PasswordCheck::Right);
     }
 
-    /// The work is compared, which no busy machine changes; the time that it takes is only told.
+    /// The work is compared, and not the time that it takes: that is a matter of the machine.
     #[test]
     fn an_unknown_user_a_wrong_password_and_a_cheaper_hash_take_the_same_work() {
         let users = users(&[("cheap", "a", 8), ("dear", "b", 10)]);
         let work_of = |user: &str| work(users.get(user), 10).iter().map(|hash| 1_u64 << hash.cost).sum::<u64>();
-        let median = |user: &str| {
-            let time = |_| {
-                let started = Instant::now();
-                assert!(!is_right(b"wrong", users.get(user), 10));
-                started.elapsed()
-            };
-            let mut times: Vec<Duration> = (0..9).map(time).collect();
-            times.sort();
-            times[4].as_secs_f64()
-        };
-        let known = median("dear");
         for user in ["dear", "nobody", "cheap"] {
-            println!("{user}: {:.2} of the time of a wrong password", median(user) / known);
+            assert!(!is_right(b"wrong", users.get(user), 10), "{user}");
             assert_eq!(work_of(user), 1 << 10, "{user}");
         }
     }
@@ -278,20 +268,17 @@ mod tests {
             })
             .collect();
         tokio::task::yield_now().await;
-        let started = Instant::now();
+        let waiting = |flood: &[JoinHandle<PasswordCheck>]| flood.iter().filter(|one| !one.is_finished()).count();
         assert_eq!(passwords.check(&users, login("alice", b"a"), origin(9)).await, PasswordCheck::Right);
-        let remembered = started.elapsed();
+        assert!(waiting(&flood) > 0, "a remembered password waited for the whole flood");
         assert_eq!(passwords.check(&users, login("bob", b"b"), origin(1)).await, PasswordCheck::Right);
-        let fresh = started.elapsed();
+        assert!(waiting(&flood) > 0, "another client waited for the whole flood");
         let mut verdicts = Vec::new();
         for one in flood {
             verdicts.push(one.await.unwrap());
         }
-        let all = started.elapsed();
-        println!("remembered {remembered:?}, new {fresh:?}, the whole flood {all:?}");
         assert!(verdicts.iter().all(|verdict| *verdict != PasswordCheck::Right));
         assert!(verdicts.iter().filter(|verdict| **verdict == PasswordCheck::Busy).count() >= 150, "{verdicts:?}");
-        assert!(fresh <= all);
         assert!(lock(&passwords.turns).len() <= 1);
     }
 

@@ -16,7 +16,7 @@ use crate::config::{InForce, Operation, ReportPlan};
 use crate::store::{self, BudgetStatus, Forecast, Health, View};
 use crate::time::{Moment, Target, WindowName};
 
-pub use page::{CONTENT_POLICY, Links, REFRESH_OFF, page};
+pub use page::{Links, REFRESH_OFF, content_policy, page};
 
 /// Everything that is known at one moment. docs/status.md has each field.
 #[derive(Debug, Serialize)]

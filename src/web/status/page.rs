@@ -3,21 +3,33 @@
 //! Without a script and without anything from elsewhere, so that it works on the worst night. What needs a look
 //! comes first; the rest folds away where there is much of it.
 
+use std::sync::LazyLock;
+
+use axum::http::HeaderValue;
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use maud::{DOCTYPE, Markup, PreEscaped, html};
+use ring::digest::{SHA256, digest};
 
 use super::{ConfigFacts, OperationFacts, Overview, ReportFacts, ReportState, span};
 use crate::time::WindowName;
 
 const STYLE: &str = include_str!("page.css");
 
-/// Only the page's own style applies, and nothing is loaded from anywhere. After a change of the style the browser
-/// tests fail, and tell the hash that is right.
-pub const CONTENT_POLICY: &str = "default-src 'none'; \
-                                  style-src 'sha256-rhs8DJundFmyiBbT8aPpkKjcvsRYMoovOblFk7Xuj3w='; \
-                                  img-src data:; base-uri 'none'; \
-                                  form-action 'none'; frame-ancestors 'none'";
+/// Only the page's own style applies, and nothing is loaded from anywhere.
+pub fn content_policy() -> HeaderValue {
+    static POLICY: LazyLock<HeaderValue> = LazyLock::new(|| {
+        let style = BASE64_STANDARD.encode(digest(&SHA256, STYLE.as_bytes()));
+        let policy = format!(
+            "default-src 'none'; style-src 'sha256-{style}'; img-src data:; base-uri 'none'; form-action 'none'; \
+             frame-ancestors 'none'"
+        );
+        HeaderValue::try_from(policy).expect("plain ASCII")
+    });
+    POLICY.clone()
+}
 
 /// The query that asks for a page that stays as it is.
 pub const REFRESH_OFF: &str = "refresh=off";

@@ -20,7 +20,7 @@ use wolkvox_exporter::wolkvox::{Failure, Reason};
 const HEAD: &str = "\
 # Metrics
 
-<!-- Generated from the catalogue and the telemetry. To renew it: UPDATE_DOCS=1 cargo test docs_metrics_md -->
+<!-- Generated from the catalogue and the telemetry. To renew it: UPDATE_DOCS=1 cargo test --test it docs_metrics_md -->
 
 Every series of a report has two labels beyond its own:
 
