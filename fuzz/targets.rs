@@ -410,7 +410,11 @@ fn assert_documented(status: u16, body: &[u8], reading: Reading, rows: u64) {
     let mut json = serde_json::Deserializer::from_slice(&json);
     let members = match json.deserialize_any(Members) {
         Ok(members) => members,
-        Err(error) => return assert!(error.to_string().contains("recursion limit"), "{error}"),
+        // The reader here goes less deep, and takes an object with the parser's own key for a number.
+        Err(error) => {
+            let (error, own) = (error.to_string(), ["recursion limit", "invalid number"]);
+            return assert!(own.iter().any(|limit| error.contains(limit)), "{error}");
+        }
     };
     let Some(members) = members else {
         return assert!(status == 200 && reading == Reading::Rows, "HTTP {status} with a bare array");

@@ -118,7 +118,7 @@ struct PollLoop {
     context: Context,
     config: Arc<Config>,
     access: Arc<Access>,
-    /// The same for whoever wants to see it.
+    /// The same for the status page.
     in_force: watch::Sender<InForce>,
     load: Loader,
     reloads: mpsc::Receiver<ReloadRequest>,
@@ -212,13 +212,13 @@ type ConfigAndVendor = (Arc<Config>, Arc<dyn Vendor>);
 struct NextConfig {
     config: Arc<Config>,
     vendor: Arc<dyn Vendor>,
-    /// Whoever is still to be told that it is in force.
+    /// Where the outcome of the reload is still to be sent.
     answer_to: Option<ReloadRequest>,
 }
 
-/// Tells whoever asked for a reload how it went; nobody is left to be told then.
+/// Sends the outcome of a reload to whoever asked for it; returns that there is nobody left to tell.
 fn answer(answer_to: Option<ReloadRequest>, outcome: Result<(), String>) -> Option<ReloadRequest> {
-    // Whoever asked may be gone by now.
+    // The client that asked may have hung up.
     let _ = answer_to?.send(outcome);
     None
 }

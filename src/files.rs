@@ -13,7 +13,7 @@ use rustix::fs::OFlags;
 /// No file that an operator writes is longer: a bundle of certificates has some hundred kilobytes.
 pub const LONGEST_WRITTEN: u64 = 16 << 20;
 
-/// Opens a regular file, and waits for nobody on the way.
+/// Opens a regular file without waiting for the other end of a pipe.
 pub fn open(path: &Path, options: &mut OpenOptions) -> io::Result<File> {
     // Without it, opening a pipe waits for its other end.
     let flags = (OFlags::NONBLOCK | OFlags::NOCTTY).bits().cast_signed();

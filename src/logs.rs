@@ -1,6 +1,6 @@
 //! Logs: lines on standard error, written by a thread that nobody waits for.
 //!
-//! Whoever writes into a pipe that nobody reads waits for ever. So lines wait in memory and one thread alone writes them:
+//! A write into a pipe that is not read waits for ever. So lines wait in memory and one thread alone writes them:
 //! a poll, a scrape or the end of the process never waits for standard error. What finds no room is dropped and counted.
 
 use std::io::{self, Write};

@@ -24,7 +24,7 @@ static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
 
 /// From the signal that stops it, the process is to be gone within two seconds, whoever does not read its log.
 const END: Duration = Duration::from_millis(1_900);
-/// Of it, for the last lines of the log: whoever reads at all has read them by then.
+/// The part of it that the last lines of the log may take.
 const LAST_LINES: Duration = Duration::from_millis(500);
 /// Open files that the runtime, a listener and a call need.
 const FILES: usize = 16;
@@ -40,7 +40,7 @@ fn main() -> ExitCode {
     let mut logs = match Logs::start(cli.flags.log_level, cli.flags.log_format, LAST_LINES) {
         Ok(logs) => logs,
         Err(error) => {
-            // Where nobody listens, the status says it all.
+            // If standard error is closed, the exit status has to do.
             let _ = writeln!(io::stderr(), "error: {}", CommandError::Start(error));
             return ExitCode::FAILURE;
         }

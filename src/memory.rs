@@ -100,7 +100,7 @@ impl Memory {
         }
     }
 
-    /// No bound at all, for what is no poll.
+    /// No bound at all, for tests, benchmarks and what is not a poll.
     pub fn unbounded() -> Memory {
         let all = || Arc::new(Semaphore::new(Semaphore::MAX_PERMITS));
         Memory { small_poll: usize::MAX, large_poll: usize::MAX, small: all(), large: all(), served: all() }
@@ -125,7 +125,7 @@ impl Memory {
 }
 
 impl PollMemory {
-    /// For what is no poll: as much as it likes.
+    /// Without a bound, for what is not a poll.
     pub fn unbounded() -> Arc<PollMemory> {
         Arc::new(Memory::unbounded()).poll()
     }

@@ -4,131 +4,13 @@
 //! escaping keeps different labels different.
 
 use std::fmt;
-use std::hash::BuildHasher;
 use std::io::Write;
-
-use hashbrown::hash_table::Entry;
-use hashbrown::{DefaultHashBuilder, HashTable};
 
 /// The value of a label that the vendor left blank.
 pub const UNKNOWN: &str = "unknown";
 
-/// Longest value of a label where nobody says otherwise. The longest names that integrators tell of have 60 bytes.
+/// Longest value of a label by default. The longest names that integrators tell of have 60 bytes.
 pub const LABEL_BYTES: usize = 1_000;
-
-/// Texts in the order they were first seen, each once.
-#[derive(Debug, Default)]
-pub struct Keys {
-    text: String,
-    /// Where each key ends in `text`.
-    ends: Vec<usize>,
-    places: HashTable<u32>,
-    /// The place asked for last.
-    last: usize,
-    /// Of each key: a table that grows need not read all keys again.
-    hashes: Vec<u64>,
-    hasher: DefaultHashBuilder,
-}
-
-impl Keys {
-    /// The key's place, the next free one if it is new.
-    pub fn place(&mut self, key: &str) -> usize {
-        self.last = match self.expected() {
-            Some((next, known)) if is_equal(known, key) => next,
-            _ => self.look_up(key),
-        };
-        self.last
-    }
-
-    /// The key after the last one, and round again: keys that come again mostly come in the order they came in before,
-    /// and to compare with one is quicker than to hash.
-    #[inline]
-    fn expected(&self) -> Option<(usize, &str)> {
-        let next = if self.last + 1 < self.len() { self.last + 1 } else { 0 };
-        (!self.is_empty()).then(|| (next, self.get(next)))
-    }
-
-    fn look_up(&mut self, key: &str) -> usize {
-        let Keys { text, ends, places, hashes, hasher, .. } = self;
-        let hash = hasher.hash_one(key);
-        let known = places.entry(
-            hash,
-            |&place| hashes[place as usize] == hash && is_equal(slice(text, ends, place as usize), key),
-            |&place| hashes[place as usize],
-        );
-        match known {
-            Entry::Occupied(place) => *place.get() as usize,
-            Entry::Vacant(vacant) => {
-                let place = ends.len();
-                vacant.insert(narrow(place));
-                text.push_str(key);
-                ends.push(text.len());
-                hashes.push(hash);
-                place
-            }
-        }
-    }
-
-    pub fn get(&self, place: usize) -> &str {
-        slice(&self.text, &self.ends, place)
-    }
-
-    pub fn len(&self) -> usize {
-        self.ends.len()
-    }
-
-    pub fn is_empty(&self) -> bool {
-        self.ends.is_empty()
-    }
-
-    /// Bytes that it takes.
-    pub fn memory(&self) -> usize {
-        self.text.capacity() + 8 * (self.ends.capacity() + self.hashes.capacity()) + self.places.allocation_size()
-    }
-
-    /// Every place, in the order of the keys' text: equal neighbours compress best, and a scrape is stable.
-    pub fn sorted(&self) -> Vec<usize> {
-        // Most comparisons are decided by the eight bytes behind what all keys have in common, which stand here beside
-        // the place: looking up two keys for each would miss the cache twice.
-        let shared = self.shared_prefix();
-        let mut places: Vec<(u64, usize)> =
-            (0..self.len()).map(|place| (head(self.get(place), shared), place)).collect();
-        places.sort_unstable_by(|a, b| a.0.cmp(&b.0).then_with(|| self.get(a.1).cmp(self.get(b.1))));
-        places.into_iter().map(|(_, place)| place).collect()
-    }
-
-    /// Each place's position among the sorted ones.
-    fn ranks(&self) -> Vec<u32> {
-        let mut ranks = vec![0; self.len()];
-        for (rank, place) in self.sorted().into_iter().enumerate() {
-            ranks[place] = narrow(rank);
-        }
-        ranks
-    }
-
-    /// Bytes that all keys begin with.
-    fn shared_prefix(&self) -> usize {
-        let first = if self.is_empty() { "" } else { self.get(0) };
-        (1..self.len()).fold(first.len(), |shared, place| {
-            let pairs = first.as_bytes()[..shared].iter().zip(self.get(place).as_bytes());
-            pairs.take_while(|(a, b)| a == b).count()
-        })
-    }
-}
-
-/// Eight bytes of a key from `start` on, as a number that sorts as they do; beyond its end there are zeros.
-fn head(key: &str, start: usize) -> u64 {
-    let rest = &key.as_bytes()[start..];
-    let mut head = [0; 8];
-    let length = rest.len().min(8);
-    head[..length].copy_from_slice(&rest[..length]);
-    u64::from_be_bytes(head)
-}
-
-fn slice<'t>(text: &'t str, ends: &[usize], place: usize) -> &'t str {
-    let start = if place == 0 { 0 } else { ends[place - 1] };
-    &text[start..ends[place]]
-}
 
 /// Eight bytes at a time: to call what compares long texts takes longer than to compare two names.
 #[inline]
@@ -145,43 +27,11 @@ pub fn is_equal(a: &str, b: &str) -> bool {
     }
 }
 
-fn narrow(place: usize) -> u32 {
-    u32::try_from(place).expect("an answer of 256 MB has fewer rows than 2^32")
-}
-
-/// Labels of series in the order they were first seen, each set once.
-///
-/// Most sets share what stands before their last label with many others, and the last label with still more: an
-/// agent's rows differ in the state only, and the states are few. So each text is kept, compared and sorted once, and a
-/// set is a pair of numbers.
-#[derive(Debug, Default)]
-pub struct Groups {
-    prefixes: Keys,
-    last_labels: Keys,
-    /// Of the group at hand.
-    prefix: u32,
-    /// Whether the prefix came up just now: until another follows, every group it has is the latest of its last.
-    fresh: bool,
-    pairs: Vec<Pair>,
-    /// Of each last: its latest group.
-    latest: Vec<u32>,
-    /// For prefixes that come back. Rows mostly stand agent by agent, and then nothing is ever looked up here.
-    places: HashTable<u32>,
-    hasher: DefaultHashBuilder,
-}
-
-/// Places of a prefix and of a last.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-struct Pair {
-    prefix: u32,
-    last: u32,
-}
-
 /// Written labels: the last one, and those before it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Labels<'k> {
-    prefix: &'k str,
-    last: &'k str,
+    pub prefix: &'k str,
+    pub last: &'k str,
 }
 
 impl<'k> Labels<'k> {
@@ -197,102 +47,9 @@ impl fmt::Display for Labels<'_> {
     }
 }
 
-impl Groups {
-    /// Turns to the groups that begin with these labels.
-    pub fn select_prefix(&mut self, prefix: &str) {
-        let known = self.prefixes.len();
-        let place = self.prefixes.place(prefix);
-        if place == known || place != self.prefix as usize {
-            self.fresh = place == known;
-            self.prefix = narrow(place);
-        }
-    }
-
-    /// The place of the group that ends with this label, the next free one if it is new.
-    pub fn place(&mut self, last: &str) -> usize {
-        let last = self.last_labels.place(last);
-        self.place_of(last)
-    }
-
-    /// The same for the label that most likely comes next; `None` if what is asked of its text says that it is not it.
-    #[inline]
-    pub fn place_expected(&mut self, is_it: impl FnOnce(&str) -> bool) -> Option<usize> {
-        let (last, _) = self.last_labels.expected().filter(|(_, text)| is_it(text))?;
-        self.last_labels.last = last;
-        Some(self.place_of(last))
-    }
-
-    #[inline]
-    fn place_of(&mut self, last: usize) -> usize {
-        let pair = Pair { prefix: self.prefix, last: narrow(last) };
-        let place = self.find(pair).unwrap_or_else(|| {
-            self.pairs.push(pair);
-            narrow(self.pairs.len() - 1)
-        });
-        match self.latest.get_mut(pair.last as usize) {
-            Some(latest) => *latest = place,
-            None => self.latest.push(place),
-        }
-        place as usize
-    }
-
-    fn find(&mut self, pair: Pair) -> Option<u32> {
-        let latest = *self.latest.get(pair.last as usize)?;
-        match self.pairs[latest as usize] == pair {
-            true => Some(latest),
-            false if self.fresh => None,
-            false => self.look_up(pair),
-        }
-    }
-
-    fn look_up(&mut self, pair: Pair) -> Option<u32> {
-        let Groups { pairs, places, hasher, .. } = self;
-        let hash = |place: &u32| hasher.hash_one(pairs[*place as usize]);
-        for place in places.len()..pairs.len() {
-            let place = narrow(place);
-            places.insert_unique(hash(&place), place, hash);
-        }
-        places.find(hasher.hash_one(pair), |&place| pairs[place as usize] == pair).copied()
-    }
-
-    pub fn get(&self, place: usize) -> Labels<'_> {
-        let Pair { prefix, last } = self.pairs[place];
-        Labels { prefix: self.prefixes.get(prefix as usize), last: self.last_labels.get(last as usize) }
-    }
-
-    pub fn len(&self) -> usize {
-        self.pairs.len()
-    }
-
-    pub fn is_empty(&self) -> bool {
-        self.pairs.is_empty()
-    }
-
-    /// Bytes that they take.
-    pub fn memory(&self) -> usize {
-        let numbers = 8 * self.pairs.capacity() + 4 * self.latest.capacity() + self.places.allocation_size();
-        self.prefixes.memory() + self.last_labels.memory() + numbers
-    }
-
-    /// Every place, in the order of the prefixes' and then of the last labels' text.
-    pub fn sorted(&self) -> Vec<usize> {
-        let (prefixes, last_labels) = (self.prefixes.ranks(), self.last_labels.ranks());
-        let rank =
-            |pair: &Pair| u64::from(prefixes[pair.prefix as usize]) << 32 | u64::from(last_labels[pair.last as usize]);
-        let mut places: Vec<(u64, usize)> = self.pairs.iter().map(rank).zip(0..).collect();
-        places.sort_unstable_by_key(|(rank, _)| *rank);
-        places.into_iter().map(|(_, place)| place).collect()
-    }
-
-    /// The place here of each of the other's groups.
-    pub fn join(&mut self, other: &Groups) -> Vec<usize> {
-        let theirs = (0..other.len()).map(|place| other.get(place));
-        let join = |labels: Labels| {
-            self.select_prefix(labels.prefix);
-            self.place(labels.last)
-        };
-        theirs.map(join).collect()
-    }
+pub fn slice<'t>(text: &'t str, ends: &[usize], place: usize) -> &'t str {
+    let start = if place == 0 { 0 } else { ends[place - 1] };
+    &text[start..ends[place]]
 }
 
 /// Entries of an info family: each has a value for every label of the family, blank where the label is absent.
@@ -392,7 +149,7 @@ pub fn shorten(value: &mut String, most: usize) -> bool {
 
 fn escape_into(out: &mut String, value: &str) {
     let mut rest = value;
-    // Byte by byte: these three are no part of any longer character, and decoding them all takes twice as long.
+    // Byte by byte: these three bytes are never part of a longer character, and decoding characters takes twice as long.
     while let Some(at) = rest.bytes().position(|byte| matches!(byte, b'\\' | b'"' | b'\n')) {
         out.push_str(&rest[..at]);
         out.push_str(match rest.as_bytes()[at] {
@@ -511,44 +268,9 @@ mod tests {
 
     proptest! {
         #[test]
-        fn equal_keys_share_a_place_and_different_ones_do_not(keys in prop::collection::vec("a{0,2}[ab\\u{0}]{0,10}", 0..60)) {
-            let mut places = Keys::default();
-            let mut model: Vec<String> = Vec::new();
-            for key in &keys {
-                let expected = model.iter().position(|known| known == key).unwrap_or_else(|| {
-                    model.push(key.clone());
-                    model.len() - 1
-                });
-                prop_assert_eq!(places.place(key), expected);
-                prop_assert_eq!(places.get(expected), key);
-            }
-            let sorted: Vec<&str> = places.sorted().into_iter().map(|place| places.get(place)).collect();
-            model.sort();
-            prop_assert_eq!(sorted, model);
-        }
-
-        #[test]
         fn texts_are_equal_when_every_byte_is(a in "[ab]{0,3}[a]{0,17}[ab]{0,2}", b in "[ab]{0,3}[a]{0,17}[ab]{0,2}") {
             prop_assert!(is_equal(&a, &a.clone()));
             prop_assert_eq!(is_equal(&a, &b), a == b);
-        }
-
-        #[test]
-        fn a_group_is_its_stem_and_its_leaf_in_whatever_order_they_come(rows in prop::collection::vec((0..4, 0..4), 0..60)) {
-            let (mut groups, mut model) = (Groups::default(), Vec::new());
-            for (prefix, last) in rows {
-                let row = (format!("s{prefix}"), format!("l{last}"));
-                let expected = model.iter().position(|known| *known == row).unwrap_or_else(|| {
-                    model.push(row.clone());
-                    model.len() - 1
-                });
-                groups.select_prefix(&row.0);
-                prop_assert_eq!(groups.place(&row.1), expected);
-            }
-            prop_assert_eq!(groups.len(), model.len());
-            let sorted: Vec<String> = groups.sorted().into_iter().map(|place| groups.get(place).to_string()).collect();
-            model.sort();
-            prop_assert_eq!(sorted, model.iter().map(|(prefix, last)| format!("{prefix},{last}")).collect::<Vec<_>>());
         }
 
         #[test]

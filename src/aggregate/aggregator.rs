@@ -4,13 +4,13 @@ use std::sync::Arc;
 
 use super::cap::SeriesCap;
 use super::cells::{Cell, FieldCounts, Unreadable, read_value};
-use super::decode::{Decoder, Slot};
+use super::groups::{Groups, Keys};
 use super::render::Aggregated;
-use super::row_plan::{CellPlan, InfoPlan, LabelPlan, NestedRows, RowPlan};
+use super::row_plan::{CellPlan, InfoPlan, LabelPlan, NestedRows, RowPlan, Slot};
 use crate::catalog::{Form, parse_day};
 use crate::memory::{MemoryError, PollMemory, Share};
-use crate::rows::{Scalar, TakesAnswers};
-use crate::series::{Groups, InfoEntries, Keys, UNKNOWN, clean_into, is_equal, shorten};
+use crate::rows::Scalar;
+use crate::series::{InfoEntries, UNKNOWN, clean_into, is_equal, shorten};
 use crate::time::Window;
 
 /// Separates the values of an info entry while it is looked up. Cleaning turns every tab of a value into a blank.
@@ -82,6 +82,16 @@ impl Aggregator {
     #[must_use]
     pub fn within(self, memory: Share) -> Aggregator {
         Aggregator { memory, ..self }
+    }
+
+    pub(super) fn plan(&self) -> &Arc<RowPlan> {
+        &self.plan
+    }
+
+    /// What is kept of the last row is kept of a row of the same answer only.
+    pub(super) fn begin_answer(&mut self, mended: bool) {
+        self.scratch.follows = false;
+        self.scratch.mended = mended;
     }
 
     /// Takes the memory for what was added; fails where there is none.
@@ -335,19 +345,8 @@ impl Aggregator {
     }
 }
 
-impl TakesAnswers for Aggregator {
-    type Rows<'a, 'de> = Decoder<'a, 'de>;
-
-    fn begin<'de>(&mut self, mended: bool) -> Decoder<'_, 'de> {
-        // What is kept of the last row is kept of a row of this answer.
-        self.scratch.follows = false;
-        self.scratch.mended = mended;
-        Decoder::new(Arc::clone(&self.plan), self)
-    }
-}
-
-/// Whether a field says what it said in the row before. What is no text, or a text of more than `most` bytes, is counted
-/// in each row, so it is never the same.
+/// Whether a field is as in the row before. A value that is not text, or longer than `most` bytes, is counted in each row,
+/// so it never counts as the same.
 fn is_same(field: usize, row: &[Slot<'_>], before: &[Slot<'_>], most: usize) -> bool {
     match (&row[field], &before[field]) {
         (Some(Scalar::Text(value)), Some(Scalar::Text(before))) => value.len() <= most && is_equal(value, before),

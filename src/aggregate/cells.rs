@@ -1,7 +1,6 @@
 //! Cells: values in the making, one per group of equal labels and metric.
 
-use super::decode::Slot;
-use super::row_plan::{CellCombine, InputPlan};
+use super::row_plan::{CellCombine, InputPlan, Slot};
 use crate::rows::Scalar;
 
 /// One value in the making.
@@ -9,7 +8,7 @@ use crate::rows::Scalar;
 pub(super) struct Cell {
     total: f64,
     weight: f64,
-    /// Whether any row contributed: without one there is no value, not a zero.
+    /// Whether any row contributed. Without one the value is absent, and not zero.
     seen: bool,
 }
 

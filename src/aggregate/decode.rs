@@ -6,9 +6,9 @@ use std::sync::Arc;
 use serde::de::{DeserializeSeed, Deserializer, Error as _, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
 use super::aggregator::Aggregator;
-use super::row_plan::{Fields, RowPlan};
+use super::row_plan::{Fields, RowPlan, Slot};
 use crate::memory::MemoryError;
-use crate::rows::{Rows, Scalar};
+use crate::rows::{Rows, TakesAnswers};
 use crate::series::is_equal;
 
 /// Rows after which the memory of what they led to is counted again.
@@ -17,9 +17,6 @@ const ROWS_BETWEEN_COUNTS: u64 = 64;
 const MOST_NESTED: usize = 10_000;
 /// Most bytes of text in the rows inside of one row.
 const NESTED_BYTES: usize = 1 << 20;
-
-/// A declared field's value in one row; `None` where the row does not have it.
-pub(super) type Slot<'de> = Option<Scalar<'de>>;
 
 /// Hands the declared fields of one answer's rows to an aggregator.
 pub struct Decoder<'a, 'de> {
@@ -54,6 +51,15 @@ impl<'a, 'de> Decoder<'a, 'de> {
             nested: Vec::new(),
             orders: [[None; ORDERED_FIELDS]; 2],
         }
+    }
+}
+
+impl TakesAnswers for Aggregator {
+    type Rows<'a, 'de> = Decoder<'a, 'de>;
+
+    fn begin<'de>(&mut self, mended: bool) -> Decoder<'_, 'de> {
+        self.begin_answer(mended);
+        Decoder::new(Arc::clone(self.plan()), self)
     }
 }
 

@@ -18,6 +18,7 @@ mod aggregator;
 mod cap;
 mod cells;
 mod decode;
+mod groups;
 mod render;
 mod row_plan;
 

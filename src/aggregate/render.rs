@@ -2,10 +2,11 @@
 
 use std::sync::Arc;
 
+use super::groups::Groups;
 use crate::catalog::{Catalog, FamilyId};
 use crate::memory::{MemoryError, Share};
 use crate::segment::{Renderer, Segment};
-use crate::series::{Groups, InfoEntries, LabelName, Labels, write_value};
+use crate::series::{InfoEntries, LabelName, Labels, write_value};
 use crate::time::WindowName;
 
 /// What a poll's rows say, ready to be rendered.

@@ -1,7 +1,11 @@
 //! A report's declaration as positions: which field of a row goes where.
 
 use crate::catalog::{Combine, FamilyId, Form, Format, Info, Label, Privacy, Pseudonyms, Report};
+use crate::rows::Scalar;
 use crate::series::{LABEL_BYTES, LabelName};
+
+/// A declared field's value in one row; `None` where the row does not have it.
+pub(super) type Slot<'de> = Option<Scalar<'de>>;
 
 /// A report's declaration, with every field as a position.
 #[derive(Debug)]

@@ -11,7 +11,7 @@ use super::{Label, Personal};
 const PSEUDONYM: usize = 8;
 /// Bytes of a key that is drawn, as many as the hash has.
 const DRAWN: usize = 32;
-/// What can be guessed hides nobody: as many characters as a drawn key has bytes.
+/// A short key can be guessed: one needs as many characters as a drawn key has bytes.
 const SHORTEST_KEY: usize = 32;
 
 /// What of the agents may be shown.
@@ -104,7 +104,7 @@ impl NameKey {
         hex(&random())
     }
 
-    /// A key that nobody knows and that is nowhere written down.
+    /// A key that is drawn now and written down nowhere.
     pub fn passing() -> NameKey {
         NameKey { key: hmac::Key::new(hmac::HMAC_SHA256, &random()), given: false }
     }

@@ -114,7 +114,7 @@ fn open_access(flags: &Flags) -> Result<Access, ConfigError> {
     Ok(Access::open(flags.web_config_file.as_deref())?.answering_to(hosts))
 }
 
-/// Prints what a command was asked for. Whoever has closed the pipe, as `head` does, has read enough.
+/// Prints what a command was asked for. A closed pipe, as `head` leaves one, is not an error.
 fn print(text: &str) -> Result<(), CommandError> {
     let mut out = io::stdout().lock();
     match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {

@@ -98,7 +98,7 @@ pub fn yesterday_turns_left(now: Timestamp, zone: &TimeZone) -> u64 {
     YESTERDAY_TURNS.iter().filter(|after| midnight + **after > now).count() as u64
 }
 
-/// How long until the day before `now` is worth asking for.
+/// How long until the day before `now` is settled.
 pub fn until_settled(now: Timestamp, zone: &TimeZone) -> Duration {
     let settled = midnight_before(now, zone) + YESTERDAY_TURNS[0];
     until(now, settled)

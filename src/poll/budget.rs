@@ -83,7 +83,7 @@ impl Budget {
             };
             if is_new {
                 // At once: a restart before the next call must not find an operation that never called, or one that
-                // called on another day. If it cannot be written, neither can the next call, and that is told.
+                // called on another day. If it cannot be written, the next request cannot be counted either, and that is told.
                 let _ = state.save_calls(&operation, &record);
             }
             BudgetMember { operation, record }
@@ -121,8 +121,7 @@ impl Budget {
         self.status(now).left()
     }
 
-    /// Counts a call of `target` and writes that down together with the turn it takes. Without an `Ok` the call
-    /// must not be made.
+    /// Counts a request of `target` on disk, together with its turn. Without an `Ok` the request must not be sent.
     pub async fn reserve(&mut self, target: &Target, turn: TargetRecord, now: Moment) -> Result<(), NotReserved> {
         self.observe(now).await.map_err(|error| self.not_written(error))?;
         if self.left(now) == 0 {
@@ -272,7 +271,7 @@ impl Budget {
 /// Makes the days of a record those of a zone: calls that were counted for a day of another zone count for each day of
 /// this one on which they can have been made, and for the current one if they were of the other zone's current one.
 ///
-/// So a day that begins by changing the zone is no new day of the vendor's either. And no day lies further ahead than
+/// A day that begins by changing the zone is not a new day of the vendor's. And no day lies further ahead than
 /// tomorrow: a clock that once ran years ahead would leave nothing to spend until then.
 fn move_days(record: &mut CallRecord, zone: &TimeZone, now: Timestamp) {
     let today = day_of(now, zone);
@@ -300,14 +299,14 @@ fn change_days(record: &mut CallRecord, change: impl Fn(Date) -> Date) {
         *sum = sum.saturating_add(calls);
     }
     record.calls = changed;
-    // What others had used by then is of the vendor's same day too.
+    // What others had used belongs to the same day of the vendor's.
     if let Some(reported) = &mut record.reported {
         reported.day = change(reported.day);
     }
 }
 
-/// A call that seems to come from the future was made before a clock was set back, as were its waits: they begin anew,
-/// and are as long as they were. No pause is longer than the longest.
+/// A request that seems to come from the future was sent before a clock was set back: its wait begins anew, and is as long
+/// as it was. A pause longer than the longest back-off means the same: it is ignored.
 fn bound_times(record: &mut CallRecord, now: Timestamp) {
     for turn in record.targets.values_mut().filter(|turn| turn.last_attempt > now) {
         let wait = turn.due.duration_since(turn.last_attempt);
@@ -318,12 +317,12 @@ fn bound_times(record: &mut CallRecord, now: Timestamp) {
     record.paused_until = record.paused_until.filter(|until| *until <= longest);
 }
 
-/// Of counts that come from a disk: a sum too large is no small one.
+/// Adds up counts that come from a disk: a sum that is too large stays the largest number.
 fn total<'c>(calls: impl Iterator<Item = (&'c Date, &'c u64)>) -> u64 {
     calls.fold(0, |sum, (_, calls)| sum.saturating_add(*calls))
 }
 
-/// Why a call was not paid for, and so not made.
+/// Why a request could not be reserved, so that it was not sent.
 #[derive(Debug)]
 pub enum NotReserved {
     Spent(BudgetStatus),

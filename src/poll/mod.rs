@@ -37,7 +37,7 @@ pub use restore::{record_of, restored};
 use token_info::TokenInfo;
 use worker::BudgetWorker;
 
-/// With few operations nobody waits for the last one.
+/// Few operations all start within this time of each other.
 const LONGEST_START_GAP: Duration = Duration::from_millis(250);
 
 /// Everything that a poll needs beyond its job.
@@ -52,7 +52,7 @@ pub struct Context {
     pub clock: Clock,
 }
 
-/// Polls until `drain`: calls in flight are ended and told first.
+/// Polls until `drain`: requests in flight end first, and are told.
 pub async fn run(config: &Config, context: Context, drain: CancellationToken) {
     let mut workers = JoinSet::new();
     let budgets = budgets(config);
@@ -79,7 +79,7 @@ pub fn jobs(config: &Config) -> Vec<Job> {
     config.operations.iter().flat_map(|operation| jobs_of(operation, config, &plans)).collect()
 }
 
-/// Under what the questions about a config's budgets are counted: they are no job's.
+/// The targets under which the requests for `token_info` are counted.
 pub fn questions(config: &Config) -> impl Iterator<Item = Target> {
     let asked = budgets(config).into_iter().filter(|operations| licensed(operations).is_none());
     asked.map(|operations| TokenInfo::new(operations[0]).target().clone())
@@ -165,7 +165,7 @@ pub fn lift_pause(state: &State, operation: &str) -> std::io::Result<()> {
     state.save_calls(operation, &record)
 }
 
-/// Polls each job once, for a person who waits. Every call is paid for.
+/// Polls each job once, for a person who waits. Every request counts in the budget.
 pub async fn probe(config: &Config, context: &Context, mut jobs: Vec<Job>) -> Vec<(Target, Polled)> {
     let mut polled = Vec::new();
     for operations in budgets(config) {

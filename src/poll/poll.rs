@@ -54,9 +54,9 @@ pub struct Polled {
 /// Why a poll brought nothing.
 #[derive(Debug)]
 pub enum PollError {
-    /// A call was made in vain.
+    /// A request failed.
     Failed(Failure),
-    /// A call could not be paid for and was not made.
+    /// A request could not be reserved in the budget, so it was not sent.
     NotReserved(NotReserved),
 }
 
@@ -152,7 +152,7 @@ impl Job {
     }
 
     /// Polls once: asks for the window, in parts where it must be, and turns the answers into what can be served.
-    /// Every call is paid for first; `turn` is what is written down with it.
+    /// Every request is reserved in the budget first, and `turn` is written down with it.
     pub async fn poll(&mut self, context: &Context, budget: &mut Budget, turn: TargetRecord) -> Polled {
         let memory = context.memory.poll();
         let at = context.clock.now();

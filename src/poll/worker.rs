@@ -45,8 +45,7 @@ struct BudgetQuery {
 }
 
 impl Scheduled {
-    /// Whatever brought its turn about, a closed day is not asked for before it is settled: a retry and a restart
-    /// may fall into the first minutes of a day, and a clock may be set back into them.
+    /// A closed day is never asked for before it is settled, not by a retry, a restart or a clock that is set back.
     fn wait(&self, now: Moment) -> Duration {
         let settled = match self.job.target().window {
             WindowName::Today => Duration::ZERO,
@@ -278,7 +277,7 @@ impl BudgetWorker {
         }
     }
 
-    /// Tells how a poll went, and keeps what it brought.
+    /// Tells how a poll went, and keeps its data.
     async fn tell(&self, place: usize, polled: Polled) {
         let Context { store, telemetry, clock, .. } = &self.context;
         let job = &self.jobs[place].job;
@@ -296,7 +295,7 @@ impl BudgetWorker {
                 let failure = error.failure();
                 telemetry.poll_ended(&end(Err(&failure)));
                 if self.paused_until > clock.now().steady {
-                    // What one request met concerns every report of this token: each says so.
+                    // A refused token concerns every report of it: each says so.
                     self.jobs.iter().for_each(|held| store.note_pause(held.job.target(), failure.clone()));
                 }
                 store.fail(job.target(), at, failure);

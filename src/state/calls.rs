@@ -56,7 +56,7 @@ struct CallsFile {
 }
 
 impl CallRecord {
-    /// Adds what somebody else recorded of the same operation. How much of it was known here nobody can tell, so that
+    /// Adds what somebody else recorded of the same operation. How much of it is counted here already is not known, so
     /// all of it counts.
     pub(super) fn add(&mut self, other: &CallRecord) {
         for (day, calls) in &other.calls {

@@ -213,7 +213,7 @@ impl State {
         let Place::Folder(Folder { path, .. }) = &self.0 else { return Ok(Vec::new()) };
         let mut files = Vec::new();
         for folder in fs::read_dir(path)? {
-            // What is no folder, or not ours to read, as `lost+found` is, has no file of ours in it.
+            // An entry that is not a folder, or that cannot be read, such as `lost+found`, holds no file of ours.
             for file in fs::read_dir(folder?.path()).into_iter().flatten() {
                 files.push(file?.path());
             }
@@ -248,7 +248,7 @@ impl Folder {
                 set_aside(&calls_file(&self.path, operation), &why);
                 Loaded::Damaged
             }
-            // The file is gone, or the folder somebody else's by now: what was known still is.
+            // The file is gone, or the folder belongs to another exporter: what was read before still counts.
             Ok(Ok(None)) | Err(_) => known.calls.get(operation).cloned().map_or(Loaded::Fresh, Loaded::Known),
         }
     }

@@ -28,7 +28,7 @@ pub struct PollData {
     pub families: Vec<(FamilyId, Segment)>,
     /// Entries of info families, joined with those of the operation's other reports.
     pub infos: Vec<(FamilyId, Arc<InfoEntries>)>,
-    /// Keeps [`served_bytes`] of it counted; `None` where nobody counts.
+    /// Keeps [`served_bytes`] of it counted; `None` where memory is not bounded.
     pub memory: Option<ServedMemory>,
 }
 

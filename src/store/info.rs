@@ -87,7 +87,7 @@ fn join(family: &Family, operation: &str, reports: &[Arc<InfoEntries>]) -> Optio
     Some(renderer.finish())
 }
 
-/// The entries but for those whose every given value stands in another one that gives more.
+/// The entries without those whose values all stand in another entry that has more.
 fn without_absorbed<'e>(entries: &'e BTreeSet<Vec<&'e str>>) -> Vec<&'e [&'e str]> {
     // Entries by which of their values are given: a handful of shapes, however many entries.
     let mut shapes: BTreeMap<Vec<bool>, Vec<&[&str]>> = BTreeMap::new();

@@ -137,7 +137,7 @@ impl Store {
         contents.forecasts.retain(|operation, _| operations.contains(operation));
     }
 
-    /// Forgets a target's data: they were bound to what is no longer so.
+    /// Forgets a target's data: its server, zone or privacy choice is another one now.
     pub fn forget(&self, target: &Target) {
         if let Some(entry) = self.change().entries.get_mut(target) {
             *entry = Entry::default();

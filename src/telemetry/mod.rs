@@ -504,8 +504,7 @@ impl Telemetry {
         self.known().reports.insert(report(target));
     }
 
-    /// Forgets what was counted of reports that are not among these: one that nobody polls must not look as if it stood
-    /// still.
+    /// Forgets the counts of all reports but these: a report that is not polled must not look as if it stood still.
     pub fn retain(&self, targets: &HashSet<Target>) {
         let kept: HashSet<ReportLabels> = targets.iter().map(report).collect();
         let (change, mut known) = (self.change(), self.known());
@@ -639,7 +638,7 @@ impl Telemetry {
         warn!(%error, hint = "see --state.dir: no API request is sent that cannot be counted there", "state not written");
     }
 
-    /// Data that nobody is to see any more could not be removed from the state folder.
+    /// Data that are not to be shown any more could not be removed from the state folder.
     pub fn state_not_removed(&self, error: &std::io::Error) {
         self.change().state_failures.inc();
         warn!(%error, hint = "remove the *.served and *.corrupt files of --state.dir by hand", "old data not removed");
@@ -677,14 +676,14 @@ impl Telemetry {
         debug!(reason = reason.as_str(), "connection refused");
     }
 
-    /// No TLS connection came about with a client. What its certificate says is nobody's to read in a log.
+    /// No TLS connection came about with a client. The log does not repeat what its certificate says.
     pub fn handshake_refused(&self, refused: HandshakeRefused, client: &impl fmt::Display) {
         let (reason, hint) = refused.told();
         self.handshake_refusals.get_or_create(&RefusalLabels { reason }).inc();
         if refused != HandshakeRefused::Health {
             self.connection_refused(Refused::Handshake);
         }
-        // What checks whether a port is open does so for ever, and is nobody's mistake.
+        // A check of whether the port is open comes again and again, and is no mistake.
         if [HandshakeRefused::Health, HandshakeRefused::Closed].contains(&refused) {
             return debug!(reason, %client, hint, "handshake refused");
         }

@@ -123,7 +123,7 @@ pub struct TimeRange {
     to: DateTime,
 }
 
-/// Shorter than this no stretch is cut: what does not fit into a minute cannot be had.
+/// A range of this length is not cut any further.
 const SHORTEST_HALF: i64 = 60;
 
 impl TimeRange {

@@ -22,7 +22,7 @@ const FOREIGN_HOST: &str = "this exporter does not answer to the host that the r
     hint: ask for 127.0.0.1 or localhost, or list the name with --web.allowed-host\n";
 const CROSS_SITE: &str = "a page of another context made the browser send this request, and it may not\n\
     hint: a link to here may be followed; to reload, use a program without a page, such as curl, or SIGHUP\n";
-/// One check of a password is over by then.
+/// A check of one password takes less than this.
 const BUSY: Duration = Duration::from_secs(1);
 
 /// Lets a request through to the routes, or answers it here.
@@ -32,7 +32,7 @@ pub(super) async fn admit(
     request: Request,
     next: Next,
 ) -> Response<Body> {
-    // Whoever asks for these, a service manager or Kubernetes, has no password, and learns one word.
+    // A service manager or Kubernetes asks for these without a password, and learns one word.
     let is_health = [HEALTHY_PATH, READY_PATH].contains(&request.uri().path());
     let refusal = match body_refusal(&request) {
         Some(status) => Some(refused(&context, Refused::Body, status)),

@@ -32,7 +32,7 @@ pub struct CountedConnection {
 }
 
 impl ClientAddress {
-    /// Whoever is counted with others, because too many are known already.
+    /// Stands for all clients beyond those that can be known at once.
     pub const ANYBODY: ClientAddress = ClientAddress(IpAddr::V6(Ipv6Addr::UNSPECIFIED));
 
     pub fn of(address: IpAddr) -> ClientAddress {

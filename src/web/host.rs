@@ -101,7 +101,7 @@ fn is_own(headers: &HeaderMap) -> bool {
 }
 
 fn text<'h>(headers: &'h HeaderMap, name: &HeaderName) -> Option<&'h str> {
-    // What is no text is of no context that is known.
+    // A header that is not text says nothing of where the request comes from.
     headers.get(name).map(|value| value.to_str().unwrap_or_default())
 }
 

@@ -133,7 +133,7 @@ async fn metrics_doc() -> Response<Body> {
     fresh("text/plain; charset=utf-8", include_str!("../../docs/metrics.md").to_owned())
 }
 
-/// A text that nobody keeps.
+/// A text that caches must not keep.
 fn fresh(content_type: &'static str, text: String) -> Response<Body> {
     let headers: [(HeaderName, &str); 3] =
         [(CONTENT_TYPE, content_type), (CACHE_CONTROL, "no-store"), (X_CONTENT_TYPE_OPTIONS, "nosniff")];
@@ -146,7 +146,7 @@ async fn healthy() -> &'static str {
 }
 
 async fn ready(State(context): State<Arc<HandlerContext>>) -> impl IntoResponse {
-    // Once ready, ready: a report that a reload added makes nobody else's data worse.
+    // What was ready stays ready: a report that a reload adds does not make the other data worse.
     if context.ready.load(Ordering::Relaxed) || context.store.all_tried() {
         context.ready.store(true, Ordering::Relaxed);
         (StatusCode::OK, "ready\n")

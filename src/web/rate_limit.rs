@@ -1,14 +1,22 @@
 //! How often one client may ask: a token bucket for each.
 //!
-//! Each client has a bucket of its own: with one for all of them, whoever asks without end would shut out everybody.
+//! Each client has a bucket of its own: with one for all of them, one client that asks without end would shut out the rest.
 
 use std::collections::HashMap;
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
-use super::access::Rate;
 use crate::lock;
 use crate::web::client_address::ClientAddress;
+
+/// How often one client may ask.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Rate {
+    /// Time between two requests, in the long run.
+    pub interval: Duration,
+    /// Requests that may come at once.
+    pub burst: u32,
+}
 
 /// Clients that are told apart; each costs some dozen bytes.
 const ORIGINS: usize = 4096;

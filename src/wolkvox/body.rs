@@ -7,8 +7,7 @@ use reqwest::Response;
 use tokio::runtime::Handle;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
-use super::client::broken;
-use super::failure::{Failure, Reason};
+use super::failure::{Failure, Reason, broken};
 use super::surrogates::{settled, without_lone_surrogates};
 use crate::memory::{PollMemory, Share};
 

@@ -1,9 +1,8 @@
 //! The HTTP client: one request, and how a broken one ends.
 //!
-//! One GET per call and nothing behind its back: no redirect, no retry, no re-used connection that could
-//! make the library send a request again, because every attempt costs budget.
+//! Each request is one GET. There is no redirect, no retry, and no re-used connection that could make the library send a
+//! request again: every attempt costs budget.
 
-use std::error::Error;
 use std::net::IpAddr;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -16,7 +15,7 @@ use url::Url;
 
 use super::body::Body;
 use super::envelope::{Answer, classify};
-use super::failure::{Failure, Reason};
+use super::failure::{Failure, broken};
 use super::token::Token;
 use crate::memory::PollMemory;
 
@@ -92,7 +91,7 @@ impl Client {
 /// A call under way.
 pub type Call<'c> = Pin<Box<dyn Future<Output = Result<Answer, Failure>> + Send + 'c>>;
 
-/// Whoever answers calls: the vendor, or a test that stands in for it.
+/// Answers requests: the vendor, or a test in its place.
 pub trait Vendor: Send + Sync {
     /// Makes one call and reads its answer, to the end where it is of the usual size.
     fn call<'c>(&'c self, request: &'c Request, memory: &'c Arc<PollMemory>) -> Call<'c>;
@@ -197,28 +196,6 @@ fn retry_after(headers: &HeaderMap) -> Option<Duration> {
     let date = jiff::fmt::rfc2822::parse(text).ok()?;
     let now = jiff::Timestamp::try_from(SystemTime::now()).ok()?;
     Some(date.timestamp().duration_since(now).try_into().unwrap_or(Duration::ZERO))
-}
-
-pub(super) fn broken(error: reqwest::Error, what: &str) -> Failure {
-    let error = error.without_url();
-    let reason = if error.is_timeout() {
-        Reason::Timeout
-    } else if chain(&error).any(is_tls) {
-        Reason::Tls
-    } else {
-        Reason::Connect
-    };
-    let cause = chain(&error).last().map_or_else(|| error.to_string(), ToString::to_string);
-    Failure::new(reason, format!("{what}: {cause}"))
-}
-
-fn chain(error: &reqwest::Error) -> impl Iterator<Item = &(dyn Error + 'static)> {
-    std::iter::successors(error.source(), |&error| error.source())
-}
-
-fn is_tls(error: &(dyn Error + 'static)) -> bool {
-    let within_io = error.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref);
-    error.is::<rustls::Error>() || within_io.is_some_and(<dyn Error + Send + Sync>::is::<rustls::Error>)
 }
 
 #[cfg(test)]

@@ -1,5 +1,6 @@
 //! Why did a call bring nothing? The closed set of reasons that logs and metrics share.
 
+use std::error::Error;
 use std::fmt;
 use std::time::Duration;
 
@@ -159,4 +160,27 @@ impl Failure {
     pub fn hint(&self) -> &str {
         self.own_hint.as_deref().unwrap_or(self.reason.hint())
     }
+}
+
+/// Why a request broke off. Never says its URL.
+pub(super) fn broken(error: reqwest::Error, what: &str) -> Failure {
+    let error = error.without_url();
+    let reason = if error.is_timeout() {
+        Reason::Timeout
+    } else if chain(&error).any(is_tls) {
+        Reason::Tls
+    } else {
+        Reason::Connect
+    };
+    let cause = chain(&error).last().map_or_else(|| error.to_string(), ToString::to_string);
+    Failure::new(reason, format!("{what}: {cause}"))
+}
+
+fn chain(error: &reqwest::Error) -> impl Iterator<Item = &(dyn Error + 'static)> {
+    std::iter::successors(error.source(), |&error| error.source())
+}
+
+fn is_tls(error: &(dyn Error + 'static)) -> bool {
+    let within_io = error.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref);
+    error.is::<rustls::Error>() || within_io.is_some_and(<dyn Error + Send + Sync>::is::<rustls::Error>)
 }

@@ -216,7 +216,7 @@ impl Auditor {
 }
 
 /// No report has more failed requests than requests, nor more failed polls than polls; and a poll fails for the reason
-/// of a request of its own, unless it could not send one or had no memory for what came.
+/// of a request of its own, unless it could not send one, had no memory for what came, or lacks a field in all its answers.
 fn check_failures(life: &Run) -> Result<(), String> {
     let mut text = String::new();
     life.context.telemetry.with_registry(|registry| encode(&mut text, registry)).expect("a String takes any text");
@@ -234,7 +234,7 @@ fn check_failures(life: &Run) -> Result<(), String> {
                 "{series}: {failed} of {requests} requests, {failed_polls} of {polls} polls failed, {why} with a reason"
             ));
         }
-        let no_request = [Reason::BudgetExhausted, Reason::StateNotWritten, Reason::MemoryLimit];
+        let no_request = [Reason::BudgetExhausted, Reason::StateNotWritten, Reason::MemoryLimit, Reason::Schema];
         for reason in Reason::ALL.into_iter().filter(|reason| !no_request.contains(reason)) {
             let reason = format!("reason=\"{reason}\"");
             let counts = ["wolkvox_report_poll_failures_total", "wolkvox_api_request_failures_total"];

@@ -93,12 +93,12 @@ async fn a_check_says_what_will_run_at_what_pace_and_what_it_costs() {
     assert_eq!(
         rows(&told, "beta  "),
         [
-            "beta | agent_kpi | today | 5m | 5m | 288 | 28.8 %",
+            "beta | agent_kpi | today, yesterday | 5m | 5m | 293 | 29.3 %",
             "beta | smart_wait | yesterday | 5m | fixed times | 5 | 0.5 %",
             "beta | agent_aux_time | today, yesterday | 10m | 10m | 149 | 14.9 %",
         ]
     );
-    assert!(told.contains("beta: 2 reports, the fastest every 5m = 442 API requests a day of 1000\n"), "{told}");
+    assert!(told.contains("beta: 2 reports, the fastest every 5m = 447 API requests a day of 1000\n"), "{told}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -110,7 +110,9 @@ async fn every_file_of_the_debian_package_is_in_the_repository_or_built() {
     let args = ["metadata", "--no-deps", "--offline", "--format-version=1", "--manifest-path"];
     let metadata = run(env!("CARGO"), &[&args[..], &[manifest.to_str().expect("plain letters")]].concat(), b"").await;
     let metadata: Value = serde_json::from_str(&metadata.stdout).expect("JSON");
-    let deb = &metadata["packages"][0]["metadata"]["deb"];
+    let packages = metadata["packages"].as_array().expect("packages");
+    let ours = packages.iter().find(|package| package["name"] == "wolkvox-exporter").expect("the exporter");
+    let deb = &ours["metadata"]["deb"];
     let assets = deb["assets"].as_array().expect("assets");
     for asset in assets.iter().map(|asset| asset[0].as_str().expect("a path")) {
         let (folder, name) = asset.rsplit_once('/').unwrap_or((".", asset));

@@ -116,8 +116,8 @@ async fn look(home: &Home, truth: &Scraped, met: &Met) {
 /// When the data in a file were asked for.
 fn polled_at(home: &Home, file: &str) -> f64 {
     let bytes = fs::read(home.file(file)).expect("a kept file");
-    let header = bytes.split(|byte| *byte == b'\n').next().unwrap_or_default();
-    let header: serde_json::Value = serde_json::from_slice(header).expect("a header");
-    let at: Timestamp = header["polled_at"].as_str().expect("a time").parse().expect("a time");
+    let record = bytes.split(|byte| *byte == b'\n').nth(1).unwrap_or_default();
+    let record: serde_json::Value = serde_json::from_slice(record).expect("a record");
+    let at: Timestamp = record["polled_at"].as_str().expect("a time").parse().expect("a time");
     at.as_millisecond() as f64 / 1000.0
 }

@@ -25,8 +25,8 @@ use password::{Login, PasswordCheck, Passwords};
 use sources::Sources;
 
 pub use password::LONGEST_PASSWORD;
+pub(in crate::web) use web_config::PasswordHash;
 pub use web_config::WebConfig;
-pub(in crate::web) use web_config::{PasswordHash, Rate};
 
 /// How soon a changed file counts: a certificate is put in place long before the old one ends.
 const LOOK_INTERVAL: Duration = Duration::from_secs(2);

@@ -40,7 +40,7 @@ pub struct Passwords {
     /// Digests of what was right, the latest last.
     right: Mutex<VecDeque<Digest>>,
     waiting: Tally,
-    /// A client's checks wait here first, so that only one of them stands in the queue of all.
+    /// A client's checks wait here first: only one of them at a time stands in the common queue.
     turns: Mutex<HashMap<ClientAddress, Arc<Semaphore>>>,
     one: Arc<Semaphore>,
 }
@@ -151,7 +151,7 @@ fn work(hash: Option<&PasswordHash>, highest: u32) -> Vec<PasswordHash> {
 }
 
 fn verify(password: &[u8], hash: &PasswordHash) -> bool {
-    // A hash was read before, so that an error cannot come; if it did, nobody would be let in.
+    // The hash was read before, so an error cannot come; if one did, the password would count as wrong.
     bcrypt::verify(password, hash.expose()).unwrap_or(false)
 }
 

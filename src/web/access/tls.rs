@@ -158,7 +158,7 @@ impl Reader<'_> {
         Ok(provider)
     }
 
-    /// Who must show a certificate, and which; `None`: nobody is asked for one.
+    /// Which certificate clients must show; `None`: no certificate is asked for.
     fn clients(&self, tls: &Tls, provider: &CryptoProvider) -> Result<Option<ClientPolicy>, ConfigError> {
         let auth = tls.client_auth_type.as_ref().map_or(ClientAuth::NoClientCert, |auth| auth.value);
         let place = tls.client_auth_type.as_ref().map_or(Location::UNKNOWN, |auth| auth.referenced);

@@ -7,7 +7,6 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::path::Path;
 use std::sync::Arc;
-use std::time::Duration;
 
 use axum::http::header::{
     CONTENT_SECURITY_POLICY, STRICT_TRANSPORT_SECURITY, X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS, X_XSS_PROTECTION,
@@ -21,6 +20,7 @@ use serde_saphyr::{Location, Spanned};
 use super::file::{self, WebConfigFile};
 use super::sources::Sources;
 use crate::config::{ConfigError, parse_yaml, quoted};
+use crate::web::rate_limit::Rate;
 
 /// Under this, a hash that gets lost is broken in no time.
 const LEAST_COST: u32 = 8;
@@ -35,7 +35,7 @@ pub struct WebConfig {
     pub tls: Option<Arc<ServerConfig>>,
     /// Set on every answer.
     pub headers: HeaderMap,
-    /// Empty: nobody is asked who they are.
+    /// Empty: no password is asked for.
     pub users: BTreeMap<String, PasswordHash>,
     pub rate: Option<Rate>,
 }
@@ -45,15 +45,6 @@ pub struct WebConfig {
 pub struct PasswordHash {
     text: SecretString,
     pub cost: u32,
-}
-
-/// How often one client may ask.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Rate {
-    /// Time between two requests, in the long run.
-    pub interval: Duration,
-    /// Requests that may come at once.
-    pub burst: u32,
 }
 
 impl WebConfig {

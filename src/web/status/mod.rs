@@ -278,7 +278,7 @@ impl<'a> Facts<'a> {
     }
 }
 
-/// Fractions of a second tell nobody anything here.
+/// Fractions of a second are left out.
 fn whole(at: Timestamp) -> Timestamp {
     Timestamp::from_second(at.as_second()).unwrap_or(at)
 }
