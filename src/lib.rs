@@ -10,8 +10,8 @@
 //! The modules stand below from the top floor down: each uses only those below it.
 
 pub mod commands;
-pub mod cli;
 pub mod logs;
+pub mod cli;
 pub mod exporter;
 pub mod web;
 pub mod exposition;

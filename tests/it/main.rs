@@ -38,6 +38,7 @@ mod state;
 mod logs;
 mod reload;
 mod readme;
+mod structure;
 mod reference;
 mod fuzz;
 mod audit;
