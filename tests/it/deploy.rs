@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::fs;
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -245,4 +246,51 @@ async fn the_operators_rules_are_those_of_the_alerts_folder_word_for_word() {
     let groups: Vec<Value> =
         files.iter().flat_map(|file| yaml(file)["groups"].as_array().expect("groups").clone()).collect();
     assert_eq!(rule["spec"]["groups"].as_array(), Some(&groups));
+}
+
+/// Whatever repeats the version that stands in `Cargo.toml`.
+#[test]
+fn the_version_is_the_same_wherever_it_is_repeated() {
+    let (version, mut seen) = (env!("CARGO_PKG_VERSION"), 0);
+    let places = [
+        "README.md",
+        "README.es.md",
+        "deploy/README.md",
+        "deploy/Dockerfile",
+        "deploy/kubernetes/wolkvox-exporter.yaml",
+    ];
+    for place in places {
+        let text = text(place);
+        for (name, end) in [("wolkvox-exporter:", ""), ("wolkvox-exporter_", "-1_amd64.deb")] {
+            for rest in text.split(name).skip(1).filter(|rest| rest.starts_with(|c: char| c.is_ascii_digit())) {
+                assert!(
+                    rest.starts_with(&format!("{version}{end}")),
+                    "{place}: {}",
+                    rest.lines().next().unwrap_or_default()
+                );
+                seen += 1;
+            }
+        }
+    }
+    assert!(seen >= 6, "only {seen} places");
+    let changelog = text("CHANGELOG.md");
+    assert!(changelog.contains(&format!("\n## [{version}]\n")), "CHANGELOG.md has no section of this version");
+}
+
+/// Workflows cannot run here: each of their steps is a script of the repository, which can.
+#[test]
+fn every_step_of_a_workflow_is_a_script_of_the_repository() {
+    let mut steps = 0;
+    for workflow in ["gate", "advisories", "release"] {
+        let text = text(&format!(".github/workflows/{workflow}.yml"));
+        for step in text.lines().filter_map(|line| line.trim().trim_start_matches("- ").strip_prefix("run: ")) {
+            let script = step.split(' ').next().expect("a word");
+            let mode =
+                fs::metadata(root().join(script)).unwrap_or_else(|_| panic!("{script} is not there")).permissions();
+            assert!(mode.mode() & 0o111 != 0, "{script} cannot be run");
+            steps += 1;
+        }
+        assert!(text.contains("\npermissions:\n  contents: read\n"), "{workflow} may do more than read");
+    }
+    assert!(steps >= 7, "only {steps} steps");
 }

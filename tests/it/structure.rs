@@ -20,7 +20,8 @@ fn root() -> &'static Path {
 }
 
 fn sources(folder: &Path) -> Vec<PathBuf> {
-    let entries = fs::read_dir(folder).expect("a folder of this repository").map(|entry| entry.expect("an entry").path());
+    let entries =
+        fs::read_dir(folder).expect("a folder of this repository").map(|entry| entry.expect("an entry").path());
     entries
         .flat_map(|path| match path.extension() {
             _ if path.is_dir() => sources(&path),
@@ -44,7 +45,8 @@ fn code(file: &Path) -> String {
 /// The rooms in the order of `src/lib.rs`, from the top floor down.
 fn floors() -> Vec<String> {
     let lib = fs::read_to_string(root().join("src/lib.rs")).expect("the map");
-    let modules = lib.lines().filter_map(|line| line.trim_start_matches("pub ").strip_prefix("mod ")?.strip_suffix(';'));
+    let modules =
+        lib.lines().filter_map(|line| line.trim_start_matches("pub ").strip_prefix("mod ")?.strip_suffix(';'));
     modules.map(str::to_owned).collect()
 }
 
@@ -102,8 +104,10 @@ fn every_type_name_has_one_meaning() {
     let mut names: BTreeMap<String, PathBuf> = BTreeMap::new();
     for file in sources(&root().join("src")) {
         for line in code(&file).lines() {
-            let line = line.strip_prefix("pub").map_or(line, |rest| rest.split_once(' ').map_or(rest, |(_, rest)| rest));
-            let line = line.split_once(") ").filter(|(before, _)| before.starts_with("in ")).map_or(line, |(_, rest)| rest);
+            let line =
+                line.strip_prefix("pub").map_or(line, |rest| rest.split_once(' ').map_or(rest, |(_, rest)| rest));
+            let line =
+                line.split_once(") ").filter(|(before, _)| before.starts_with("in ")).map_or(line, |(_, rest)| rest);
             let kinds = ["struct ", "enum ", "trait ", "type ", "union "];
             let Some(rest) = kinds.iter().find_map(|kind| line.strip_prefix(kind)) else { continue };
             let name: String = rest.chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect();

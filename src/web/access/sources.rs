@@ -11,11 +11,11 @@ use crate::files;
 /// place with its old time, or by turning a symbolic link, is a new one too.
 #[derive(Debug, Default)]
 pub struct Sources {
-    read: RefCell<Vec<(PathBuf, Digest)>>,
+    read: RefCell<Vec<(PathBuf, ContentHash)>>,
 }
 
 /// A digest, because some of the files hold a key; `None` where the file could not be read.
-type Digest = Option<u64>;
+type ContentHash = Option<u64>;
 
 impl Sources {
     /// Reads a file and remembers what it held.
@@ -35,7 +35,7 @@ fn read(path: &Path) -> io::Result<Vec<u8>> {
     files::read(path, files::LONGEST_WRITTEN)
 }
 
-fn digest(bytes: &io::Result<Vec<u8>>) -> Digest {
+fn digest(bytes: &io::Result<Vec<u8>>) -> ContentHash {
     let mut hasher = DefaultHasher::new();
     bytes.as_ref().ok()?.hash(&mut hasher);
     Some(hasher.finish())
