@@ -126,7 +126,7 @@ struct PollLoop {
 }
 
 impl PollLoop {
-    /// A reload ends the calls in flight, and starts over with the new config from what is written down of each
+    /// A reload ends the requests in flight, and starts over with the new config from what is written down of each
     /// operation: so the unchanged ones keep their schedule, their budget and their data.
     async fn run(mut self) {
         loop {
@@ -161,7 +161,7 @@ impl PollLoop {
             };
             match self.load_again() {
                 Ok((config, vendor)) => {
-                    // A call in flight may take its time. Only names that are to be hidden are worth waiting for it:
+                    // A request in flight may take its time. Only names that are to be hidden are worth waiting for it:
                     // whoever asked may rely on their being gone.
                     let waits = config.privacy.mark() != self.config.privacy.mark();
                     let answer_to = if waits { answer_to } else { answer(answer_to, Ok(())) };

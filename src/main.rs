@@ -26,7 +26,7 @@ static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
 const END: Duration = Duration::from_millis(1_900);
 /// The part of it that the last lines of the log may take.
 const LAST_LINES: Duration = Duration::from_millis(500);
-/// Open files that the runtime, a listener and a call need.
+/// Open files that the runtime, a listener and a request need.
 const FILES: usize = 16;
 /// Threads, besides the runtime's own, for what blocks: files, passwords, names of machines.
 const BLOCKING: usize = 4;

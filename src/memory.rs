@@ -139,7 +139,7 @@ impl PollMemory {
         Share { poll: Arc::clone(self), bytes: AtomicUsize::new(0) }
     }
 
-    /// Leaves to others the places that are not needed any more: the next call's answer may be long in coming.
+    /// Leaves to others the places that are not needed any more: the next request's answer may be long in coming.
     pub fn give_back(&self) {
         let (used, mut places) = (self.used.load(Ordering::Relaxed), self.places());
         if used == 0 {

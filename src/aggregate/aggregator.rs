@@ -24,7 +24,7 @@ pub struct MissingFields {
     fields: Vec<String>,
 }
 
-/// The rows of one answer, added up; folds of several answers merge, as a window may be asked in parts.
+/// The rows of one answer, added up. Those of several answers merge, as a window may be asked in parts.
 #[derive(Debug)]
 pub struct Aggregator {
     plan: Arc<RowPlan>,

@@ -18,7 +18,7 @@ use crate::time::{Clock, Target, WindowName};
 use crate::web::{Access, forecast_sentence};
 use crate::wolkvox::Proxies;
 
-/// Checks a config; with `probe`, makes one call per operation and report and prints what came back.
+/// Checks a config; with `probe`, sends one request per operation and report and prints what came back.
 ///
 /// Probing spends the same budget as polling, so it is counted in the same state folder, and refused while an
 /// exporter runs on that.
@@ -120,7 +120,7 @@ fn pace(report: &ReportCost) -> String {
     }
 }
 
-/// The first window of each report: one call tells whether it can be had.
+/// The first window of each report: one request tells whether it can be had.
 fn one_window_each(mut jobs: Vec<Job>) -> Vec<Job> {
     jobs.dedup_by(|next, first| {
         let (next, first) = (next.target(), first.target());

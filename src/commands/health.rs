@@ -14,7 +14,7 @@ use crate::web::{self, Access};
 const TIMEOUT: Duration = Duration::from_secs(4);
 
 /// Asks the exporter that listens at the first of these addresses. Reads of the configs only whether to speak TLS, and makes
-/// no call to the vendor.
+/// no request to the vendor.
 pub async fn health(flags: &Flags) -> Result<(), CommandError> {
     let address = from_here(flags.listen_addresses.first().map_or("", String::as_str));
     let encrypted = Access::open(flags.web_config_file.as_deref())?.is_encrypted();

@@ -21,9 +21,9 @@ use crate::wolkvox::{Token, is_loopback};
 
 /// Most integrators of the vendor's are Colombian; so is the zone of its own examples.
 const DEFAULT_ZONE: &str = "America/Bogota";
-/// The vendor's own limit for one call.
+/// The vendor's own limit for one request.
 const DEFAULT_TIMEOUT: Duration = Duration::from_mins(1);
-/// A call that is given longer than this blocks its token's other reports for a whole interval.
+/// A request that is given longer than this blocks its token's other reports for a whole interval.
 const LONGEST_TIMEOUT: Duration = Duration::from_mins(5);
 /// A report that is asked less than once a day says nothing of some days.
 const LONGEST_INTERVAL: Duration = Duration::from_hours(24);

@@ -69,12 +69,12 @@ pub struct Operation {
     pub token: Token,
     /// Whose midnight starts the operation's day.
     pub zone: TimeZone,
-    /// Daily budget is this times 1,000 calls; `None`: the vendor is asked.
+    /// Daily budget is this times 1,000 requests; `None`: the vendor is asked.
     pub licenses: Option<u32>,
     /// Operations of one pool share a budget and are asked one at a time, as if they shared a token.
     pub pool: Option<String>,
     pub reports: Vec<ReportPlan>,
-    /// For one whole call.
+    /// For one whole request.
     pub timeout: Duration,
 }
 

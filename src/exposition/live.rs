@@ -19,7 +19,7 @@ pub struct Shown {
     store: u64,
     /// What time alone changes of each target: whether it is stale, whether it is served.
     targets: Vec<(bool, bool)>,
-    /// And of each operation: the calls of its day.
+    /// And of each operation: the requests of its day.
     used: Vec<u64>,
 }
 

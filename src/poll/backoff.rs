@@ -37,7 +37,7 @@ pub const LONGEST_PAUSE: Duration = LONGEST_RETRY_AFTER;
 /// A day of 26 hours, which there is where clocks go back by two, and the first turn after it.
 const LONGEST_DAY: Duration = Duration::from_mins(26 * 60 + 20);
 
-/// No wait of a report is longer: until there are new calls to spend, and then its share of an interval, twice where it
+/// No wait of a report is longer: until there are new requests to spend, and then its share of an interval, twice where it
 /// is the first.
 pub fn longest_wait(interval: Duration) -> Duration {
     LONGEST_DAY + interval * 2

@@ -1,6 +1,6 @@
 //! What may still be spent, counted on disk before each request.
 //!
-//! Operations that share a token or a pool share one budget. A call is counted in its operation's record and synced
+//! Operations that share a token or a pool share one budget. A request is counted in its operation's record and synced
 //! to the disk before it is sent; one that cannot be counted is not sent.
 
 use std::collections::BTreeMap;
@@ -18,7 +18,7 @@ use crate::store::BudgetStatus;
 use crate::time::{Moment, Target, day_of, end_of, midnight_before, next_midnight};
 use crate::wolkvox::{Failure, Reason};
 
-/// Calls a day that every licence pays for (the vendor's page of `agent_3`).
+/// Requests a day that every licence pays for (the vendor's page of `agent_3`).
 pub const CALLS_PER_LICENSE: u64 = 1000;
 /// What is believed until the vendor has said more: the smallest operation there can be.
 pub const UNTOLD_LIMIT: u64 = CALLS_PER_LICENSE;
@@ -29,7 +29,7 @@ const CLOCK_STEP: Duration = Duration::from_secs(2);
 /// Days that stay in a record: the current one and its neighbours.
 const DAYS_KEPT: usize = 3;
 
-/// The calls of operations with one budget.
+/// The requests of operations with one budget.
 #[derive(Debug)]
 pub struct Budget {
     state: Arc<State>,
@@ -51,7 +51,7 @@ struct BudgetMember {
 }
 
 impl Budget {
-    /// `fastest` tells, for each operation, how many calls it can have made since midnight at most: what a lost
+    /// `fastest` tells, for each operation, how many requests it can have made since midnight at most: what a lost
     /// record is taken for.
     pub fn open(
         state: Arc<State>,
@@ -82,7 +82,7 @@ impl Budget {
                 Loaded::Damaged => true,
             };
             if is_new {
-                // At once: a restart before the next call must not find an operation that never called, or one that
+                // At once: a restart before the next request must not find an operation that never sent one, or one that
                 // called on another day. If it cannot be written, the next request cannot be counted either, and that is told.
                 let _ = state.save_calls(&operation, &record);
             }
@@ -107,7 +107,7 @@ impl Budget {
     pub fn status(&self, now: Moment) -> BudgetStatus {
         let own = self.own(now);
         let reported = self.reported(now);
-        // Calls that others made until the vendor was asked; what they made since is not known.
+        // Requests that others made until the vendor was asked; what they made since is not known.
         let others = reported.map_or(0, |reported| reported.used.saturating_sub(reported.own));
         BudgetStatus {
             limit: self.licensed.or(reported.map(|reported| reported.limit)).unwrap_or(UNTOLD_LIMIT),
@@ -116,7 +116,7 @@ impl Budget {
         }
     }
 
-    /// Calls left today.
+    /// Requests left today.
     pub fn left(&self, now: Moment) -> u64 {
         self.status(now).left()
     }
@@ -232,14 +232,14 @@ impl Budget {
         Ok(())
     }
 
-    /// The day that a call counts for. Where the clock was set back, the vendor's next day may have begun already:
-    /// the call then counts for that one, and, as a day ahead, for the current one too.
+    /// The day that a request counts for. Where the clock was set back, the vendor's next day may have begun already:
+    /// the request then counts for that one, and, as a day ahead, for the current one too.
     fn latest_day(&self, now: Moment) -> Date {
         let unset = now.wall.saturating_sub(self.set.min(SignedDuration::ZERO)).unwrap_or(now.wall);
         day_of(unset, &self.zone)
     }
 
-    /// Calls of the current day, and of days ahead: those were counted before a clock was set back.
+    /// Requests of the current day, and of days ahead: those were counted before a clock was set back.
     fn own(&self, now: Moment) -> u64 {
         let today = day_of(now.wall, &self.zone);
         total(self.members.iter().flat_map(|member| member.record.calls.range(today..)))
@@ -268,7 +268,7 @@ impl Budget {
     }
 }
 
-/// Makes the days of a record those of a zone: calls that were counted for a day of another zone count for each day of
+/// Makes the days of a record those of a zone: requests that were counted for a day of another zone count for each day of
 /// this one on which they can have been made, and for the current one if they were of the other zone's current one.
 ///
 /// A day that begins by changing the zone is not a new day of the vendor's. And no day lies further ahead than
@@ -504,7 +504,7 @@ mod tests {
         }
         let state = opened();
         assert_eq!(open_in("Europe/Madrid", &state, Some(10), now).left(now), 3);
-        // Bogotá's day ended at six in the morning of Madrid's: some of its calls may be of that.
+        // Bogotá's day ended at six in the morning of Madrid's: some of its requests may be of that.
         let later = at("2026-03-02T12:00:00Z");
         assert_eq!(open_in("Europe/Madrid", &state, Some(10), later).left(later), 3);
         assert_eq!(open_in("Europe/Madrid", &state, Some(10), later).left(at("2026-03-02T23:00:00Z")), 10);

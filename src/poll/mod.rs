@@ -4,14 +4,14 @@
 //! both. `worker` decides which job is next, `backoff` how long each must wait, `cost` what that costs, `budget` what may be
 //! spent, `poll` does one poll, and `restore` turns its data into a record for the state folder and back.
 
-mod token_info;
+mod backoff;
 mod budget;
 mod cost;
 #[expect(clippy::module_inception, reason = "it is one poll, in the room of all that decides about polls")]
 mod poll;
 mod restore;
+mod token_info;
 mod worker;
-mod backoff;
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -180,7 +180,7 @@ pub async fn probe(config: &Config, context: &Context, mut jobs: Vec<Job>) -> Ve
     polled
 }
 
-/// How each report is folded, by its name: all operations share it.
+/// How each report is added up, by its name: all operations share it.
 type RowPlans = HashMap<Arc<str>, Arc<RowPlan>>;
 
 fn row_plans(config: &Config) -> RowPlans {
@@ -201,8 +201,8 @@ fn jobs_of(operation: &Operation, config: &Config, plans: &RowPlans) -> Vec<Job>
     jobs
 }
 
-/// Time between the first calls of one budget and the next: many operations start spread over the interval, so that
-/// they neither call at once nor come back at once.
+/// Time between the first requests of one budget and the next: many operations start spread over the interval, so that
+/// they neither ask at once nor come back at once.
 fn start_gap(config: &Config, budgets: usize) -> Duration {
     let intervals = config.operations.iter().flat_map(|operation| &operation.reports).map(|plan| plan.interval);
     intervals.min().unwrap_or_default().div_f64(budgets.max(1) as f64).min(LONGEST_START_GAP)
@@ -222,7 +222,7 @@ fn budgets(config: &Config) -> Vec<Vec<&Operation>> {
     budgets
 }
 
-/// Calls a day that the config says there are.
+/// Requests a day that the config says there are.
 fn licensed(operations: &[&Operation]) -> Option<u64> {
     // One pool has one number of licences, wherever it is written.
     let licenses = operations.iter().filter_map(|operation| operation.licenses).max();

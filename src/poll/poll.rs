@@ -17,7 +17,7 @@ use crate::wolkvox::{Answer, Failure, Reason, Request, read_answer};
 
 /// Parts that a window is asked in at most from the start; within a poll it may be cut further.
 const MOST_PARTS: u32 = 64;
-/// The same where calls timed out: each may take a minute.
+/// The same where requests timed out: each may take a minute.
 const MOST_SLOW_PARTS: u32 = 8;
 
 /// A target with everything that asking for it needs.
@@ -91,7 +91,7 @@ struct Progress {
 }
 
 impl Job {
-    /// `plan` is how the report that is `asked` for is folded.
+    /// `plan` is how the rows of the report that is `asked` for are added up.
     pub fn new(
         config: &Config,
         operation: &Operation,
@@ -146,7 +146,7 @@ impl Job {
         &self.origin
     }
 
-    /// Calls that its next poll takes, as far as one can tell.
+    /// Requests that its next poll takes, as far as one can tell.
     pub fn requests_per_poll(&self) -> u32 {
         self.parts
     }
@@ -250,7 +250,7 @@ impl Job {
         }
     }
 
-    /// Sends one API request, folds its answer, and tells how both went.
+    /// Sends one API request, adds up its answer, and tells how both went.
     async fn request(
         &self,
         context: &Context,

@@ -30,9 +30,9 @@ pub struct TokenInfo {
 /// The vendor's answer.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct BudgetReport {
-    /// Calls a day.
+    /// Requests a day.
     pub limit: u64,
-    /// Calls made today by anyone, this one included.
+    /// Requests made today by anyone, this one included.
     pub used: u64,
 }
 
@@ -55,7 +55,7 @@ impl TokenInfo {
         }
     }
 
-    /// Under which its calls are counted.
+    /// Under which its requests are counted.
     pub fn target(&self) -> &Target {
         &self.target
     }

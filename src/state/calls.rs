@@ -9,11 +9,11 @@ use serde::{Deserialize, Serialize};
 
 use super::checksum;
 
-/// Calls spent and turns taken, as of the last call.
+/// Requests spent and turns taken, as of the last request.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct CallRecord {
-    /// Calls per local day: the current one, and after a clock was set back also days that seem to lie ahead.
+    /// Requests per local day: the current one, and after a clock was set back also days that seem to lie ahead.
     pub calls: BTreeMap<Date, u64>,
     /// Whose days these are. Records from before there was this field do not say.
     #[serde(default)]
@@ -31,9 +31,9 @@ pub struct CallRecord {
 #[serde(deny_unknown_fields)]
 pub struct Reported {
     pub day: Date,
-    /// Calls that the operation may make in a day.
+    /// Requests that the operation may make in a day.
     pub limit: u64,
-    /// Calls made by anyone, including the one that asked.
+    /// Requests made by anyone, including the one that asked.
     pub used: u64,
     /// Own count at that moment.
     pub own: u64,

@@ -72,7 +72,7 @@ struct Folder {
 struct KnownRecords {
     /// The records as they were last read or written: where the folder is gone, they are not.
     calls: HashMap<String, CallRecord>,
-    /// Operations whose calls somebody else counted in the folder: nothing is written of them before they are read.
+    /// Operations whose requests somebody else counted in the folder: nothing is written of them before they are read.
     counted_elsewhere: HashSet<String>,
 }
 
@@ -102,7 +102,7 @@ pub enum StateError {
     Retained(io::Error),
 }
 
-/// What is known of an operation's calls.
+/// What is known of an operation's requests.
 #[derive(Debug, PartialEq)]
 pub enum Loaded {
     /// Nothing was ever recorded.
@@ -141,7 +141,7 @@ impl State {
         matches!(self.0, Place::Folder(_))
     }
 
-    /// Reads what is known of an operation's calls.
+    /// Reads what is known of an operation's requests.
     pub fn load_calls(&self, operation: &str) -> Loaded {
         match &self.0 {
             Place::Memory { calls: records, .. } => {
@@ -152,7 +152,7 @@ impl State {
         }
     }
 
-    /// Writes what is known of an operation's calls, to the disk itself.
+    /// Writes what is known of an operation's requests, to the disk itself.
     pub fn save_calls(&self, operation: &str, record: &CallRecord) -> io::Result<()> {
         match &self.0 {
             Place::Memory { calls: records, .. } => {

@@ -69,8 +69,6 @@ struct Entry {
     data: Option<(u64, PollData)>,
 }
 
-// === impl Store ===
-
 impl Store {
     pub fn new(catalog: Arc<Catalog>) -> Store {
         Store { catalog, contents: Mutex::default() }
@@ -202,8 +200,6 @@ impl Store {
         lock::mutex(&self.contents)
     }
 }
-
-// === impl Contents ===
 
 impl Contents {
     fn snapshot(&mut self, catalog: &Catalog, now: Moment) -> Arc<Snapshot> {

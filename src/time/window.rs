@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum WindowName {
-    /// From the operation's midnight to the moment of the call.
+    /// From the operation's midnight to the moment of the request.
     Today,
     /// The whole previous local day.
     Yesterday,
@@ -113,7 +113,7 @@ impl fmt::Display for Window {
     }
 }
 
-/// A stretch of local time that one call asks for, whole seconds, both ends included.
+/// A stretch of local time that one request asks for, whole seconds, both ends included.
 ///
 /// Local times, not instants: whichever of two equal local hours the vendor takes, stretches that meet on its
 /// clock face neither overlap nor leave a gap.

@@ -1,14 +1,14 @@
 //! The web: what the exporter answers over HTTP.
 
 mod access;
-mod listen_address;
-mod scrape_body;
 mod admission;
+mod client_address;
 mod handshake;
 mod host;
+mod listen_address;
 mod listener;
 mod rate_limit;
-mod client_address;
+mod scrape_body;
 mod status;
 
 use std::sync::Arc;

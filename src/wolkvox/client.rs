@@ -25,7 +25,7 @@ const TOKEN_HEADER: &str = "wolkvox-token";
 /// Longest body of a refusal that is read to find out its kind; the documented ones have 80 bytes.
 const REFUSAL_BYTES: usize = 64 * 1024;
 
-/// One call, ready to be sent.
+/// One request, ready to be sent.
 #[derive(Clone, Debug)]
 pub struct Request {
     /// Everything before `/api/v2/`.
@@ -35,23 +35,23 @@ pub struct Request {
     /// `date_ini` and `date_end` where the report takes them.
     pub dates: Option<(String, String)>,
     pub token: Token,
-    /// For the whole call, to the last byte of the body.
+    /// For the whole request, to the last byte of the body.
     pub timeout: Duration,
 }
 
-/// Sends calls. Holds no token: each request brings its own.
+/// Sends requests. Holds no token: each request brings its own.
 #[derive(Clone, Debug)]
 pub struct Client {
     /// For what is beyond this machine: obeys the proxy variables of the environment.
     beyond: reqwest::Client,
-    /// For this machine: no proxy, whatever the environment says. A proxy would read the token of a plain-http call.
+    /// For this machine: no proxy, whatever the environment says. A proxy would read the token of a plain-http request.
     within: reqwest::Client,
     /// Largest body that is read, after decompression.
     response_bytes: usize,
 }
 
 impl Client {
-    /// A client for calls to `base_urls`; machine-wide trust roots are only needed where one of them is https.
+    /// A client for requests to `base_urls`; machine-wide trust roots are only needed where one of them is https.
     pub fn new<'u>(base_urls: impl IntoIterator<Item = &'u Url>, response_bytes: usize) -> Result<Client, Failure> {
         let https = base_urls.into_iter().any(|url| url.scheme() == "https");
         // A second installation changes nothing: the provider is the same one.
@@ -88,12 +88,12 @@ impl Client {
     }
 }
 
-/// A call under way.
+/// A request under way.
 pub type Call<'c> = Pin<Box<dyn Future<Output = Result<Answer, Failure>> + Send + 'c>>;
 
 /// Answers requests: the vendor, or a test in its place.
 pub trait Vendor: Send + Sync {
-    /// Makes one call and reads its answer, to the end where it is of the usual size.
+    /// Sends one request and reads its answer, to the end where it is of the usual size.
     fn call<'c>(&'c self, request: &'c Request, memory: &'c Arc<PollMemory>) -> Call<'c>;
 }
 
@@ -142,7 +142,7 @@ impl Proxies {
         Proxies { matcher: Matcher::from_system(), variables }
     }
 
-    /// Host and port of the proxy that calls to a URL go through. Its user and password are not told.
+    /// Host and port of the proxy that requests to a URL go through. Its user and password are not told.
     pub fn of(&self, url: &Url) -> Option<String> {
         let uri = url.as_str().parse().ok().filter(|_| !is_this_machine(url))?;
         let proxy = self.matcher.intercept(&uri)?;
@@ -151,7 +151,7 @@ impl Proxies {
     }
 }
 
-/// Whether a URL may be this machine's, in any spelling: then no proxy could bring the call there.
+/// Whether a URL may be this machine's, in any spelling: then no proxy could bring the request there.
 fn is_this_machine(url: &Url) -> bool {
     let is_local = |address: IpAddr| address.is_loopback() || address.is_unspecified();
     match url.host() {

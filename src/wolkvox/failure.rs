@@ -1,4 +1,4 @@
-//! Why did a call bring nothing? The closed set of reasons that logs and metrics share.
+//! Why a request or a poll brought nothing: the closed set of reasons that logs and metrics share.
 
 use std::error::Error;
 use std::fmt;
@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use crate::memory::MemoryError;
 
-/// Why a call failed. `Display` is the value of the `reason` label.
+/// Why a request failed. `Display` is the value of the `reason` label.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Reason {
     Timeout,
@@ -22,7 +22,7 @@ pub enum Reason {
     BudgetExhausted,
     /// The request could not be counted in the state folder, so it was not sent.
     StateNotWritten,
-    /// The vendor saw more simultaneous calls than it allows: someone else uses the token.
+    /// The vendor saw more simultaneous requests than it allows: someone else uses the token.
     Concurrency,
     Maintenance,
     ForbiddenOther,
@@ -129,7 +129,7 @@ impl fmt::Display for Reason {
     }
 }
 
-/// A failed call. `detail` never holds a URL, a token, or text from a row.
+/// A failed request. `detail` never holds a URL, a token, or text from a row.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 #[error("{reason}: {detail}")]
 pub struct Failure {
