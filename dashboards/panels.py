@@ -1,7 +1,8 @@
-"""What does a board look like: its head, its panels, their queries?"""
+"""What a board looks like: its head, its rows of panels, their queries."""
 
+import itertools
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, NamedTuple
 
 from grafana_foundation_sdk.builders import barchart, bargauge, common, dashboard, prometheus, stat as big_number
 from grafana_foundation_sdk.builders import statushistory, table as grid, timeseries
@@ -14,6 +15,7 @@ from grafana_foundation_sdk.models.dashboard import (
     DataTransformerConfig,
     DynamicConfigValue,
     FieldColorModeId,
+    GridPos,
     RangeMap,
     Threshold,
     ThresholdsMode,
@@ -26,24 +28,50 @@ from grafana_foundation_sdk.models.dashboard import (
 from grafana_foundation_sdk.models.prometheus import PromQueryFormat
 
 import figures
+import words
+from words import say
 
-TAG = "wolkvox"
 SOURCE = DataSourceRef(type_val="prometheus", uid="${datasource}")
+# What is normal has the colour of text: only what needs a look has another one.
+QUIET, FINE, LOOK, ACT, IDLE = "text", "green", "orange", "red", "blue"
 # What the exporter does by default: two polls are missed, and then the series of today are dropped.
-AGES = [(None, "green"), (600, "orange"), (900, "red")]
+AGES = [(None, QUIET), (600, LOOK), (900, ACT)]
 # A steady interval of the exporter: shorter windows hold no two polls.
 POLLS = "15m"
+# A board's width in columns, and in pixels on a screen of 1,600.
+WIDTH, PIXELS = 24, 1_568
+
+# Units as people say them: whole numbers with every digit, hours as 8:05:10, whole percents.
+COUNT, TIME, SHARE, TEXT, DATE = "locale", "dthms", "percentunit", "string", "dateTimeAsIso"
 
 Query = prometheus.Dataquery
 Steps = list[tuple[float | None, str]]
+
+OCCUPANCY: Steps = [
+    (None, IDLE), (figures.OCCUPANCY_LOW, QUIET), (figures.OCCUPANCY_LOOK, LOOK), (figures.OCCUPANCY_ACT, ACT),
+]
+AUXILIARY: Steps = [(None, QUIET), (figures.AUXILIARY_LOOK, LOOK), (figures.AUXILIARY_ACT, ACT)]
+HOLD: Steps = [(None, QUIET), (figures.HOLD_LOOK, LOOK), (figures.HOLD_ACT, ACT)]
+TIMEOUTS: Steps = [(None, QUIET), (figures.TIMEOUT_LOOK, LOOK), (figures.TIMEOUT_ACT, ACT)]
+CALLBACKS: Steps = [(None, ACT), (figures.CALLBACK_ACT, LOOK), (figures.CALLBACK_LOOK, QUIET)]
+NONE_IS_FINE: Steps = [(None, QUIET), (1, ACT)]
+TO_LOOK_AT: Steps = [(None, QUIET), (1, LOOK), (3, ACT)]
+
+REPORTS = {
+    "agent_kpi": lambda: say("Key figures", "Indicadores"),
+    "agent_aux_time": lambda: say("Auxiliary", "Auxiliares"),
+    "agent_hold_mute": lambda: say("Hold and mute", "Retención y silencio"),
+    "closed_interactions": lambda: say("Closed interactions", "Interacciones cerradas"),
+    "smart_wait": lambda: say("Smart wait", "Espera inteligente"),
+}
 
 
 # === queries ===
 
 
-def now(expression: str, legend: str) -> Query:
-    """The value of this moment."""
-    return Query().expr(expression).legend_format(legend).instant().datasource(SOURCE)
+def now(expression: str, legend: str = "") -> Query:
+    """The value of this moment. A name is always there: without one, Grafana shows the query."""
+    return Query().expr(expression).legend_format(legend or " ").instant().datasource(SOURCE)
 
 
 def over_time(expression: str, legend: str) -> Query:
@@ -58,39 +86,62 @@ def rows(expression: str) -> Query:
 # === panels; a line of a board is 24 wide ===
 
 
-def stat(title: str, says: str, unit: str, *queries: Query, steps: Steps | None = None, wide: int = 4, high: int = 4) -> Any:
+def stat(title: str, says: str, unit: str, *queries: Query, steps: Steps | None = None, empty: str = "", wide: int = 3,
+         high: int = 4) -> Any:
     panel = big_number.Panel().reduce_options(last_value()).orientation(shapes.VizOrientation.AUTO)
-    panel.text_mode(shapes.BigValueTextMode.VALUE_AND_NAME).graph_mode(shapes.BigValueGraphMode.NONE)
-    color = shapes.BigValueColorMode.VALUE if steps else shapes.BigValueColorMode.NONE
-    return dressed(panel.color_mode(color), title, says, unit, queries, steps, wide, high)
+    several = len(queries) > 1
+    panel.text_mode(shapes.BigValueTextMode.VALUE_AND_NAME if several else shapes.BigValueTextMode.VALUE)
+    panel.graph_mode(shapes.BigValueGraphMode.NONE).color_mode(shapes.BigValueColorMode.VALUE)
+    return dressed(panel, title, says, unit, queries, steps or [(None, QUIET)], wide, high, empty)
 
 
 def age(*reports: str) -> Any:
-    """Every board has this one: figures without their age mislead."""
-    says = (
-        "Time since the last good poll of each report on this board. The vendor's own data lag another 10 to 13 minutes. "
-        "Orange: two polls of five minutes are missing. Red: by default the series of today are dropped now. Never: no poll "
-        "of this report worked yet."
-    )
-    query = now(figures.age(*reports), "{{operation}} {{report}}")
-    never = DashboardRangeMapOptions(from_val=1e9, to=1e11, result=ValueMappingResult(text="never", color="red"))
-    panel = stat("Age of the data", says, "s", query, steps=AGES, wide=24)
-    return panel.mappings([RangeMap(options=never)]).no_value("not polled")
+    """Every board of one operation has this one: figures without their age mislead."""
+    queries = [now(figures.age(report, by=()), REPORTS[report]()) for report in reports]
+    return ages(queries, say(
+        "Time since the last good poll of each report on this board, as hours:minutes:seconds. The vendor's own data lag "
+        "another 10 to 13 minutes. Orange: two polls of five minutes are missing. Red: by default the series of today are "
+        "dropped now. A click opens the exporter's health.",
+        "Tiempo desde la última consulta buena de cada informe de este tablero, en horas:minutos:segundos. Los datos del "
+        "proveedor tienen además 10 a 13 minutos de retraso. Naranja: faltan dos consultas de cinco minutos. Rojo: por "
+        "defecto las series de hoy ya se retiraron. Un clic abre la salud del exportador."))
 
 
-def lines(title: str, says: str, unit: str, *queries: Query, steps: Steps | None = None, wide: int = 12, high: int = 8) -> Any:
-    panel = timeseries.Panel().fill_opacity(8).line_width(2).legend(legend()).tooltip(tooltip())
+def oldest_ages(*reports: str, most: int = 8) -> Any:
+    """The same for many operations: those whose oldest report is oldest."""
+    query = now(f"sort_desc(topk({most}, {figures.age(*reports)}))", "{{operation}}")
+    return ages([query], say(
+        "Time since the last good poll of the oldest report of each operation, as hours:minutes:seconds; the eight oldest. The "
+        "vendor's own data lag another 10 to 13 minutes. Orange: two polls of five minutes are missing. Red: by default the "
+        "series of today are dropped now. A click opens the exporter's health.",
+        "Tiempo desde la última consulta buena del informe más antiguo de cada operación, en horas:minutos:segundos; las ocho "
+        "más antiguas. Los datos del proveedor tienen además 10 a 13 minutos de retraso. Naranja: faltan dos consultas de cinco "
+        "minutos. Rojo: por defecto las series de hoy ya se retiraron. Un clic abre la salud del exportador."))
+
+
+def ages(queries: list[Query], says: str) -> Any:
+    """One thin line, quiet while all is well."""
+    title = say("Age of the data", "Antigüedad de los datos")
+    panel = stat(title, says, TIME, *queries, steps=AGES, wide=24, high=3, empty=say("not polled yet", "aún sin consultar"))
+    panel.text_mode(shapes.BigValueTextMode.VALUE_AND_NAME).wide_layout(True).decimals(0)
+    panel.text(common.VizTextDisplayOptions().title_size(13).value_size(18))
+    never = ValueMappingResult(text=say("never", "nunca"), color=ACT)
+    panel.mappings([RangeMap(options=DashboardRangeMapOptions(from_val=1e9, to=1e11, result=never))])
+    health = f"/d/{words.uid('exporter')}?${{datasource:queryparam}}&${{operation:queryparam}}"
+    return panel.data_links([dashboard.DashboardLink(say("Exporter health", "Salud del exportador")).url(health)])
+
+
+def lines(title: str, says: str, unit: str, *queries: Query, steps: Steps | None = None, empty: str = "", wide: int = 12,
+          high: int = 8) -> Any:
+    """A line for each series, in a colour of its own; limits are drawn as dashed lines behind them."""
+    panel = timeseries.Panel().fill_opacity(0).line_width(2).legend(legend()).tooltip(tooltip())
     # A gap is a gap: nothing is known there.
     panel.span_nulls(False).show_points(shapes.VisibilityMode.AUTO)
+    dressed(panel, title, says, unit, queries, steps, wide, high, empty)
     if steps:
-        style = common.GraphThresholdsStyleConfig().mode(shapes.GraphThresholdsStyleMode.DASHED)
-        panel.thresholds_style(style)
-    return dressed(panel.axis_soft_min(0), title, says, unit, queries, steps, wide, high)
-
-
-def stacked_lines(title: str, says: str, unit: str, *queries: Query, wide: int = 12, high: int = 8) -> Any:
-    panel = lines(title, says, unit, *queries, wide=wide, high=high).fill_opacity(40).line_width(1)
-    return panel.stacking(common.StackingConfig().mode(shapes.StackingMode.NORMAL).group("A"))
+        panel.thresholds_style(common.GraphThresholdsStyleConfig().mode(shapes.GraphThresholdsStyleMode.DASHED))
+    panel.color_scheme(dashboard.FieldColor().mode(FieldColorModeId.PALETTE_CLASSIC))
+    return panel.axis_soft_min(0)
 
 
 def per_hour(panel: Any) -> Any:
@@ -98,71 +149,159 @@ def per_hour(panel: Any) -> Any:
     return panel.interval("1h").max_data_points(1000)
 
 
-def hourly_bars(title: str, says: str, unit: str, *queries: Query, wide: int = 12, high: int = 8) -> Any:
-    panel = stacked_lines(title, says, unit, *queries, wide=wide, high=high).draw_style(shapes.GraphDrawStyle.BARS)
-    return per_hour(panel.fill_opacity(70))
+def hourly_lines(title: str, says: str, unit: str, *queries: Query, steps: Steps | None = None, wide: int = 12,
+                 high: int = 8) -> Any:
+    """The shape of the day. The first series is today and is drawn as bars; the others are compared with it."""
+    panel = per_hour(lines(title, says, unit, *queries, steps=steps, wide=wide, high=high))
+    # The bar of an hour stands over the hour that it tells of, and not over the next one.
+    bar = {"custom.drawStyle": "bars", "custom.fillOpacity": 60, "custom.barAlignment": -1, "custom.lineWidth": 1}
+    panel.override_by_query("A", [DynamicConfigValue(id_val=key, value=value) for key, value in bar.items()])
+    dashed = {"custom.lineStyle": {"fill": "dash", "dash": [6, 6]}, "custom.lineWidth": 1}
+    for ref in list("BC")[: len(queries) - 1]:
+        panel.override_by_query(ref, [DynamicConfigValue(id_val=key, value=value) for key, value in dashed.items()])
+    return panel
+
+
+def hourly_stack(title: str, says: str, unit: str, *queries: Query, wide: int = 12, high: int = 8) -> Any:
+    """What each hour added, in parts that add up."""
+    panel = per_hour(lines(title, says, unit, *queries, wide=wide, high=high)).draw_style(shapes.GraphDrawStyle.BARS)
+    panel.stacking(common.StackingConfig().mode(shapes.StackingMode.NORMAL).group("A"))
+    return panel.fill_opacity(70).line_width(1).bar_alignment(shapes.BarAlignment.BEFORE)
 
 
 def heat(title: str, says: str, unit: str, *queries: Query, wide: int = 24, high: int = 12) -> Any:
     """A row for each series, a cell for each hour."""
     panel = statushistory.Panel().legend(common.VizLegendOptions().show_legend(False)).tooltip(tooltip())
     panel.show_value(shapes.VisibilityMode.NEVER).row_height(0.9).col_width(0.95).line_width(0)
+    dressed(panel, title, says, unit, queries, None, wide, high, "")
     panel.color_scheme(dashboard.FieldColor().mode(FieldColorModeId.CONTINUOUS_YL_RD)).min(0)
-    return per_hour(dressed(panel, title, says, unit, queries, None, wide, high))
+    return per_hour(panel)
 
 
-def history(title: str, says: str, unit: str, words: dict[str, tuple[str, str]], *queries: Query, wide: int = 24, high: int = 8) -> Any:
-    """A row for each series, a cell for each poll; `words` says what a value means, and its colour."""
+def history(title: str, says: str, unit: str, meanings: dict[str, tuple[str, str]], *queries: Query, wide: int = 24,
+            high: int = 8) -> Any:
+    """A row for each series, a cell for each poll; `meanings` says what a value means, and its colour."""
     panel = statushistory.Panel().legend(common.VizLegendOptions().show_legend(False)).tooltip(tooltip())
     panel.show_value(shapes.VisibilityMode.NEVER).row_height(0.9).interval("5m").max_data_points(300)
-    results = {value: ValueMappingResult(text=text, color=color) for value, (text, color) in words.items()}
-    panel.mappings([ValueMap(options=results)])
-    return dressed(panel, title, says, unit, queries, None, wide, high)
+    dressed(panel, title, says, unit, queries, None, wide, high, "")
+    return panel.mappings([meant(meanings)])
 
 
-def bars(title: str, says: str, unit: str, *queries: Query, steps: Steps | None = None, wide: int = 12, high: int = 10) -> Any:
+def meant(meanings: dict[str, tuple[str, str]]) -> ValueMap:
+    """Words in place of values."""
+    return ValueMap(options={value: ValueMappingResult(text=text, color=color) for value, (text, color) in meanings.items()})
+
+
+def bars(title: str, says: str, unit: str, *queries: Query, steps: Steps | None = None, empty: str = "", wide: int = 12,
+         high: int = 10) -> Any:
     """A bar for each series, in the order of the query."""
     panel = bargauge.Panel().orientation(shapes.VizOrientation.HORIZONTAL).reduce_options(last_value())
     panel.display_mode(shapes.BarGaugeDisplayMode.BASIC).min(0).value_mode(shapes.BarGaugeValueMode.TEXT)
-    panel.show_unfilled(False)
-    return dressed(panel, title, says, unit, queries, steps or [(None, "blue")], wide, high)
+    panel.show_unfilled(False).name_placement(shapes.BarGaugeNamePlacement.LEFT)
+    panel.text(common.VizTextDisplayOptions().title_size(13).value_size(14))
+    return dressed(panel, title, says, unit, queries, steps or [(None, IDLE)], wide, high, empty)
 
 
-def matrix(title: str, says: str, unit: str, query: Query, bar: str, part: str, wide: int = 24, high: int = 10) -> Any:
-    """A bar for each value of one label, made of a part for each value of another."""
+def matrix(title: str, says: str, unit: str, query: Query, bar: str, part: str, empty: str = "", wide: int = 24,
+           high: int = 16) -> Any:
+    """A bar for each value of one label, made of a part for each value of another; names have a line each."""
     options = {"rowField": bar, "columnField": part, "valueField": "Value", "emptyValue": "null"}
     panel = barchart.Panel().stacking(shapes.StackingMode.NORMAL).legend(legend()).tooltip(tooltip())
-    panel.show_value(shapes.VisibilityMode.NEVER).x_tick_label_rotation(-45).x_tick_label_max_length(20).fill_opacity(80)
+    panel.orientation(shapes.VizOrientation.HORIZONTAL).show_value(shapes.VisibilityMode.NEVER).fill_opacity(80)
+    panel.bar_width(0.8).group_width(0.9)
     panel.with_transformation(DataTransformerConfig(id_val="groupingToMatrix", options=options))
-    return dressed(panel, title, says, unit, (query,), None, wide, high)
+    dressed(panel, title, says, unit, (query,), None, wide, high, empty)
+    return panel.color_scheme(dashboard.FieldColor().mode(FieldColorModeId.PALETTE_CLASSIC))
 
 
-def table(title: str, says: str, columns: dict[str, tuple[str, str]], labels: dict[str, str], wide: int = 24, high: int = 12) -> Any:
-    """A row for each set of `labels`. `columns`: heading to unit and expression, and `labels`: label to heading."""
-    queries = [rows(expression) for _, expression in columns.values()]
-    names = {f"Value #{ref}" if len(queries) > 1 else "Value": heading for ref, heading in zip(refs(), columns)} | labels
-    order = {name: place for place, name in enumerate((*labels, *(name for name in names if name not in labels)))}
-    shown = {"excludeByName": {"Time": True}, "renameByName": names, "indexByName": order}
-    panel = grid.Panel().filterable(True).cell_height(shapes.TableCellHeight.SM)
+class Column(NamedTuple):
+    """A figure of a table: its heading, unit, query, width in pixels (0: not shown), and where it gets a colour."""
+
+    heading: str
+    unit: str
+    expression: str
+    wide: int
+    steps: Steps | None = None
+
+
+class Label(NamedTuple):
+    """A label as a column: its heading, its width in pixels (none: what is left), and where a click leads."""
+
+    heading: str
+    wide: int | None = None
+    link: dict[str, Any] | None = None
+    meanings: dict[str, tuple[str, str]] | None = None
+
+
+def table(title: str, says: str, labels: dict[str, Label], columns: list[Column], worst: str = "", most: int = 0,
+          empty: str = "", wide: int = 24, high: int = 12) -> Any:
+    """A row for each set of `labels`, those first that have most of `worst`; `most` of them, where that is given."""
+    queries = [rows(column.expression) for column in columns]
+    values = [f"Value #{ref}" if len(columns) > 1 else "Value" for ref in list(refs())[: len(columns)]]
+    headings = {name: label.heading for name, label in labels.items()}
+    headings |= {value: column.heading for value, column in zip(values, columns)}
+    hidden = [value for value, column in zip(values, columns) if column.wide == 0]
+    shown = {
+        "excludeByName": {name: True for name in ("Time", *hidden)}, "renameByName": headings,
+        "indexByName": {name: place for place, name in enumerate(headings)},
+    }
+    panel = grid.Panel().filterable(len(labels) > 1).cell_height(shapes.TableCellHeight.SM)
     panel.with_transformation(DataTransformerConfig(id_val="merge", options={}))
     panel.with_transformation(DataTransformerConfig(id_val="organize", options=shown))
-    for heading, (unit, _) in columns.items():
-        panel.override_by_name(heading, [DynamicConfigValue(id_val="unit", value=unit)])
-    if labels.get(figures.AGENT):
-        panel.override_by_name(labels[figures.AGENT], [DynamicConfigValue(id_val="links", value=[TO_THE_AGENT])])
-    return dressed(panel, title, says, "short", queries, None, wide, high)
+    if worst:
+        first = [{"field": worst, "desc": True}]
+        panel.with_transformation(DataTransformerConfig(id_val="sortBy", options={"fields": {}, "sort": first}))
+    if most:
+        panel.with_transformation(DataTransformerConfig(id_val="limit", options={"limitField": most}))
+    for label in labels.values():
+        panel.override_by_name(label.heading, list(label_looks(label)))
+    for column in columns:
+        panel.override_by_name(column.heading, list(column_looks(column)))
+    return dressed(panel, title, says, TEXT, queries, None, wide, high, empty)
 
 
-TO_THE_AGENT = {
-    "title": "This agent",
-    "url": "/d/wolkvox-agent?${datasource:queryparam}&${operation:queryparam}"
-    "&var-agent_name=${__value.raw:percentencode}&${__url_time_range}",
-}
+def label_looks(label: Label) -> Iterable[DynamicConfigValue]:
+    # An id is a name, whatever its digits.
+    yield DynamicConfigValue(id_val="unit", value=TEXT)
+    yield DynamicConfigValue(id_val="custom.align", value="left")
+    if label.wide:
+        yield DynamicConfigValue(id_val="custom.width", value=label.wide)
+    if label.link:
+        yield DynamicConfigValue(id_val="links", value=[label.link])
+    if label.meanings:
+        yield DynamicConfigValue(id_val="mappings", value=[meant(label.meanings)])
 
 
-def dressed(panel: Any, title: str, says: str, unit: str, queries: Iterable[Query], steps: Steps | None, wide: int, high: int) -> Any:
+def column_looks(column: Column) -> Iterable[DynamicConfigValue]:
+    yield DynamicConfigValue(id_val="unit", value=column.unit)
+    yield DynamicConfigValue(id_val="custom.width", value=column.wide)
+    yield DynamicConfigValue(id_val="custom.align", value="left" if column.unit == DATE else "right")
+    if column.unit in (COUNT, TIME, SHARE):
+        yield DynamicConfigValue(id_val="decimals", value=0)
+    if column.steps:
+        steps = [{"value": value, "color": color} for value, color in column.steps]
+        yield DynamicConfigValue(id_val="thresholds", value={"mode": "absolute", "steps": steps})
+        yield DynamicConfigValue(id_val="color", value={"mode": "thresholds"})
+        yield DynamicConfigValue(id_val="custom.cellOptions", value={"type": "color-text"})
+
+
+def to_the_agent(operation: str = "${operation:queryparam}") -> dict[str, Any]:
+    address = f"/d/{words.uid('agent')}?${{datasource:queryparam}}&{operation}&var-agent_name=${{__value.raw:percentencode}}"
+    return {"title": say("This agent", "Este agente"), "url": f"{address}&${{__url_time_range}}"}
+
+
+def to_the_operation() -> dict[str, Any]:
+    address = f"/d/{words.uid('overview')}?${{datasource:queryparam}}&var-operation=${{__value.raw:percentencode}}"
+    return {"title": say("This operation alone", "Solo esta operación"), "url": f"{address}&${{__url_time_range}}"}
+
+
+def dressed(panel: Any, title: str, says: str, unit: str, queries: Iterable[Query], steps: Steps | None, wide: int, high: int,
+            empty: str) -> Any:
     """What every panel has."""
     panel.title(title).description(says).unit(unit).datasource(SOURCE).span(wide).height(high)
+    panel.no_value(empty or say("no data today yet", "aún no hay datos hoy"))
+    if unit in (COUNT, TIME, SHARE):
+        panel.decimals(0)
     for ref, query in zip(refs(), queries):
         panel.with_target(query.ref_id(ref))
     if steps:
@@ -191,29 +330,84 @@ def tooltip() -> Any:
 # === boards ===
 
 
-def board(name: str, title: str, says: str, panels: list[Any], since: str = "now-12h", variables: tuple[Any, ...] = ()) -> Any:
-    head = dashboard.Dashboard(f"wolkvox · {title}").uid(f"wolkvox-{name}").description(says).tags([TAG]).readonly()
+Row = list[Any]
+
+
+def board(name: str, title: str, says: str, content: list[Row], since: str = "now-24h", variables: tuple[Any, ...] = ()) -> Any:
+    """`content`: rows of panels from left to right; a list within a row is a column of panels, one below the other."""
+    head = dashboard.Dashboard(f"wolkvox · {title}").uid(words.uid(name)).description(says).tags([words.tag()]).readonly()
     head.time(since, "now").timezone("browser").refresh("1m").tooltip(DashboardCursorSync.CROSSHAIR)
-    links = dashboard.DashboardLink("wolkvox").type(DashboardLinkType.DASHBOARDS).tags([TAG])
+    links = dashboard.DashboardLink("wolkvox").type(DashboardLinkType.DASHBOARDS).tags([words.tag()])
     head.link(links.include_vars(True).keep_time(True).as_dropdown(False))
-    head.variables([data_source(), operation(), *variables])
-    for number, panel in enumerate(panels, start=1):
-        head.with_panel(panel.id(number))
+    head.variables([data_source(), *variables])
+    numbers = itertools.count(1)
+    for panel in placed(content):
+        add = head.with_row if isinstance(panel, dashboard.Row) else head.with_panel
+        for inner in getattr(panel, "folded", []):
+            panel.with_panel(inner.id(next(numbers)))
+        add(panel.id(next(numbers)))
     return head
 
 
+def placed(content: list[Row], top: int = 0) -> Iterable[Any]:
+    """Every panel with its place on the board's grid."""
+    for row in content:
+        left, bottom = 0, top
+        for cell in row:
+            y, wide = top, 0
+            for panel in cell if isinstance(cell, list) else [cell]:
+                w, h = (WIDTH, 1) if isinstance(panel, dashboard.Row) else size(panel)
+                if hasattr(panel, "folded"):
+                    panel.folded = list(placed(panel.folded, y + 1))
+                yield panel.grid_pos(GridPos(x=left, y=y, w=w, h=h))
+                y, wide = y + h, max(wide, w)
+            left, bottom = left + wide, max(bottom, y)
+        top = bottom
+
+
+def size(panel: Any) -> tuple[int, int]:
+    place = panel.build().grid_pos
+    return place.w, place.h
+
+
+def folded(title: str, content: list[Row]) -> Any:
+    """Rows that are shown on a click."""
+    row = dashboard.Row(title).collapsed(True)
+    row.folded = content
+    return row
+
+
+def heading(title: str) -> Any:
+    """A line across the board; variables in it are filled."""
+    return dashboard.Row(title)
+
+
 def data_source() -> Any:
-    return dashboard.DatasourceVariable("datasource").label("Data source").type("prometheus")
+    return dashboard.DatasourceVariable("datasource").label(say("Data source", "Fuente de datos")).type("prometheus")
+
+
+def operations() -> Any:
+    """Any number of operations, at first all."""
+    everything = VariableOption(text=[say("All", "Todas")], value=["$__all"], selected=True)
+    variable = values_of("operation", say("Operation", "Operación"), "wolkvox_report_up")
+    return variable.multi(True).include_all(True).current(everything)
 
 
 def operation() -> Any:
-    everything = VariableOption(text=["All"], value=["$__all"], selected=True)
-    return values_of("operation", "Operation", "wolkvox_report_up").multi(True).include_all(True).current(everything)
+    """One operation; where several are chosen, they are added up. Several at a time can be, because Grafana escapes a name
+    only where a pattern may stand."""
+    return values_of("operation", say("Operation", "Operación"), "wolkvox_report_up").multi(True)
 
 
 def agent() -> Any:
-    # Several at a time: Grafana escapes a name only where a pattern may stand.
-    return values_of("agent_name", "Agent", figures.selected("wolkvox_agent_info")).multi(True)
+    """One agent; where several are chosen, they are added up."""
+    return values_of("agent_name", say("Agent", "Agente"), figures.selected("wolkvox_agent_info")).multi(True)
+
+
+def instance() -> Any:
+    everything = VariableOption(text=[say("All", "Todas")], value=["$__all"], selected=True)
+    variable = values_of("instance", say("Exporter", "Exportador"), "wolkvox_exporter_build_info")
+    return variable.multi(True).include_all(True).current(everything)
 
 
 def values_of(label: str, heading: str, metric: str) -> Any:

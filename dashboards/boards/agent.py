@@ -1,57 +1,122 @@
 """What does one agent's day look like?"""
 
 from figures import (
-    TODAY, YESTERDAY, auxiliary, auxiliary_share, average_handle, calls, closed, hold_mute_share, last_hour, login,
-    occupancy, selected, total,
+    AGENT, CHOSEN_AGENT, PEOPLE, YESTERDAY, auxiliary, auxiliary_share, average_handle, calls, closed, hits, hold_mute_share,
+    last_hour, login, occupancy, points, selected, total,
 )
 import panels
-from boards.overview import AUXILIARY, OCCUPANCY
-from panels import bars, hourly_bars, lines, now, over_time, stacked_lines, stat, table
-
-ONLY = ('agent_name=~"$agent_name"',)
-
+from panels import (
+    AUXILIARY, COUNT, HOLD, OCCUPANCY, SHARE, TEXT, TIME, Column, Label, bars, hourly_stack, now, over_time, stat, table,
+)
+from words import say
 
 def board():
-    who = "{{agent_name}} · {{operation}}"
+    title = say("Agent", "Agente")
+    return panels.board("agent", title, say("What does one agent's day look like?", "¿Cómo es el día de un agente?"), [
+        [panels.heading("$agent_name")],
+        [panels.age("agent_kpi", "agent_aux_time", "agent_hold_mute", "closed_interactions")],
+        against_yesterday(),
+        against_the_team(),
+        [calls_per_hour(), auxiliary_per_hour()],
+        [by_state(), by_code(), hold_and_mute()],
+        [ids()],
+    ], variables=(panels.operation(), panels.agent()))
 
-    def of_agent(figure, *by, window=TODAY):
-        return figure("agent_name", *by, only=ONLY, window=window)
 
+def chosen(figure, **window):
+    return figure(only=CHOSEN_AGENT, **window)
+
+
+def against_yesterday():
+    def tile(title, says, unit, figure):
+        return stat(title, says, unit, now(chosen(figure), say("today", "hoy")),
+                    now(chosen(figure, window=YESTERDAY), say("yesterday", "ayer")), wide=6)
+    return [
+        tile(say("Login", "Conexión"), say("Login time today, and the whole of yesterday.",
+             "Tiempo de conexión de hoy, y de todo ayer."), TIME, login),
+        tile(say("Calls", "Llamadas"), say("Calls today: inbound, outbound and internal; and the whole of yesterday.",
+             "Llamadas de hoy: entrantes, salientes e internas; y de todo ayer."), COUNT, calls),
+        tile(say("Points", "Puntos"), say("Gamification points of today, and of the whole of yesterday.",
+             "Puntos de gamificación de hoy, y de todo ayer."), COUNT, points),
+        tile(say("Hits", "Aciertos"), say("Successes (sales, goals) of today, and of the whole of yesterday.",
+             "Aciertos (ventas, metas) de hoy, y de todo ayer."), COUNT, hits),
+    ]
+
+
+def against_the_team():
+    def tile(title, says, unit, figure, steps=None, whole=()):
+        return stat(title, says, unit, now(chosen(figure), say("agent", "agente")),
+                    now(figure(only=whole), say("team", "equipo")), steps=steps, wide=6)
+    return [
+        tile(say("Average handle time", "TMO"), say(
+            "Handle time divided by calls of today; nothing without calls. Beside it the whole operation's.",
+            "Tiempo de atención dividido por llamadas de hoy; nada sin llamadas. Al lado, el de toda la operación."), TIME,
+            average_handle),
+        tile(say("Occupancy", "Ocupación"), say(
+            "Share of today's login time spent on calls and their documentation. Beside it the whole operation's. Blue: under 65 %. "
+            "Orange: over 85 %. Red: over 90 %.",
+            "Parte del tiempo de conexión de hoy en llamadas y su documentación. Al lado, la de toda la operación. Azul: menos de "
+            "65 %. Naranja: más de 85 %. Rojo: más de 90 %."), SHARE, occupancy, OCCUPANCY),
+        tile(say("In auxiliary states", "En auxiliares"), say(
+            "Time in auxiliary states divided by login time. Beside it the whole operation's. Orange: over 30 %. Red: over 40 %.",
+            "Tiempo en estados auxiliares dividido por el tiempo de conexión. Al lado, la parte de toda la operación. Naranja: más "
+            "de 30 %. Rojo: más de 40 %."), SHARE, auxiliary_share, AUXILIARY),
+        tile(say("On hold or mute", "En retención o silencio"), say(
+            "Time on hold or mute divided by handle time. Beside it the whole operation's. Orange: over 15 %. Red: over 25 %.",
+            "Tiempo en retención o silencio dividido por el tiempo de atención. Al lado, la parte de toda la operación. Naranja: más "
+            "de 15 %. Rojo: más de 25 %."), SHARE, hold_mute_share, HOLD, PEOPLE),
+    ]
+
+
+def calls_per_hour():
+    return hourly_stack(say("Calls per hour", "Llamadas por hora"), say(
+        "What each hour added to the day's calls. Data arrive 10 to 20 minutes late, so a call can count in the next hour.",
+        "Lo que cada hora añadió a las llamadas del día. Los datos llegan 10 a 20 minutos tarde: una llamada puede contar en la hora "
+        "siguiente."), COUNT,
+        over_time(last_hour(calls, "agent_kpi", only=CHOSEN_AGENT), say("calls", "llamadas")))
+
+
+def auxiliary_per_hour():
+    return hourly_stack(say("Auxiliary time per hour, by state", "Tiempo en auxiliares por hora, por estado"), say(
+        "What each hour added to the time in each auxiliary state.",
+        "Lo que cada hora añadió al tiempo en cada estado auxiliar."), TIME,
+        over_time(f"{last_hour(auxiliary, 'agent_aux_time', 'state', only=CHOSEN_AGENT)} > 0", "{{state}}"))
+
+
+def by_state():
+    return bars(say("Auxiliary time by state", "Tiempo en auxiliares por estado"), say(
+        "Time in each auxiliary state today.", "Tiempo en cada estado auxiliar hoy."), TIME,
+        now(f"sort_desc({auxiliary('state', only=CHOSEN_AGENT)} > 0)", "{{state}}"), wide=8, high=9,
+        empty=say("not in any auxiliary state today", "hoy no estuvo en ningún auxiliar"))
+
+
+def by_code():
+    return bars(say("Closed interactions by code", "Interacciones cerradas por código"), say(
+        "Interactions closed today with each activity code.", "Interacciones cerradas hoy con cada código de actividad."), COUNT,
+        now(f"sort_desc({closed('code', only=CHOSEN_AGENT)} > 0)", "{{code}}"), wide=8, high=9,
+        empty=say("no interaction closed today", "ninguna interacción cerrada hoy"))
+
+
+def hold_and_mute():
     def metric(name):
-        return total(name, "agent_name", only=ONLY)
+        return total(name, only=CHOSEN_AGENT)
+    return stat(say("Hold and mute", "Retención y silencio"), say(
+        "Time on hold and on mute today, and how often either was used.",
+        "Tiempo en retención y en silencio hoy, y cuántas veces se usó alguno."), TIME,
+        now(metric("wolkvox_agent_hold_seconds"), say("hold", "retención")),
+        now(metric("wolkvox_agent_mute_seconds"), say("mute", "silencio")),
+        now(metric("wolkvox_agent_hold_mute_uses"), say("uses", "usos")), wide=8, high=9,
+        empty=say("no hold and no mute today", "hoy sin retención ni silencio")).override_by_name(
+            say("uses", "usos"), [panels.DynamicConfigValue(id_val="unit", value=COUNT)])
 
-    return panels.board("agent", "Agent", "What does one agent's day look like?", [
-        panels.age("agent_kpi", "agent_aux_time", "agent_hold_mute", "closed_interactions"),
-        stat("Login", "Login time today, and the whole of yesterday.", "s",
-             now(of_agent(login), who), now(of_agent(login, window=YESTERDAY), f"{who} yesterday")),
-        stat("Calls", "Calls today: inbound, outbound and internal; and the whole of yesterday.", "short",
-             now(of_agent(calls), who), now(of_agent(calls, window=YESTERDAY), f"{who} yesterday")),
-        stat("Average handle time", "Weighted by calls; nothing without calls. Today, and yesterday.", "s",
-             now(of_agent(average_handle), who), now(of_agent(average_handle, window=YESTERDAY), f"{who} yesterday")),
-        stat("Occupancy", "Share of login time spent on calls and their documentation. Blue: under 65 %. Orange: over "
-             "85 %. Red: over 90 %.", "percentunit", now(of_agent(occupancy), who), steps=OCCUPANCY),
-        stat("Auxiliary share of login", "Time in auxiliary states divided by login time, after half an hour of login. "
-             "Red: over 30 %.", "percentunit", now(of_agent(auxiliary_share), who), steps=AUXILIARY),
-        stat("Hold and mute share", "Time on hold or mute divided by handle time.", "percentunit",
-             now(of_agent(hold_mute_share), who)),
-        stacked_lines("Auxiliary time so far", "Time in each auxiliary state, of the day so far.", "s",
-                      over_time(of_agent(auxiliary, "state"), f"{who} {{{{state}}}}")),
-        hourly_bars("Calls per hour", "What each hour added to the day's calls, the hour that ends at the bar's time.", "short",
-                    over_time(last_hour(of_agent(calls), "agent_kpi"), who)),
-        lines("Hold and mute so far", "Time on hold and on mute, of the day so far.", "s",
-              over_time(metric("wolkvox_agent_hold_seconds"), f"{who} hold"),
-              over_time(metric("wolkvox_agent_mute_seconds"), f"{who} mute")),
-        lines("Average handle time so far", "Handle time divided by calls, of the day so far.", "s",
-              over_time(of_agent(average_handle), who)),
-        bars("Closed interactions by code", "Interactions closed today with each activity code.", "short",
-             now(f"sort_desc({of_agent(closed, 'code')})", f"{who} {{{{code}}}}"), wide=8),
-        bars("Auxiliary time by state", "Time in each auxiliary state today.", "s",
-             now(f"sort_desc({of_agent(auxiliary, 'state')})", f"{who} {{{{state}}}}"), wide=8),
-        bars("Points and hits", "Gamification points and successes today.", "short",
-             now(metric("wolkvox_agent_points"), f"{who} points"),
-             now(metric("wolkvox_agent_hits"), f"{who} hits"), wide=8),
-        table("Ids", "The ids that the vendor has for this name. More than one: two people share the name, and every figure "
-              "above is of both.", {
-                  "Known": ("short", f"count by (operation, agent_name, agent_id) ({selected('wolkvox_agent_info', *ONLY)})"),
-              }, {"operation": "Operation", "agent_name": "Agent", "agent_id": "Id"}, high=5),
-    ], variables=(panels.agent(),))
+
+def ids():
+    known = f"group by (agent_name, agent_id) ({selected('wolkvox_agent_info', *CHOSEN_AGENT)})"
+    return table(say("Ids of this name", "Identificadores de este nombre"), say(
+        "The ids that the vendor has for this name. More than one: two people share the name, and every figure above is of both.",
+        "Los identificadores que el proveedor tiene para este nombre. Más de uno: dos personas comparten el nombre, y cada cifra de "
+        "arriba es de ambas."),
+        {AGENT: Label(say("Agent", "Agente")), "agent_id": Label("Id", 300)},
+        # The value says nothing: the labels do.
+        [Column(say("Known", "Conocido"), TEXT, known, 0)], high=5,
+        empty=say("the vendor sent no id", "el proveedor no envió identificador"))

@@ -1,83 +1,222 @@
 """Does the exporter get its data, and can it pay for them?"""
 
+from figures import OPERATION, YESTERDAY, age, counted, selected, series
 import panels
-from figures import counted, selected, series
-from panels import POLLS, history, lines, now, over_time, stat, table
+from panels import (
+    ACT, AGES, COUNT, DATE, FINE, LOOK, NONE_IS_FINE, POLLS, QUIET, SHARE, TIME, Column, Label, history, lines, meant, now,
+    over_time, stat, table,
+)
+from words import say
 
-UP = {"0": ("failing", "red"), "1": ("good", "green")}
-BAD = [(None, "green"), (1, "red")]
-GOOD = [(None, "red"), (1, "green")]
-LEFT = [(None, "red"), (0.1, "orange"), (0.25, "green")]
+HERE = ('instance=~"$instance"',)
+LEFT = [(None, ACT), (0.1, LOOK), (0.25, QUIET)]
+BY_TARGET = ("operation", "report", "window")
+TARGET, REPORT = "{{operation}} {{report}} {{window}}", "{{operation}} {{report}}"
+EVERY_REPORT = tuple(panels.REPORTS)
 
 
 def board():
-    report, each, target = "{{operation}} {{report}}", "{{operation}}", "{{operation}} {{report}} {{window}}"
-    limit, left = selected("wolkvox_api_budget_limit"), selected("wolkvox_api_budget_remaining")
+    title = say("Exporter health", "Salud del exportador")
+    says = say("Does the exporter get its data, and can it pay for them?", "¿Recibe el exportador sus datos, y le alcanza para pagarlos?")
+    return panels.board("exporter", title, says, [
+        [panels.oldest_ages(*EVERY_REPORT)],
+        tiles(),
+        [polls()],
+        [age_of_today(), age_of_yesterday()],
+        [failures(), unread_values()],
+        [requests_left(), interval()],
+        [panels.folded(say("For those who look after the exporter", "Para quien cuida el exportador"), [
+            [reports()],
+            [requests(), poll_time()],
+            [answer_bytes(), series_served()],
+            [served_requests(), memory(), processor()],
+            [build()],
+        ])],
+    ], variables=(panels.operations(), panels.instance()))
+
+
+def own(metric: str, *matchers: str) -> str:
+    """A series of the exporter, of the chosen exporters and operations."""
+    return selected(metric, *HERE, *matchers)
+
+
+def of_process(metric: str) -> str:
+    """A series of the exporter that no operation has."""
+    return f"{metric}{{{HERE[0]}}}"
+
+
+def of_target(metric: str) -> str:
+    return f"max by ({', '.join(BY_TARGET)}) ({own(metric)})"
+
+
+def tiles():
+    none = say("not polled yet", "aún sin consultar")
+
+    def counted_targets(title, says, expression):
+        return stat(title, says, COUNT, now(expression), steps=NONE_IS_FINE, wide=4, empty=none)
+
+    left = own("wolkvox_api_budget_remaining"), own("wolkvox_api_budget_limit")
+    config = stat(say("Config", "Configuración"), say(
+        "Whether the last load of the config worked. Where it was refused, the one of before is in force.",
+        "Si la última carga de la configuración funcionó. Si se rechazó, sigue vigente la anterior."), COUNT,
+        now(f"min ({of_process('wolkvox_exporter_config_last_reload_successful')})"), wide=4, empty=none)
+    config.mappings([meant({"1": (say("in force", "vigente"), QUIET), "0": (say("refused", "rechazada"), ACT)})])
+    return [
+        counted_targets(say("Reports that fail", "Informes que fallan"), say(
+            "Reports and windows whose last poll failed. The exporter's page says why.",
+            "Informes y ventanas cuya última consulta falló. La página del exportador dice por qué."),
+            f"count ({own('wolkvox_report_up')} == 0) or count ({own('wolkvox_report_up')}) * 0"),
+        counted_targets(say("Gone for their age", "Retirados por antigüedad"), say(
+            "Reports and windows whose series are gone because they were too old.",
+            "Informes y ventanas cuyas series se retiraron por ser demasiado antiguas."), f"sum ({own('wolkvox_report_stale')})"),
+        counted_targets(say("Answers too large", "Respuestas demasiado grandes"), say(
+            "Reports and windows whose answer was over the vendor's limit and could not be had in parts. Nothing cut off is served.",
+            "Informes y ventanas cuya respuesta superó el límite del proveedor y no se pudo tener por partes. No se sirve nada cortado."),
+            f"sum ({own('wolkvox_report_truncated')})"),
+        stat(say("API requests left", "Peticiones al API que quedan"), say(
+            "Share of the day's API requests that is left, of the operation that has least. Orange: under 25 %. Red: under 10 %.",
+            "Parte de las peticiones al API del día que queda, de la operación que menos tiene. Naranja: menos de 25 %. Rojo: menos de "
+            "10 %."), SHARE, now(f"min ({left[0]} / {left[1]})"), steps=LEFT, wide=4, empty=none),
+        config,
+        stat(say("State not written", "Estado sin escribir"), say(
+            "Times the state folder could not be written since the start. No API request is sent that cannot be counted there.",
+            "Veces que no se pudo escribir la carpeta de estado desde el inicio. No se envía ninguna petición al API que no se pueda "
+            "contar allí."), COUNT, now(f"max ({of_process('wolkvox_exporter_state_write_failures_total')})"), steps=NONE_IS_FINE, wide=4,
+            empty=none),
+    ]
+
+
+def polls():
+    meanings = {"0": (say("failed", "falló"), ACT), "1": (say("worked", "funcionó"), FINE)}
+    # A row for each operation: with forty, a row for each of their reports is no picture.
+    return history(say("Did the last polls work?", "¿Funcionaron las últimas consultas?"), say(
+        "A row for each operation: green where the last poll of each of its reports had worked, red where one had failed.",
+        "Una fila por operación: verde donde la última consulta de cada informe había funcionado, rojo donde alguna había fallado."),
+        COUNT, meanings, over_time(f"min by (operation) ({own('wolkvox_report_up')})", "{{operation}}"), high=9)
+
+
+def age_of_today():
+    return lines(say("Age of today's data", "Antigüedad de los datos de hoy"), say(
+        "Time since the last good poll of the oldest report of each operation. Dashed: 10 and 15 minutes.",
+        "Tiempo desde la última consulta buena del informe más antiguo de cada operación. Línea discontinua: 10 y 15 minutos."), TIME,
+        over_time(age(*EVERY_REPORT, only=HERE), "{{operation}}"), steps=AGES)
+
+
+def age_of_yesterday():
+    return lines(say("Age of yesterday's data", "Antigüedad de los datos de ayer"), say(
+        "The same of the whole day before. It is final, so it is polled a few times a day only: hours are normal.",
+        "Lo mismo de todo el día anterior. Ya es definitivo, así que se consulta solo pocas veces al día: horas son normales."), TIME,
+        over_time(age(*EVERY_REPORT, window=YESTERDAY, only=HERE), "{{operation}}"),
+        empty=say("yesterday is not polled, or not yet", "ayer no se consulta, o aún no"))
+
+
+def failures():
+    return lines(say("Failed polls by reason", "Consultas fallidas por motivo"), say(
+        "Polls that brought no data. What each reason means and what to do: docs/metrics.md.",
+        "Consultas que no trajeron datos. Qué significa cada motivo y qué hacer: docs/metrics.md."), COUNT,
+        over_time(counted("wolkvox_report_poll_failures_total", "operation", "reason", only=HERE), "{{operation}} {{reason}}"),
+        empty=say("none failed", "ninguna falló")).interval(POLLS)
+
+
+def unread_values():
+    return lines(say("Values that could not be read", "Valores que no se pudieron leer"), say(
+        "Values of the vendor that were left out, by field.", "Valores del proveedor que se dejaron fuera, por campo."), COUNT,
+        over_time(counted("wolkvox_report_rejected_values_total", "operation", "report", "field", only=HERE), "{{operation}} {{report}} {{field}}"),
+        empty=say("none: all could be read", "ninguno: todos se pudieron leer")).interval(POLLS)
+
+
+def requests_left():
+    left, limit = own("wolkvox_api_budget_remaining"), own("wolkvox_api_budget_limit")
     midnight = f"max by (operation) ({series('wolkvox_report_window_start_timestamp_seconds')})"
-    buckets = f"sum by (le, operation, report) (rate({selected('wolkvox_report_poll_duration_seconds_bucket')}[$__rate_interval]))"
+    even = f"clamp_min(1 - (time() - {midnight}) / 86400, 0)"
+    return lines(say("API requests left", "Peticiones al API que quedan"), say(
+        "Share of the vendor's day of API requests that is left of each operation. Dashed: what is left of the day. A line under it "
+        "spends faster than the day goes by.",
+        "Parte de las peticiones al API del día que le queda a cada operación. Línea discontinua: lo que queda del día. Una línea por "
+        "debajo gasta más rápido de lo que pasa el día."), SHARE,
+        over_time(f"max by (operation) ({left} / {limit})", "{{operation}}"),
+        over_time(f"min ({even})", say("rest of the day", "resto del día"))).override_by_query(
+            "B", [panels.DynamicConfigValue(id_val="custom.lineStyle", value={"fill": "dash", "dash": [6, 6]})])
 
-    def of(metric):
-        return f"max by (operation, report, window) ({selected(metric)})"
 
-    return panels.board("exporter", "Exporter health", "Does the exporter get its data, and can it pay for them?", [
-        panels.age("agent_kpi", "agent_aux_time", "agent_hold_mute", "closed_interactions", "smart_wait"),
-        stat("Failing", "Reports and windows whose last poll failed. The log says why.", "short",
-             now(f"count by (operation) ({selected('wolkvox_report_up')} == 0) or count by (operation) "
-                 f"({selected('wolkvox_report_up')}) * 0", each), steps=BAD),
-        stat("Dropped for age", "Reports and windows whose series are gone because they were too old.", "short",
-             now(f"sum by (operation) ({selected('wolkvox_report_stale')})", each), steps=BAD),
-        stat("Cut off", "Reports and windows whose answer was over the vendor's limit and could not be had whole.", "short",
-             now(f"sum by (operation) ({selected('wolkvox_report_truncated')})", each), steps=BAD),
-        stat("API requests left", "Share of the day's API requests that is left.", "percentunit",
-             now(f"min by (operation) ({left} / {limit})", each), steps=LEFT),
-        stat("Config", "1 if the last load of the config worked. On 0 the old one is in force.", "short",
-             now("min (wolkvox_exporter_config_last_reload_successful)", "loaded"), steps=GOOD),
-        stat("State folder", "Times the state folder could not be written since the start. No API request is sent that cannot be "
-             "counted there.", "short", now("max (wolkvox_exporter_state_write_failures_total)", "failed writes"), steps=BAD),
-        history("Polls", "Whether the last poll of each report and window worked.", "short", UP,
-                over_time(of("wolkvox_report_up"), target), high=10),
-        lines("Age by report and window", "Time since the last good poll. Yesterday is polled a few times a day only.", "s",
-              over_time(f"time() - min by (operation, report, window) "
-                        f"({selected('wolkvox_report_last_success_timestamp_seconds')})", target)),
-        lines("Failures by reason", "Polls that brought no data. What each reason means and what to do: docs/metrics.md.", "short",
-              over_time(counted("wolkvox_report_poll_failures_total", "operation", "reason"), "{{operation}} {{reason}}")
-              ).interval(POLLS).no_value("none"),
-        lines("Failures in a row", "Polls of each report that failed since its last good one.", "short",
-              over_time(of("wolkvox_report_consecutive_failures"), target)),
-        lines("Values that could not be read", "Values of the vendor that were left out, by field.", "short",
-              over_time(counted("wolkvox_report_rejected_values_total", "operation", "report", "field"),
-                        "{{operation}} {{report}} {{field}}")).interval(POLLS).no_value("none"),
-        lines("API requests left, and an even pace", "API requests of the vendor's day that are left, and what would be left of a "
-              "budget that is spent evenly.", "short",
-              over_time(f"max by (operation) ({left})", "{{operation}} left"),
-              over_time(f"max by (operation) ({limit}) * clamp_min(1 - (time() - {midnight}) / 86400, 0)",
-                        "{{operation}} even pace")),
-        lines("Pace in force", "Time between polls. It stretches when the API requests would not last the day.", "s",
-              over_time(of("wolkvox_report_interval_seconds"), target)),
-        lines("API requests", "API requests sent to the vendor, failed ones too.", "short",
-              over_time(counted("wolkvox_api_requests_total", "operation", "report"), report)).interval(POLLS),
-        lines("Time that a poll takes", "95 of 100 polls are faster. One poll can be several API requests.", "s",
-              over_time(f"histogram_quantile(0.95, {buckets})", report)).interval(POLLS),
-        lines("Bytes from the vendor", "Bytes of the vendor's answers, after decompression.", "bytes",
-              over_time(counted("wolkvox_api_response_bytes_total", "operation", "report"), report)).interval(POLLS),
-        lines("Series", "Series of the last good poll.", "short", over_time(of("wolkvox_report_series"), target)),
-        lines("Series over the limit", "Series left out because of limits.series_per_report, added up over the polls.", "short",
-              over_time(f"sum by (operation, report) ({selected('wolkvox_report_dropped_series_total')})", report)),
-        lines("Requests to the exporter", "Requests answered a second.", "reqps",
-              over_time("sum by (handler, code) (rate(wolkvox_exporter_http_requests_total[$__rate_interval]))",
-                        "{{handler}} {{code}}")),
-        lines("Memory", "Resident memory of the exporter.", "bytes",
-              over_time("process_resident_memory_bytes and on (instance, job) wolkvox_exporter_build_info", "{{instance}}")),
-        lines("Processor", "Processor time a second.", "s",
-              over_time("rate(process_cpu_seconds_total[$__rate_interval]) and on (instance, job) wolkvox_exporter_build_info",
-                        "{{instance}}")),
-        table("Build", "What is running.", {"Exporters": ("short", "count by (instance, version, rustversion) "
-              "(wolkvox_exporter_build_info)")}, {"instance": "Instance", "version": "Version", "rustversion": "Rust"}, high=5),
-        table("Reports", "What the last good poll of each report and window brought.", {
-            "Rows": ("short", of("wolkvox_report_rows")),
-            "Series": ("short", of("wolkvox_report_series")),
-            "Covers from": ("dateTimeAsIso", f"{of('wolkvox_report_window_start_timestamp_seconds')} * 1000"),
-            "Covers until": ("dateTimeAsIso", f"{of('wolkvox_report_window_end_timestamp_seconds')} * 1000"),
-            "Last attempt": ("dateTimeAsIso", f"{of('wolkvox_report_last_attempt_timestamp_seconds')} * 1000"),
-        }, {"operation": "Operation", "report": "Report", "window": "Window"}),
-    ], since="now-24h")
+def interval():
+    shown = ('window="today"',)
+    return lines(say("Time between polls", "Tiempo entre consultas"), say(
+        "The interval in force for today's data, the longest of each operation. It grows when the API requests would not last the day.",
+        "El intervalo vigente para los datos de hoy, el más largo de cada operación. Crece cuando las peticiones al API no alcanzarían "
+        "para el día."), TIME, over_time(f"max by (operation) ({own('wolkvox_report_interval_seconds', *shown)})", "{{operation}}"))
+
+
+def requests():
+    return lines(say("API requests", "Peticiones al API"), say(
+        "API requests sent to the vendor in a quarter of an hour, failed ones too.",
+        "Peticiones al API enviadas al proveedor en un cuarto de hora, también las fallidas."), COUNT,
+        over_time(counted("wolkvox_api_requests_total", "operation", only=HERE), "{{operation}}")).interval(POLLS)
+
+
+def poll_time():
+    buckets = f"sum by (le, operation) (rate({own('wolkvox_report_poll_duration_seconds_bucket')}[$__rate_interval]))"
+    return lines(say("Time that a poll takes", "Tiempo que toma una consulta"), say(
+        "95 of 100 polls are faster. One poll can be several API requests.",
+        "95 de cada 100 consultas son más rápidas. Una consulta puede ser varias peticiones al API."), "s",
+        over_time(f"histogram_quantile(0.95, {buckets})", "{{operation}}")).interval(POLLS)
+
+
+def answer_bytes():
+    return lines(say("Bytes from the vendor", "Bytes del proveedor"), say(
+        "Bytes of the vendor's answers in a quarter of an hour, after decompression.",
+        "Bytes de las respuestas del proveedor en un cuarto de hora, ya descomprimidas."), "bytes",
+        over_time(counted("wolkvox_api_response_bytes_total", "operation", only=HERE), "{{operation}}")).interval(POLLS)
+
+
+def series_served():
+    return lines(say("Series, and those over the limit", "Series, y las que superan el límite"), say(
+        "Series of the last good polls of each operation; left out: because of limits.series_per_report, added up over the polls.",
+        "Series de las últimas consultas buenas de cada operación; omitidas: por limits.series_per_report, sumadas en las consultas."),
+        COUNT, over_time(f"sum by (operation) ({own('wolkvox_report_series')})", "{{operation}}"),
+        over_time(f"sum by (operation) ({own('wolkvox_report_dropped_series_total')}) > 0", say("{{operation}} left out", "{{operation}} omitidas")))
+
+
+def served_requests():
+    return lines(say("Requests to the exporter", "Peticiones al exportador"), say(
+        "Requests answered a second.", "Peticiones respondidas por segundo."), "reqps",
+        over_time(f"sum by (handler, code) (rate({of_process('wolkvox_exporter_http_requests_total')}[$__rate_interval]))",
+                  "{{handler}} {{code}}"), wide=8)
+
+
+def memory():
+    known = f"and on (instance, job) {of_process('wolkvox_exporter_build_info')}"
+    return lines(say("Memory", "Memoria"), say("Resident memory of the exporter.", "Memoria residente del exportador."), "bytes",
+                 over_time(f"{of_process('process_resident_memory_bytes')} {known}", "{{instance}}"), wide=8)
+
+
+def processor():
+    known = f"and on (instance, job) {of_process('wolkvox_exporter_build_info')}"
+    return lines(say("Processor", "Procesador"), say("Processor time a second.", "Tiempo de procesador por segundo."), "percentunit",
+                 over_time(f"rate({of_process('process_cpu_seconds_total')}[$__rate_interval]) {known}", "{{instance}}"),
+                 wide=8).decimals(1)
+
+
+def reports():
+    return table(say("Reports and windows", "Informes y ventanas"), say(
+        "What the last good poll of each report and window brought; first those that fail.",
+        "Lo que trajo la última consulta buena de cada informe y ventana; primero los que fallan."),
+        {OPERATION: Label(say("Operation", "Operación")), "report": Label(say("Report", "Informe"), 220),
+         "window": Label(say("Window", "Ventana"), 110)},
+        [
+            Column(say("Failures in a row", "Fallos seguidos"), COUNT, of_target("wolkvox_report_consecutive_failures"), 150, NONE_IS_FINE),
+            Column(say("Rows", "Filas"), COUNT, of_target("wolkvox_report_rows"), 90),
+            Column(say("Series", "Series"), COUNT, of_target("wolkvox_report_series"), 90),
+            Column(say("Covers from", "Cubre desde"), DATE, f"{of_target('wolkvox_report_window_start_timestamp_seconds')} * 1000", 190),
+            Column(say("Covers until", "Cubre hasta"), DATE, f"{of_target('wolkvox_report_window_end_timestamp_seconds')} * 1000", 190),
+            Column(say("Last attempt", "Último intento"), DATE, f"{of_target('wolkvox_report_last_attempt_timestamp_seconds')} * 1000", 190),
+        ], worst=say("Failures in a row", "Fallos seguidos"), high=14)
+
+
+def build():
+    info = f"group by (instance, version, rustversion) ({of_process('wolkvox_exporter_build_info')})"
+    return table(say("What is running", "Qué está en marcha"), say(
+        "Each exporter, its version, and the Rust it was built with.", "Cada exportador, su versión, y el Rust con que se construyó."),
+        {"instance": Label(say("Exporter", "Exportador")), "version": Label(say("Version", "Versión"), 300),
+         "rustversion": Label("Rust", 300)},
+        [Column(say("Running", "En marcha"), COUNT, info, 0)], high=5)

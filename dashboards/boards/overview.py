@@ -1,57 +1,157 @@
 """How does each operation do today?"""
 
 from figures import (
-    auxiliary, auxiliary_share, average_handle, callback_success, calls, closed, hold_mute_share, last_hour, login,
-    occupancy, total,
+    A_WEEK, OPERATION, agent_to_look_at, agents, age, auxiliary, auxiliary_share, average_handle, busy, callback_success,
+    calls, closed, handle, hold_mute_share, last_hour, login, occupancy, operation_to_look_at, timeout_share,
 )
 import panels
-from panels import hourly_bars, lines, now, over_time, stat, table
+from panels import (
+    AGES, AUXILIARY, CALLBACKS, COUNT, HOLD, OCCUPANCY, SHARE, TIME, TIMEOUTS, TO_LOOK_AT, Column, Label, hourly_lines, now,
+    over_time, stat, table,
+)
+from words import say
 
-OCCUPANCY = [(None, "blue"), (0.65, "green"), (0.85, "orange"), (0.90, "red")]
-AUXILIARY = [(None, "green"), (0.30, "red")]
-BY_AGENT = {"operation": "Operation", "agent_name": "Agent"}
+EVERY_REPORT = tuple(panels.REPORTS)
+MOST = 25
 
 
 def board():
-    each = "{{operation}}"
-    return panels.board("overview", "Operation overview", "How does each operation do today?", [
-        panels.age("agent_kpi", "agent_aux_time", "agent_hold_mute", "closed_interactions", "smart_wait"),
-        stat("Agents who logged in", "Agents with any login time today, also those who left since.", "short",
-             now(f"count by (operation) ({login('agent_name')} > 0)", each), wide=3),
-        stat("Calls", "Calls of all agents today: inbound, outbound and internal.", "short", now(calls(), each), wide=3),
-        stat("Average handle time", "Handle time of today divided by calls of today.", "s",
-             now(average_handle(), each), wide=3),
-        stat("Occupancy", "Share of login time spent on calls and their documentation, weighted by login time. "
-             "Usual target: 75 to 85 %. Blue: under 65 %. Orange: over 85 %. Red: over 90 %.", "percentunit",
-             now(occupancy(), each), steps=OCCUPANCY, wide=3),
-        stat("Auxiliary share of login", "Time in auxiliary states divided by login time, of all agents. Red: over 30 %.",
-             "percentunit", now(auxiliary_share(), each), steps=AUXILIARY, wide=3),
-        stat("Hold and mute share", "Time on hold or mute divided by handle time.", "percentunit",
-             now(hold_mute_share(), each), wide=3),
-        stat("Closed interactions", "Mail and social-network interactions closed today.", "short",
-             now(closed(), each), wide=3),
-        stat("Call-backs that worked", "Smart-wait call-backs with status ok, of those with ok or fail.", "percentunit",
-             now(callback_success(), each), wide=3),
-        hourly_bars("Calls per hour", "What each hour added to the day's calls. The hour that ends at the bar's time; data "
-                    "arrive 10 to 20 minutes late, so a call can count in the next hour.", "short",
-                    over_time(last_hour(calls(), "agent_kpi"), each)),
-        lines("Occupancy so far", "Occupancy of the day so far: it begins anew at the operation's midnight.", "percentunit",
-              over_time(occupancy(), each), steps=OCCUPANCY),
-        lines("Average handle time so far", "Handle time divided by calls, of the day so far.", "s",
-              over_time(average_handle(), each)),
-        lines("Auxiliary share of login so far", "Time in auxiliary states divided by login time, of the day so far.",
-              "percentunit", over_time(auxiliary_share(), each), steps=AUXILIARY),
-        table("Agents today", "Every agent with login time today. An empty cell is unknown, not zero: the agent is not in that "
-              "report, or a share of less than half an hour of login would say little. A click on a name opens the agent.", {
-                  "Login": ("s", f"{login('agent_name')} > 0"),
-                  "Calls": ("short", f"{calls('agent_name')} and on (operation, agent_name) ({login('agent_name')} > 0)"),
-                  "Average handle time": ("s", average_handle("agent_name")),
-                  "Occupancy": ("percentunit", occupancy("agent_name")),
-                  "Auxiliary": ("s", auxiliary("agent_name")),
-                  "Auxiliary share": ("percentunit", auxiliary_share("agent_name")),
-                  "Hold and mute share": ("percentunit", hold_mute_share("agent_name")),
-                  "Hold and mute uses": ("short", total("wolkvox_agent_hold_mute_uses", "agent_name")),
-                  "After-call work": ("s", f"{total('wolkvox_agent_after_call_work_seconds', 'agent_name')} > 0"),
-                  "Closed interactions": ("short", closed("agent_name")),
-              }, BY_AGENT),
-    ])
+    title = say("Operation overview", "Resumen de la operación")
+    return panels.board("overview", title, say("How does each operation do today?", "¿Cómo va hoy cada operación?"), [
+        [panels.oldest_ages(*EVERY_REPORT)],
+        tiles(),
+        [each_operation(), [calls_per_hour(), occupancy_per_hour()]],
+        [handle_per_hour(), auxiliary_per_hour()],
+        [agents_to_look_at()],
+    ], variables=(panels.operations(),))
+
+
+def tiles():
+    return [
+        stat(say("Agents who logged in", "Agentes que se conectaron"), say(
+            "Agents with any login time today, also those who left since; of all chosen operations.",
+            "Agentes con algún tiempo de conexión hoy, también los que ya se fueron; de todas las operaciones elegidas."),
+            COUNT, now(agents())),
+        stat(say("Calls", "Llamadas"), say(
+            "Calls of all agents today: inbound, outbound and internal.",
+            "Llamadas de todos los agentes hoy: entrantes, salientes e internas."), COUNT, now(calls())),
+        stat(say("Average handle time", "TMO"), say(
+            "Handle time of today divided by calls of today.",
+            "Tiempo medio de operación: tiempo de atención de hoy dividido por las llamadas de hoy."), TIME, now(average_handle())),
+        stat(say("Occupancy", "Ocupación"), say(
+            "Share of login time spent on calls and their documentation, weighted by login time. Usual target: 75 to 85 %. "
+            "Blue: under 65 %. Orange: over 85 %. Red: over 90 %.",
+            "Parte del tiempo de conexión en llamadas y su documentación, ponderada por el tiempo de conexión. Meta usual: 75 a "
+            "85 %. Azul: menos de 65 %. Naranja: más de 85 %. Rojo: más de 90 %."), SHARE, now(occupancy()), steps=OCCUPANCY),
+        stat(say("In auxiliary states", "En auxiliares"), say(
+            "Time in auxiliary states divided by login time, of all agents. Orange: over 30 %. Red: over 40 %.",
+            "Tiempo en estados auxiliares dividido por el tiempo de conexión, de todos los agentes. Naranja: más de 30 %. Rojo: "
+            "más de 40 %."), SHARE, now(auxiliary_share()), steps=AUXILIARY),
+        stat(say("On hold or mute", "En retención o silencio"), say(
+            "Time on hold or mute divided by handle time. Orange: over 15 %. Red: over 25 %.",
+            "Tiempo en retención o silencio dividido por el tiempo de atención. Naranja: más de 15 %. Rojo: más de 25 %."),
+            SHARE, now(hold_mute_share()), steps=HOLD),
+        stat(say("Closed interactions", "Interacciones cerradas"), say(
+            "Mail and social-network interactions closed today.", "Interacciones de correo y redes sociales cerradas hoy."),
+            COUNT, now(closed())),
+        stat(say("Call-backs that worked", "Devoluciones logradas"), say(
+            "Smart-wait call-backs with status ok, of those with ok or fail. Orange: under 50 %. Red: under 30 %.",
+            "Devoluciones de llamada de espera inteligente con estado ok, de las que tienen ok o fail. Naranja: menos de 50 %. "
+            "Rojo: menos de 30 %."), SHARE, now(callback_success()), steps=CALLBACKS),
+    ]
+
+
+def each_operation():
+    by = (OPERATION,)
+    return table(
+        say("Each operation today, first those that need a look", "Cada operación hoy, primero las que hay que mirar"), say(
+            "A row for each operation. To look at: how many of its figures are outside their limits, or whose data are gone. A "
+            "click on a name shows that operation alone. An empty cell is unknown, not zero.",
+            "Una fila por operación. Por mirar: cuántas de sus cifras están fuera de su límite, o cuyos datos ya no están. Un clic "
+            "en un nombre muestra solo esa operación. Una celda vacía es algo desconocido, no un cero."),
+        {OPERATION: Label(say("Operation", "Operación"), link=panels.to_the_operation())},
+        [
+            Column(say("To look at", "Por mirar"), COUNT, operation_to_look_at(), 90, TO_LOOK_AT),
+            Column(say("Agents", "Agentes"), COUNT, agents(*by), 80),
+            Column(say("Calls", "Llamadas"), COUNT, calls(*by), 85),
+            Column(say("AHT", "TMO"), TIME, average_handle(*by), 90),
+            Column(say("Occupancy", "Ocupación"), SHARE, occupancy(*by), 100, OCCUPANCY),
+            Column(say("Auxiliary", "Auxiliares"), SHARE, auxiliary_share(*by), 95, AUXILIARY),
+            Column(say("Hold", "Retención"), SHARE, hold_mute_share(*by), 90, HOLD),
+            Column(say("Closed", "Cerradas"), COUNT, closed(*by), 85),
+            Column(say("Timed out", "Por tiempo"), SHARE, timeout_share(*by), 95, TIMEOUTS),
+            Column(say("Call-backs", "Devoluciones"), SHARE, callback_success(*by), 110, CALLBACKS),
+            Column(say("Data age", "Antigüedad"), TIME, age(*EVERY_REPORT), 100, AGES),
+        ],
+        worst=say("To look at", "Por mirar"), wide=18, high=14,
+        empty=say("no operation is watched yet", "aún no se observa ninguna operación"))
+
+
+def today_and_a_week_ago(figure, report):
+    """The same figure of each hour, today and seven days ago."""
+    return (over_time(figure(report, 0), say("this day", "este día")),
+            over_time(figure(report, A_WEEK), say("a week before", "una semana antes")))
+
+
+def calls_per_hour():
+    def figure(report, hours_ago):
+        return last_hour(calls, report, hours_ago=hours_ago)
+    return hourly_lines(say("Calls per hour", "Llamadas por hora"), say(
+        "What each hour added to the day's calls, and what the same hour of the same weekday added a week before. Data arrive 10 to "
+        "20 minutes late, so a call can count in the next hour.",
+        "Lo que cada hora añadió a las llamadas del día, y lo que añadió la misma hora del mismo día de la semana una semana antes. "
+        "Los datos llegan 10 a 20 minutos tarde: una llamada puede contar en la hora siguiente."), COUNT,
+        *today_and_a_week_ago(figure, "agent_kpi"), wide=6, high=7)
+
+
+def occupancy_per_hour():
+    def figure(report, hours_ago):
+        return f"{last_hour(busy, report, hours_ago=hours_ago)} / ({last_hour(login, report, hours_ago=hours_ago)} > 0)"
+    return hourly_lines(say("Occupancy per hour", "Ocupación por hora"), say(
+        "Share of each hour's login time spent on calls and their documentation, this day and a week before. Dashed: 85 and 90 %.",
+        "Parte del tiempo de conexión de cada hora en llamadas y su documentación, este día y una semana antes. Línea discontinua: "
+        "85 y 90 %."), SHARE, *today_and_a_week_ago(figure, "agent_kpi"), steps=OCCUPANCY, wide=6, high=7)
+
+
+def handle_per_hour():
+    def figure(report, hours_ago):
+        return f"{last_hour(handle, report, hours_ago=hours_ago)} / ({last_hour(calls, report, hours_ago=hours_ago)} > 0)"
+    return hourly_lines(say("Average handle time per hour", "TMO por hora"), say(
+        "Handle time divided by calls, of what each hour added, this day and a week before.",
+        "Tiempo de atención dividido por llamadas, de lo que añadió cada hora, este día y una semana antes."), TIME,
+        *today_and_a_week_ago(figure, "agent_kpi"))
+
+
+def auxiliary_per_hour():
+    def figure(report, hours_ago):
+        return f"{last_hour(auxiliary, report, hours_ago=hours_ago)} / ({last_hour(login, 'agent_kpi', hours_ago=hours_ago)} > 0)"
+    return hourly_lines(say("In auxiliary states per hour", "En auxiliares por hora"), say(
+        "Share of each hour's login time in auxiliary states, this day and a week before. Dashed: 30 and 40 %.",
+        "Parte del tiempo de conexión de cada hora en estados auxiliares, este día y una semana antes. Línea discontinua: 30 y "
+        "40 %."), SHARE, *today_and_a_week_ago(figure, "agent_aux_time"), steps=AUXILIARY)
+
+
+def agents_to_look_at():
+    by = (OPERATION, "agent_name")
+    return table(
+        say(f"Agents today, the {MOST} who most need a look", f"Agentes hoy, los {MOST} que más hay que mirar"), say(
+            "To look at: how many of these hold: occupancy over 90 %, auxiliary share over 30 %, hold over 15 %, average handle time "
+            "over 1.5 times the operation's. A click on a name opens the agent. An empty cell is unknown, not zero: the agent is not "
+            "in that report, or a share of less than half an hour of login would say little.",
+            "Por mirar: cuántas de estas se cumplen: ocupación de más de 90 %, auxiliares de más de 30 %, retención de más de 15 %, "
+            "TMO de más de 1,5 veces el de la operación. Un clic en un nombre abre el agente. Una celda vacía es algo desconocido, no "
+            "un cero: el agente no está en ese informe, o una parte de menos de media hora de conexión diría poco."),
+        {"agent_name": Label(say("Agent", "Agente"), link=panels.to_the_agent("var-operation=${__data.fields.operation}")),
+         OPERATION: Label(say("Operation", "Operación"), 170)},
+        [
+            Column(say("To look at", "Por mirar"), COUNT, f"{agent_to_look_at(*by)} and {login(*by)} > 0", 100, TO_LOOK_AT),
+            Column(say("Login", "Conexión"), TIME, f"{login(*by)} > 0", 110),
+            Column(say("Calls", "Llamadas"), COUNT, f"{calls(*by)} and {login(*by)} > 0", 100),
+            Column(say("AHT", "TMO"), TIME, average_handle(*by), 110),
+            Column(say("Occupancy", "Ocupación"), SHARE, occupancy(*by), 120, OCCUPANCY),
+            Column(say("Auxiliary", "Auxiliares"), SHARE, auxiliary_share(*by), 120, AUXILIARY),
+            Column(say("Hold", "Retención"), SHARE, hold_mute_share(*by), 120, HOLD),
+            Column(say("Closed", "Cerradas"), COUNT, f"{closed(*by)} and {login(*by)} > 0", 110),
+        ],
+        worst=say("To look at", "Por mirar"), most=MOST, high=16,
+        empty=say("nobody has logged in today", "nadie se ha conectado hoy"))

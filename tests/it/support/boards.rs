@@ -6,16 +6,20 @@ use std::path::Path;
 
 use serde_json::Value;
 
-/// One of `dashboards/*.json`.
+/// One of `dashboards/*.json`, or of `dashboards/es/*.json`.
+#[derive(Clone)]
 pub struct Board {
     pub file: String,
     pub json: Value,
+    /// Every panel that asks something, those too that a row hides.
+    panels: Vec<Value>,
 }
 
 /// One query of a panel.
 pub struct Target<'b> {
     pub panel: &'b Value,
     pub promql: &'b str,
+    pub legend: Option<&'b str>,
     pub instant: bool,
 }
 
@@ -35,24 +39,30 @@ pub struct Known {
     pub report: Option<String>,
 }
 
-/// Every board of the repository.
-pub fn boards() -> Vec<Board> {
+/// Every board of the repository in one language: `en` or `es`.
+pub fn boards(language: &str) -> Vec<Board> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("dashboards");
+    let folder = if language == "en" { folder } else { folder.join(language) };
     let paths = fs::read_dir(folder).expect("a folder of this repository").map(|entry| entry.expect("an entry").path());
     let mut boards: Vec<Board> = paths
         .filter(|path| path.extension().is_some_and(|extension| extension == "json"))
-        .map(|path| Board {
-            file: path.file_name().expect("a file").to_string_lossy().into_owned(),
-            json: serde_json::from_slice(&fs::read(&path).expect("a board")).expect("JSON"),
-        })
+        .map(|path| read(&path))
         .collect();
     boards.sort_by(|one, other| one.file.cmp(&other.file));
     boards
 }
 
+fn read(path: &Path) -> Board {
+    let json: Value = serde_json::from_slice(&fs::read(path).expect("a board")).expect("JSON");
+    let list = |value: &Value| value["panels"].as_array().cloned().unwrap_or_default();
+    let panels =
+        list(&json).into_iter().flat_map(|panel| if panel["type"] == "row" { list(&panel) } else { vec![panel] });
+    Board { file: path.file_name().expect("a file").to_string_lossy().into_owned(), panels: panels.collect(), json }
+}
+
 impl Board {
     pub fn panels(&self) -> &[Value] {
-        self.json["panels"].as_array().expect("panels")
+        &self.panels
     }
 
     pub fn variables(&self) -> &[Value] {
@@ -67,6 +77,7 @@ impl Board {
             targets.extend(queries.iter().map(|query| Target {
                 panel,
                 promql: query["expr"].as_str().expect("a query"),
+                legend: query["legendFormat"].as_str(),
                 instant: query["instant"].as_bool().expect("instant or range"),
             }));
         }
