@@ -91,7 +91,7 @@ def stat(title: str, says: str, unit: str, *queries: Query, steps: Steps | None 
     panel = big_number.Panel().reduce_options(last_value()).orientation(shapes.VizOrientation.AUTO)
     several = len(queries) > 1
     panel.text_mode(shapes.BigValueTextMode.VALUE_AND_NAME if several else shapes.BigValueTextMode.VALUE)
-    panel.graph_mode(shapes.BigValueGraphMode.NONE).color_mode(shapes.BigValueColorMode.VALUE)
+    panel.graph_mode(shapes.BigValueGraphMode.NONE).color_mode(shapes.BigValueColorMode.VALUE).decimals(0)
     return dressed(panel, title, says, unit, queries, steps or [(None, QUIET)], wide, high, empty)
 
 
@@ -122,8 +122,8 @@ def oldest_ages(*reports: str, most: int = 8) -> Any:
 def ages(queries: list[Query], says: str) -> Any:
     """One thin line, quiet while all is well."""
     title = say("Age of the data", "Antigüedad de los datos")
-    panel = stat(title, says, TIME, *queries, steps=AGES, wide=24, high=3, empty=say("not polled yet", "aún sin consultar"))
-    panel.text_mode(shapes.BigValueTextMode.VALUE_AND_NAME).wide_layout(True).decimals(0)
+    panel = stat(title, says, TIME, *queries, steps=AGES, wide=24, high=2, empty=say("not polled yet", "aún sin consultar"))
+    panel.text_mode(shapes.BigValueTextMode.VALUE_AND_NAME).wide_layout(True)
     panel.text(common.VizTextDisplayOptions().title_size(13).value_size(18))
     never = ValueMappingResult(text=say("never", "nunca"), color=ACT)
     panel.mappings([RangeMap(options=DashboardRangeMapOptions(from_val=1e9, to=1e11, result=never))])
@@ -137,8 +137,14 @@ def lines(title: str, says: str, unit: str, *queries: Query, steps: Steps | None
     panel = timeseries.Panel().fill_opacity(0).line_width(2).legend(legend()).tooltip(tooltip())
     # A gap is a gap: nothing is known there.
     panel.span_nulls(False).show_points(shapes.VisibilityMode.AUTO)
+    if unit in (COUNT, TIME):
+        # Not for shares: their axis would have no mark between 0 and 100 %.
+        panel.decimals(0)
     dressed(panel, title, says, unit, queries, steps, wide, high, empty)
     if steps:
+        # Only the limits: what lies under the first one needs no line.
+        limits = [(None, "transparent"), *(step for step in steps if step[1] in (LOOK, ACT))]
+        panel.thresholds(thresholds(limits))
         panel.thresholds_style(common.GraphThresholdsStyleConfig().mode(shapes.GraphThresholdsStyleMode.DASHED))
     panel.color_scheme(dashboard.FieldColor().mode(FieldColorModeId.PALETTE_CLASSIC))
     return panel.axis_soft_min(0)
@@ -154,9 +160,15 @@ def hourly_lines(title: str, says: str, unit: str, *queries: Query, steps: Steps
     """The shape of the day. The first series is today and is drawn as bars; the others are compared with it."""
     panel = per_hour(lines(title, says, unit, *queries, steps=steps, wide=wide, high=high))
     # The bar of an hour stands over the hour that it tells of, and not over the next one.
-    bar = {"custom.drawStyle": "bars", "custom.fillOpacity": 60, "custom.barAlignment": -1, "custom.lineWidth": 1}
+    bar = {
+        "custom.drawStyle": "bars", "custom.fillOpacity": 60, "custom.barAlignment": -1, "custom.lineWidth": 1,
+        "color": {"mode": "fixed", "fixedColor": IDLE},
+    }
     panel.override_by_query("A", [DynamicConfigValue(id_val=key, value=value) for key, value in bar.items()])
-    dashed = {"custom.lineStyle": {"fill": "dash", "dash": [6, 6]}, "custom.lineWidth": 1}
+    dashed = {
+        "custom.lineStyle": {"fill": "dash", "dash": [6, 6]}, "custom.lineWidth": 1, "custom.showPoints": "never",
+        "color": {"mode": "fixed", "fixedColor": QUIET},
+    }
     for ref in list("BC")[: len(queries) - 1]:
         panel.override_by_query(ref, [DynamicConfigValue(id_val=key, value=value) for key, value in dashed.items()])
     return panel
@@ -192,14 +204,17 @@ def meant(meanings: dict[str, tuple[str, str]]) -> ValueMap:
     return ValueMap(options={value: ValueMappingResult(text=text, color=color) for value, (text, color) in meanings.items()})
 
 
-def bars(title: str, says: str, unit: str, *queries: Query, steps: Steps | None = None, empty: str = "", wide: int = 12,
-         high: int = 10) -> Any:
-    """A bar for each series, in the order of the query."""
-    panel = bargauge.Panel().orientation(shapes.VizOrientation.HORIZONTAL).reduce_options(last_value())
-    panel.display_mode(shapes.BarGaugeDisplayMode.BASIC).min(0).value_mode(shapes.BarGaugeValueMode.TEXT)
-    panel.show_unfilled(False).name_placement(shapes.BarGaugeNamePlacement.LEFT)
-    panel.text(common.VizTextDisplayOptions().title_size(13).value_size(14))
-    return dressed(panel, title, says, unit, queries, steps or [(None, IDLE)], wide, high, empty)
+def bars(title: str, says: str, unit: str, query: str, name: str, label: "Label", heading: str, steps: Steps | None = None,
+         empty: str = "", wide: int = 12, high: int = 10) -> Any:
+    """A bar for each value of one label, longest first. A table, because it has room for whole names and leads on from them."""
+    column = Column(heading, unit, f"sort_desc({query})", 0, steps or [(None, IDLE)])
+    panel = table(title, says, {name: label}, [column], worst=heading, empty=empty, wide=wide, high=high)
+    bar = {"type": "gauge", "mode": "basic", "valueDisplayMode": "text"}
+    looks = {"custom.cellOptions": bar, "min": 0, "custom.width": None, "custom.align": None}
+    panel.build().field_config.overrides[-1].properties = [
+        one for one in column_looks(column) if one.id_val not in looks
+    ] + [DynamicConfigValue(id_val=key, value=value) for key, value in looks.items() if value is not None]
+    return panel.show_header(False)
 
 
 def matrix(title: str, says: str, unit: str, query: Query, bar: str, part: str, empty: str = "", wide: int = 24,
@@ -208,19 +223,28 @@ def matrix(title: str, says: str, unit: str, query: Query, bar: str, part: str, 
     options = {"rowField": bar, "columnField": part, "valueField": "Value", "emptyValue": "null"}
     panel = barchart.Panel().stacking(shapes.StackingMode.NORMAL).legend(legend()).tooltip(tooltip())
     panel.orientation(shapes.VizOrientation.HORIZONTAL).show_value(shapes.VisibilityMode.NEVER).fill_opacity(80)
-    panel.bar_width(0.8).group_width(0.9)
+    panel.bar_width(0.8).group_width(0.9).decimals(0)
     panel.with_transformation(DataTransformerConfig(id_val="groupingToMatrix", options=options))
+    # The longest bar first.
+    total = {"mode": "reduceRow", "reduce": {"reducer": "sum"}, "alias": "total"}
+    panel.with_transformation(DataTransformerConfig(id_val="calculateField", options=total))
+    first = {"fields": {}, "sort": [{"field": "total", "desc": True}]}
+    panel.with_transformation(DataTransformerConfig(id_val="sortBy", options=first))
+    # The parts in the order of their names, so that one has the same colour here as over the hours (Grafana 11 keeps its own).
+    order = {"orderByMode": "auto", "orderBy": [{"type": "name", "desc": False}]}
+    panel.with_transformation(DataTransformerConfig(id_val="organize", options={"excludeByName": {"total": True}} | order))
     dressed(panel, title, says, unit, (query,), None, wide, high, empty)
     return panel.color_scheme(dashboard.FieldColor().mode(FieldColorModeId.PALETTE_CLASSIC))
 
 
 class Column(NamedTuple):
-    """A figure of a table: its heading, unit, query, width in pixels (0: not shown), and where it gets a colour."""
+    """A figure of a table: its heading, unit, query, width in pixels (0: what is left; none: not shown), and
+    where it gets a colour."""
 
     heading: str
     unit: str
     expression: str
-    wide: int
+    wide: int | None
     steps: Steps | None = None
 
 
@@ -240,12 +264,12 @@ def table(title: str, says: str, labels: dict[str, Label], columns: list[Column]
     values = [f"Value #{ref}" if len(columns) > 1 else "Value" for ref in list(refs())[: len(columns)]]
     headings = {name: label.heading for name, label in labels.items()}
     headings |= {value: column.heading for value, column in zip(values, columns)}
-    hidden = [value for value, column in zip(values, columns) if column.wide == 0]
+    hidden = [value for value, column in zip(values, columns) if column.wide is None]
     shown = {
         "excludeByName": {name: True for name in ("Time", *hidden)}, "renameByName": headings,
         "indexByName": {name: place for place, name in enumerate(headings)},
     }
-    panel = grid.Panel().filterable(len(labels) > 1).cell_height(shapes.TableCellHeight.SM)
+    panel = grid.Panel().cell_height(shapes.TableCellHeight.SM)
     panel.with_transformation(DataTransformerConfig(id_val="merge", options={}))
     panel.with_transformation(DataTransformerConfig(id_val="organize", options=shown))
     if worst:
@@ -274,7 +298,10 @@ def label_looks(label: Label) -> Iterable[DynamicConfigValue]:
 
 def column_looks(column: Column) -> Iterable[DynamicConfigValue]:
     yield DynamicConfigValue(id_val="unit", value=column.unit)
-    yield DynamicConfigValue(id_val="custom.width", value=column.wide)
+    # What an empty table says is not for every empty cell.
+    yield DynamicConfigValue(id_val="noValue", value="–")
+    if column.wide:
+        yield DynamicConfigValue(id_val="custom.width", value=column.wide)
     yield DynamicConfigValue(id_val="custom.align", value="left" if column.unit == DATE else "right")
     if column.unit in (COUNT, TIME, SHARE):
         yield DynamicConfigValue(id_val="decimals", value=0)
@@ -300,15 +327,17 @@ def dressed(panel: Any, title: str, says: str, unit: str, queries: Iterable[Quer
     """What every panel has."""
     panel.title(title).description(says).unit(unit).datasource(SOURCE).span(wide).height(high)
     panel.no_value(empty or say("no data today yet", "aún no hay datos hoy"))
-    if unit in (COUNT, TIME, SHARE):
-        panel.decimals(0)
     for ref, query in zip(refs(), queries):
         panel.with_target(query.ref_id(ref))
     if steps:
-        thresholds = [Threshold(value=value, color=color) for value, color in steps]
-        panel.thresholds(dashboard.ThresholdsConfig().mode(ThresholdsMode.ABSOLUTE).steps(thresholds))
+        panel.thresholds(thresholds(steps))
         panel.color_scheme(dashboard.FieldColor().mode(FieldColorModeId.THRESHOLDS))
     return panel
+
+
+def thresholds(steps: Steps) -> Any:
+    steps = [Threshold(value=value, color=color) for value, color in steps]
+    return dashboard.ThresholdsConfig().mode(ThresholdsMode.ABSOLUTE).steps(steps)
 
 
 def refs() -> Iterable[str]:
@@ -337,8 +366,8 @@ def board(name: str, title: str, says: str, content: list[Row], since: str = "no
     """`content`: rows of panels from left to right; a list within a row is a column of panels, one below the other."""
     head = dashboard.Dashboard(f"wolkvox · {title}").uid(words.uid(name)).description(says).tags([words.tag()]).readonly()
     head.time(since, "now").timezone("browser").refresh("1m").tooltip(DashboardCursorSync.CROSSHAIR)
-    links = dashboard.DashboardLink("wolkvox").type(DashboardLinkType.DASHBOARDS).tags([words.tag()])
-    head.link(links.include_vars(True).keep_time(True).as_dropdown(False))
+    links = dashboard.DashboardLink(say("Boards", "Tableros")).type(DashboardLinkType.DASHBOARDS).tags([words.tag()])
+    head.link(links.include_vars(True).keep_time(True).as_dropdown(True))
     head.variables([data_source(), *variables])
     numbers = itertools.count(1)
     for panel in placed(content):

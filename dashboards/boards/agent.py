@@ -73,7 +73,7 @@ def calls_per_hour():
         "What each hour added to the day's calls. Data arrive 10 to 20 minutes late, so a call can count in the next hour.",
         "Lo que cada hora añadió a las llamadas del día. Los datos llegan 10 a 20 minutos tarde: una llamada puede contar en la hora "
         "siguiente."), COUNT,
-        over_time(last_hour(calls, "agent_kpi", only=CHOSEN_AGENT), say("calls", "llamadas")))
+        over_time(f"{last_hour(calls, 'agent_kpi', only=CHOSEN_AGENT)} > 0", say("calls", "llamadas")))
 
 
 def auxiliary_per_hour():
@@ -86,14 +86,14 @@ def auxiliary_per_hour():
 def by_state():
     return bars(say("Auxiliary time by state", "Tiempo en auxiliares por estado"), say(
         "Time in each auxiliary state today.", "Tiempo en cada estado auxiliar hoy."), TIME,
-        now(f"sort_desc({auxiliary('state', only=CHOSEN_AGENT)} > 0)", "{{state}}"), wide=8, high=9,
+        f"{auxiliary('state', only=CHOSEN_AGENT)} > 0", "state", Label(say("State", "Estado"), 150), say("Time", "Tiempo"), wide=8, high=9,
         empty=say("not in any auxiliary state today", "hoy no estuvo en ningún auxiliar"))
 
 
 def by_code():
     return bars(say("Closed interactions by code", "Interacciones cerradas por código"), say(
         "Interactions closed today with each activity code.", "Interacciones cerradas hoy con cada código de actividad."), COUNT,
-        now(f"sort_desc({closed('code', only=CHOSEN_AGENT)} > 0)", "{{code}}"), wide=8, high=9,
+        f"{closed('code', only=CHOSEN_AGENT)} > 0", "code", Label(say("Code", "Código"), 150), say("Closed", "Cerradas"), wide=8, high=9,
         empty=say("no interaction closed today", "ninguna interacción cerrada hoy"))
 
 
@@ -118,5 +118,5 @@ def ids():
         "arriba es de ambas."),
         {AGENT: Label(say("Agent", "Agente")), "agent_id": Label("Id", 300)},
         # The value says nothing: the labels do.
-        [Column(say("Known", "Conocido"), TEXT, known, 0)], high=5,
+        [Column(say("Known", "Conocido"), TEXT, known, None)], high=4,
         empty=say("the vendor sent no id", "el proveedor no envió identificador"))

@@ -3,7 +3,7 @@
 from figures import A_WEEK, AGENT, PEOPLE, YESTERDAY, at_the_end, auxiliary, auxiliary_share, last_hour, login
 import panels
 from panels import (
-    AUXILIARY, COUNT, SHARE, TIME, bars, heat, hourly_lines, hourly_stack, matrix, now, over_time, rows, stat,
+    AUXILIARY, COUNT, SHARE, TIME, Label, bars, heat, hourly_lines, hourly_stack, matrix, now, over_time, rows, stat,
 )
 from words import say
 
@@ -45,20 +45,20 @@ def per_agent_and_state():
     those = f"and on (agent_name) topk({MOST}, {auxiliary('agent_name', only=PEOPLE)})"
     return matrix(say(f"By agent and state, the {MOST} with the most", f"Por agente y estado, los {MOST} con más"), say(
         "Time of today in each state, side by side.", "Tiempo de hoy en cada estado, uno junto a otro."), TIME,
-        rows(f"sort_desc({auxiliary('agent_name', 'state', only=PEOPLE)} {those})"), AGENT, "state", wide=14, high=18)
+        rows(f"sort_desc({auxiliary('agent_name', 'state', only=PEOPLE)} {those})"), AGENT, "state", wide=14, high=21)
 
 
 def by_state():
     return bars(say("By state today", "Por estado hoy"), say(
         "Time of all agents in each state today.", "Tiempo de todos los agentes en cada estado hoy."), TIME,
-        now(f"sort_desc({auxiliary('state')})", "{{state}}"), wide=8, high=8)
+        auxiliary("state"), "state", Label(say("State", "Estado"), 150), say("Time", "Tiempo"), wide=8, high=8)
 
 
 def by_state_yesterday():
     return bars(say("By state, the whole of yesterday", "Por estado, todo ayer"), say(
         "Time of all agents in each state yesterday. It is asked for from 00:20 on.",
         "Tiempo de todos los agentes en cada estado ayer. Se pide desde las 00:20."), TIME,
-        now(f"sort_desc({auxiliary('state', window=YESTERDAY)})", "{{state}}"), wide=8, high=8,
+        auxiliary("state", window=YESTERDAY), "state", Label(say("State", "Estado"), 150), say("Time", "Tiempo"), wide=8, high=7,
         empty=say("yesterday is not polled, or not yet", "ayer no se consulta, o aún no"))
 
 
@@ -68,7 +68,7 @@ def per_hour_and_state():
         "it counts in the next hour.",
         "Lo que cada hora añadió al tiempo en cada estado: la barra está sobre su hora. Los datos llegan 10 a 20 minutos tarde: una "
         "parte cuenta en la hora siguiente."), TIME,
-        over_time(f"{last_hour(auxiliary, 'agent_aux_time', 'state')} > 0", "{{state}}"))
+        over_time(f"{last_hour(auxiliary, 'agent_aux_time', 'state')} > 0", "{{state}}"), high=7)
 
 
 def against_a_week_ago():
@@ -79,7 +79,7 @@ def against_a_week_ago():
         "Share of each hour's login time in auxiliary states, this day and a week before. Dashed: 30 and 40 %.",
         "Parte del tiempo de conexión de cada hora en estados auxiliares, este día y una semana antes. Línea discontinua: 30 y "
         "40 %."), SHARE, over_time(share(0), say("this day", "este día")),
-        over_time(share(A_WEEK), say("a week before", "una semana antes")), steps=AUXILIARY)
+        over_time(share(A_WEEK), say("a week before", "una semana antes")), steps=AUXILIARY, high=7)
 
 
 def per_agent_and_hour():
@@ -89,7 +89,7 @@ def per_agent_and_hour():
         "new, or nothing known.",
         "Lo que cada hora añadió al tiempo del agente en estados auxiliares: la hora que termina en la hora de la celda. Una celda "
         "vacía: nada nuevo, o nada conocido."), TIME,
-        over_time(f"{last_hour(auxiliary, 'agent_aux_time', 'agent_name', only=PEOPLE)} > 0 {those}", "{{agent_name}}"), wide=16, high=16)
+        over_time(f"{last_hour(auxiliary, 'agent_aux_time', 'agent_name', only=PEOPLE)} > 0 {those}", "{{agent_name}}"), wide=16, high=15)
 
 
 def highest_shares():
@@ -98,5 +98,6 @@ def highest_shares():
         "40 %.",
         "Tiempo en estados auxiliares dividido por el tiempo de conexión, de agentes con media hora de conexión o más. Naranja: más "
         "de 30 %. Rojo: más de 40 %."), SHARE,
-        now(f"sort_desc(topk({MOST}, {auxiliary_share('agent_name')}))", "{{agent_name}}"),
-        steps=[(None, panels.IDLE), *AUXILIARY[1:]], wide=10, high=18)
+        f"topk({MOST}, {auxiliary_share('agent_name')})", AGENT, Label(say("Agent", "Agente"), 260, panels.to_the_agent()),
+        say("Share", "Parte"),
+        steps=[(None, panels.IDLE), *AUXILIARY[1:]], wide=10, high=21)

@@ -87,5 +87,5 @@ def nobody():
     return bars(say("On routing points: nobody took them", "En puntos de enrutamiento: nadie las tomó"), say(
         "Interactions that closed on the vendor's routing points, without any agent, by code.",
         "Interacciones que se cerraron en los puntos de enrutamiento del proveedor, sin ningún agente, por código."), COUNT,
-        now(f"sort_desc({closed('code', only=QUEUES)} > 0)", "{{code}}"), wide=10, high=9,
+        f"{closed('code', only=QUEUES)} > 0", "code", Label(say("Code", "Código"), 150), say("Closed", "Cerradas"), wide=10, high=9,
         empty=say("none: agents closed them all", "ninguna: todas las cerraron agentes"))

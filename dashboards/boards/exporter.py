@@ -1,6 +1,6 @@
 """Does the exporter get its data, and can it pay for them?"""
 
-from figures import OPERATION, YESTERDAY, age, counted, selected, series
+from figures import OPERATION, YESTERDAY, age, counted, selected
 import panels
 from panels import (
     ACT, AGES, COUNT, DATE, FINE, LOOK, NONE_IS_FINE, POLLS, QUIET, SHARE, TIME, Column, Label, history, lines, meant, now,
@@ -127,16 +127,12 @@ def unread_values():
 
 def requests_left():
     left, limit = own("wolkvox_api_budget_remaining"), own("wolkvox_api_budget_limit")
-    midnight = f"max by (operation) ({series('wolkvox_report_window_start_timestamp_seconds')})"
-    even = f"clamp_min(1 - (time() - {midnight}) / 86400, 0)"
     return lines(say("API requests left", "Peticiones al API que quedan"), say(
-        "Share of the vendor's day of API requests that is left of each operation. Dashed: what is left of the day. A line under it "
-        "spends faster than the day goes by.",
-        "Parte de las peticiones al API del día que le queda a cada operación. Línea discontinua: lo que queda del día. Una línea por "
-        "debajo gasta más rápido de lo que pasa el día."), SHARE,
-        over_time(f"max by (operation) ({left} / {limit})", "{{operation}}"),
-        over_time(f"min ({even})", say("rest of the day", "resto del día"))).override_by_query(
-            "B", [panels.DynamicConfigValue(id_val="custom.lineStyle", value={"fill": "dash", "dash": [6, 6]})])
+        "Share of the vendor's day of API requests that is left of each operation. It begins at 100 % at the operation's midnight. "
+        "Dashed: 10 and 25 %.",
+        "Parte de las peticiones al API del día que le queda a cada operación. Empieza en 100 % a la medianoche de la operación. Línea "
+        "discontinua: 10 y 25 %."), SHARE, over_time(f"max by (operation) ({left} / {limit})", "{{operation}}"),
+        steps=[(None, QUIET), (0.1, ACT), (0.25, LOOK)])
 
 
 def interval():
@@ -219,4 +215,4 @@ def build():
         "Each exporter, its version, and the Rust it was built with.", "Cada exportador, su versión, y el Rust con que se construyó."),
         {"instance": Label(say("Exporter", "Exportador")), "version": Label(say("Version", "Versión"), 300),
          "rustversion": Label("Rust", 300)},
-        [Column(say("Running", "En marcha"), COUNT, info, 0)], high=5)
+        [Column(say("Running", "En marcha"), COUNT, info, None)], high=5)

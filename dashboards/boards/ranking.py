@@ -32,8 +32,9 @@ def tiles():
 
 
 def best(title, says, figure, empty, window="today"):
-    query = f"sort_desc(topk({BEST}, {figure(AGENT, window=window)} > 0))"
-    return bars(title, says, COUNT, now(query, "{{agent_name}}"), wide=8, high=19, empty=empty)
+    agent = Label(say("Agent", "Agente"), 270, panels.to_the_agent())
+    query = f"topk({BEST}, {figure(AGENT, window=window)} > 0)"
+    return bars(title, says, COUNT, query, AGENT, agent, say("Best", "Mejores"), wide=8, high=21, empty=empty)
 
 
 def best_points():

@@ -5,7 +5,7 @@ from figures import (
 )
 import panels
 from panels import (
-    CALLBACKS, COUNT, FINE, IDLE, LOOK, QUIET, SHARE, TIME, Column, Label, hourly_lines, hourly_stack, now, over_time, stat, table,
+    CALLBACKS, COUNT, FINE, IDLE, LOOK, SHARE, TIME, Column, Label, hourly_lines, hourly_stack, now, over_time, stat, table,
 )
 from words import say
 
@@ -16,9 +16,9 @@ def statuses():
         "ok": (say("reached", "lograda"), FINE),
         "fail": (say("not reached", "no lograda"), LOOK),
         "yes": (say("pending", "pendiente"), IDLE),
-        "no": (say("declined", "rechazada"), QUIET),
-        "no_user": (say("no caller", "sin usuario"), QUIET),
-        "stop_new": (say("stopped by a new call", "detenida por otra llamada"), QUIET),
+        "no": (say("declined", "rechazada"), "#8e8e8e"),
+        "no_user": (say("no caller", "sin usuario"), "#b8b8b8"),
+        "stop_new": (say("stopped by a new call", "detenida por otra llamada"), "#5f6b7a"),
     }
 
 
@@ -72,8 +72,9 @@ def per_hour():
         "What each hour added: the bar stands over its hour. A pending one becomes another status later, and then counts there.",
         "Lo que añadió cada hora: la barra está sobre su hora. Una pendiente pasa después a otro estado, y entonces cuenta allí."), COUNT,
         over_time(f"{last_hour(callbacks, 'smart_wait', 'status')} > 0", "{{status}}"))
-    for status, (text, _) in statuses().items():
-        panel.override_by_name(status, [panels.DynamicConfigValue(id_val="displayName", value=text)])
+    for status, (text, color) in statuses().items():
+        looks = {"displayName": text, "color": {"mode": "fixed", "fixedColor": color}}
+        panel.override_by_name(status, [panels.DynamicConfigValue(id_val=key, value=value) for key, value in looks.items()])
     return panel
 
 
@@ -94,7 +95,7 @@ def by_status():
         "Devoluciones de hoy por estado, y cómo lo llama el proveedor."),
         {"status": Label(say("Status", "Estado"), meanings=meanings)},
         [Column(say("Call-backs", "Devoluciones"), COUNT, f"sort_desc({callbacks('status')})", 120)],
-        worst=say("Call-backs", "Devoluciones"), wide=8, high=11,
+        worst=say("Call-backs", "Devoluciones"), wide=8, high=9,
         empty=say("no call-back asked for today", "ninguna devolución pedida hoy"))
 
 
@@ -111,5 +112,5 @@ def by_skill():
             Column(say("In calls", "En llamadas"), TIME, total("wolkvox_smart_wait_call_seconds", *by), 120),
             Column(say("Billed", "Facturado"), TIME, total("wolkvox_smart_wait_billed_seconds", *by), 120),
         ],
-        worst=say("Call-backs", "Devoluciones"), wide=16, high=11,
+        worst=say("Call-backs", "Devoluciones"), wide=16, high=9,
         empty=say("no call-back asked for today", "ninguna devolución pedida hoy"))
