@@ -86,12 +86,13 @@ impl Chain {
             path.display().to_string()
         };
         copy("alerts/recording.yml", &[("interval: 1m", "interval: 1s")]);
-        copy("alerts/exporter.yml", &[]);
+        copy("alerts/by-operation.yml", &[("interval: 1m", "interval: 1s")]);
+        copy("alerts/en/exporter.yml", &[]);
         // It is noon wherever the tests run, but not always a working day.
         let days = |name: &str, day: u8| format!("wolkvox:threshold:business_{name}_day\n        expr: vector({day})");
         let (first, last) = ((days("first", 1), days("first", 0)), (days("last", 5), days("last", 6)));
         copy("alerts/thresholds.yml", &[("interval: 1m", "interval: 1s"), (&first.0, &first.1), (&last.0, &last.1)]);
-        copy("alerts/productivity.yml", &[("for: 10m", "for: 2s"), ("keep_firing_for: 5m", "keep_firing_for: 4s")]);
+        copy("alerts/en/productivity.yml", &[("for: 10m", "for: 2s"), ("keep_firing_for: 5m", "keep_firing_for: 4s")]);
         let config = copy(
             "deploy/prometheus.yml",
             &[

@@ -6,9 +6,10 @@ use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 use serde_json::Value;
+use tempfile::TempDir;
 use wolkvox_exporter::catalog::Catalog;
 
-use crate::support::child::run;
+use crate::support::child::{python, run};
 use crate::support::harness::together;
 
 #[derive(Deserialize)]
@@ -64,8 +65,19 @@ fn yaml<T: for<'de> Deserialize<'de>>(path: &Path) -> T {
     serde_saphyr::from_str(&text).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
 }
 
+const LANGUAGES: [&str; 2] = ["en", "es"];
+
+/// What a Prometheus loads whose alerts are in this language.
+fn rule_files(language: &str) -> Vec<PathBuf> {
+    [files("alerts"), files(&format!("alerts/{language}"))].concat()
+}
+
+fn rules_in(language: &str) -> Vec<Rule> {
+    rule_files(language).iter().flat_map(|path| yaml::<RuleFile>(path).groups).flat_map(|group| group.rules).collect()
+}
+
 fn rules() -> Vec<Rule> {
-    files("alerts").iter().flat_map(|path| yaml::<RuleFile>(path).groups).flat_map(|group| group.rules).collect()
+    rules_in("en")
 }
 
 /// The alerts with their names.
@@ -90,11 +102,13 @@ fn cases(tests: &[Value], key: &str) -> Vec<Value> {
 
 #[tokio::test]
 async fn promtool_finds_nothing_to_say_about_the_rules() {
-    let paths = files("alerts");
-    let mut args = vec!["check", "rules", "--lint=all", "--lint-fatal"];
-    args.extend(paths.iter().map(|path| path.to_str().expect("plain characters")));
-    let checked = run("promtool", &args, b"").await;
-    assert_eq!(checked.code, Some(0), "{checked:?}");
+    for language in LANGUAGES {
+        let paths = rule_files(language);
+        let mut args = vec!["check", "rules", "--lint=all", "--lint-fatal"];
+        args.extend(paths.iter().map(|path| path.to_str().expect("plain characters")));
+        let checked = run("promtool", &args, b"").await;
+        assert_eq!(checked.code, Some(0), "{checked:?}");
+    }
     let rules = rules();
     println!("{} rules: {} alerts, {} recorded series", rules.len(), alerts(&rules).len(), recorded(&rules).len());
 }
@@ -146,64 +160,228 @@ fn every_recorded_share_mean_and_increment_is_tested() {
 #[test]
 fn no_rule_names_a_series_that_nobody_makes() {
     let rules = rules();
-    let (recorded, reference) = (recorded(&rules), text("docs/metrics.md"));
+    let (recorded, reference, thresholds) = (recorded(&rules), text("docs/metrics.md"), text("alerts/thresholds.yml"));
     for rule in &rules {
         for name in rule.names() {
             let exported = name == "up" || reference.contains(&format!("| `{name}` |"));
-            assert!(exported || recorded.contains(name.as_str()), "{name}, in {}", rule.expr);
+            // Off until somebody takes the comment's mark away.
+            let offered = thresholds.contains(&format!("#   - record: {name}\n"));
+            assert!(exported || offered || recorded.contains(name.as_str()), "{name}, in {}", rule.expr);
         }
     }
 }
 
 #[test]
-fn every_threshold_decides_something_and_stands_in_the_readme() {
-    let (rules, readme) = (rules(), text("alerts/README.md"));
-    let used: BTreeSet<String> = rules.iter().flat_map(Rule::names).collect();
+fn every_threshold_decides_something_and_stands_in_the_readme_of_each_language() {
+    let rules = rules();
+    let readmes = ["alerts/README.md", "alerts/README.es.md"].map(text);
+    let mut seen = 0;
     for name in recorded(&rules) {
         let Some(threshold) = name.strip_prefix("wolkvox:threshold:") else { continue };
-        assert!(used.contains(name), "{name} is used by nothing");
-        assert!(readme.contains(&format!("`{threshold}`")), "{threshold}");
+        let resolved = format!("operation:wolkvox_threshold:{threshold}");
+        let is_about_operations = rules.iter().any(|rule| rule.record.as_deref() == Some(&resolved));
+        let read = if is_about_operations { resolved.as_str() } else { name };
+        assert!(rules.iter().any(|rule| rule.names().contains(read)), "{read} is used by nothing");
+        for readme in &readmes {
+            assert!(
+                readme.contains(&format!("`{threshold}`")) || readme.contains(&format!("`{threshold} ")),
+                "{threshold}"
+            );
+        }
+        seen += 1;
+    }
+    assert!(seen >= 30, "only {seen} thresholds");
+}
+
+/// The default of a threshold with a plain number stands beside its name in both tables.
+#[test]
+fn the_tables_say_the_numbers_that_are_in_force() {
+    let rules = rules();
+    for file in ["alerts/README.md", "alerts/README.es.md"] {
+        let readme = text(file);
+        for rule in rules.iter().filter(|rule| !rule.labels.contains_key("state")) {
+            let Some(threshold) = rule.record.as_deref().and_then(|name| name.strip_prefix("wolkvox:threshold:"))
+            else {
+                continue;
+            };
+            let number = rule.expr.trim_start_matches("vector(").trim_end_matches(')');
+            let value: f64 = number.split('*').map(|factor| factor.trim().parse::<f64>().expect("a number")).product();
+            let (percent, minutes, hour) = (
+                format!("{:.0} %", value * 100.0),
+                format!("{:.0} min", value / 60.0),
+                format!("{:02.0}:00", value / 3600.0),
+            );
+            let forms = [number.to_owned(), format!("{value}"), format!("{value} s"), percent, minutes, hour];
+            let said = readme.lines().filter(|line| line.contains(&format!("`{threshold}`"))).any(|line| {
+                let after = line.split(&format!("`{threshold}`")).nth(1).unwrap_or_default();
+                let is_day = threshold.ends_with("_day");
+                is_day || forms.iter().any(|form| after.split(['`', '|', ',']).any(|cell| cell.trim() == form))
+            });
+            assert!(said, "{file} does not say that {threshold} is {number}");
+        }
     }
 }
 
 #[test]
 fn every_alert_says_how_bad_it_is_whose_it_is_and_where_to_read_on() {
-    let (rules, readme) = (rules(), text("alerts/README.md"));
-    for (name, rule) in alerts(&rules) {
-        let Rule { labels, annotations, .. } = rule;
-        assert!(matches!(labels["severity"].as_str(), "critical" | "warning" | "info"), "{name}");
-        let whose = if labels.get("level").is_some_and(|level| level == "agent") {
-            "{{ $labels.agent_name }}"
-        } else if name == "WolkvoxExporterMissing" {
-            "Prometheus"
-        } else if rule.expr.starts_with("up") || rule.expr.starts_with("wolkvox_exporter") || name.contains("State") {
-            "{{ $labels.instance }}"
-        } else {
-            "{{ $labels.operation }}"
+    let boards: BTreeSet<String> = fs::read_dir(root().join("dashboards"))
+        .expect("a folder of this repository")
+        .filter_map(|entry| entry.expect("an entry").file_name().to_str()?.strip_suffix(".json").map(str::to_owned))
+        .collect();
+    for (language, runbook, readme, end) in
+        [("en", "RUNBOOK.md", "alerts/README.md", ""), ("es", "RUNBOOK.es.md", "alerts/README.es.md", "-es")]
+    {
+        let (rules, readme) = (rules_in(language), text(readme));
+        for (name, rule) in alerts(&rules) {
+            let Rule { labels, annotations, .. } = rule;
+            assert!(matches!(labels["severity"].as_str(), "critical" | "warning" | "info"), "{name}");
+            let is_of_exporter = ["up", "wolkvox_exporter", "changes(process", "increase(wolkvox_exporter"]
+                .iter()
+                .any(|start| rule.expr.starts_with(start));
+            let whose = match name {
+                _ if labels.get("level").is_some_and(|level| level == "agent") => "agent_name",
+                "WolkvoxExporterMissing" => "",
+                _ if is_of_exporter => "instance",
+                _ => "operation",
+            };
+            let said = if whose.is_empty() { "Prometheus".to_owned() } else { format!("{{{{ $labels.{whose} }}}}") };
+            assert!(annotations["summary"].contains(&said), "{name}: {}", annotations["summary"]);
+            assert!(annotations["description"].len() > 20, "{name}");
+            let productivity = labels["category"] == "productivity";
+            assert!(!productivity || annotations["description"].contains("{{ $value | humanize"), "{name}");
+            let day = if language == "en" { "today so far" } else { "en lo que va del día" };
+            let is_of_the_day = productivity && name != "WolkvoxTeamAbsent";
+            for text in ["summary", "description"].map(|text| &annotations[text]).into_iter().filter(|_| is_of_the_day)
+            {
+                assert!(text.contains(day), "{name} does not say of when it speaks: {text}");
+            }
+            let page = format!("http://runbook.invalid/{runbook}#{}", name.to_lowercase());
+            assert_eq!(annotations["runbook_url"], page);
+            let board = annotations["dashboard_url"].strip_prefix("http://127.0.0.1:3000/d/wolkvox-").expect("a board");
+            let (board, variables) = board.split_once('?').unwrap_or((board, ""));
+            assert!(boards.contains(board.strip_suffix(end).expect("a board in this language")), "{name}: {board}");
+            let chosen = format!("var-{whose}={{{{ $labels.{whose} | urlquery }}}}");
+            assert!(whose.is_empty() || variables.contains(&chosen), "{name}: {variables}");
+            assert!(readme.contains(&format!("| `{name}` |")), "{name} is not in the README");
+        }
+    }
+}
+
+/// What stands between braces in a text, in the order of the alphabet: each language has its own order of words.
+fn variables(text: &str) -> Vec<&str> {
+    let mut found: Vec<&str> = text.split("{{").skip(1).filter_map(|rest| rest.split("}}").next()).collect();
+    found.sort_unstable();
+    found
+}
+
+#[test]
+fn the_spanish_alerts_differ_from_the_english_ones_in_their_words_alone() {
+    let (english, spanish) = (rules_in("en"), rules_in("es"));
+    assert_eq!(english.len(), spanish.len());
+    let mut texts = 0;
+    for (ours, theirs) in english.iter().zip(&spanish) {
+        assert_eq!((&ours.alert, &ours.record, &ours.expr), (&theirs.alert, &theirs.record, &theirs.expr));
+        assert_eq!(ours.labels, theirs.labels);
+        assert_eq!(ours.annotations.keys().collect::<Vec<_>>(), theirs.annotations.keys().collect::<Vec<_>>());
+        for (name, text) in &ours.annotations {
+            let translated = &theirs.annotations[name];
+            assert_ne!(text, translated, "{:?}: {name} is not translated", ours.alert);
+            assert_eq!(variables(text), variables(translated), "{:?}: {name}", ours.alert);
+            texts += 1;
+        }
+    }
+    assert!(texts >= 120, "only {texts} texts");
+    for file in ["exporter", "productivity"] {
+        let waits = |language: &str| {
+            let text = text(&format!("alerts/{language}/{file}.yml"));
+            let lines =
+                text.lines().filter(|line| line.trim().starts_with("for: ") || line.contains("keep_firing_for"));
+            lines.map(str::to_owned).collect::<Vec<_>>()
         };
-        assert!(annotations["summary"].contains(whose), "{name}: {}", annotations["summary"]);
-        assert!(annotations["description"].len() > 20, "{name}");
-        let productivity = labels["category"] == "productivity";
-        assert!(!productivity || annotations["description"].contains("{{ $value | humanize"), "{name}");
-        assert_eq!(annotations["runbook_url"], format!("alerts/RUNBOOK.md#{}", name.to_lowercase()));
-        assert!(readme.contains(&format!("| `{name}` |")), "{name} is not in alerts/README.md");
+        assert_eq!(waits("en"), waits("es"), "{file}");
+    }
+}
+
+// === what they are written of ===
+
+#[tokio::test]
+async fn the_rules_are_what_their_script_writes() {
+    let checked = run(&python(), &["-B", "alerts/build.py", "--check"], b"").await;
+    assert_eq!((checked.code, checked.stderr.as_str()), (Some(0), ""));
+}
+
+/// A copy of `alerts/`, to be changed.
+async fn copied() -> TempDir {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let from = root().join("alerts").display().to_string();
+    let copied = run("cp", &["-r", &from, &folder.path().display().to_string()], b"").await;
+    assert_eq!(copied.code, Some(0), "{copied:?}");
+    folder
+}
+
+#[tokio::test]
+async fn a_text_that_there_is_in_one_language_only_is_refused() {
+    let folder = copied().await;
+    let source = folder.path().join("alerts/source/exporter.yml");
+    let whole = fs::read_to_string(&source).expect("a copy");
+    let script = folder.path().join("alerts/build.py").display().to_string();
+    for missing in ["            es: ", "            en: "] {
+        let kept: Vec<&str> = whole.lines().collect();
+        let gone = kept.iter().position(|line| line.starts_with(missing)).expect("a text");
+        let rest = [&kept[..gone], &kept[gone + 1..]].concat().join("\n");
+        fs::write(&source, rest).expect("a writable folder");
+        let built = run(&python(), &["-B", &script], b"").await;
+        assert_ne!(built.code, Some(0), "nobody noticed that {} was gone", kept[gone]);
+        assert!(built.stderr.contains("WolkvoxExporterDown: summary is in ["), "{}", built.stderr);
+    }
+}
+
+/// The command that the page gives, run as it stands there.
+#[tokio::test]
+async fn one_command_of_the_readme_sets_where_all_links_lead() {
+    for readme in ["alerts/README.md", "alerts/README.es.md"] {
+        let folder = copied().await;
+        let page = text(readme);
+        let command = page.lines().find(|line| line.starts_with("sed -i ")).expect("the command");
+        let there = format!("cd '{}' && {command}", folder.path().display());
+        let set = run("sh", &["-c", &there], b"").await;
+        assert_eq!(set.code, Some(0), "{set:?}");
+        for language in LANGUAGES {
+            let files = ["exporter", "productivity"].map(|name| format!("alerts/{language}/{name}.yml"));
+            for file in files {
+                let text = fs::read_to_string(folder.path().join(&file)).expect("a copy");
+                let alerts = text.matches("- alert:").count();
+                assert_eq!(
+                    text.matches("runbook_url: https://wiki.example/wolkvox/RUNBOOK.").count(),
+                    alerts,
+                    "{file}"
+                );
+                assert_eq!(text.matches("dashboard_url: https://grafana.example/d/wolkvox-").count(), alerts, "{file}");
+            }
+        }
     }
 }
 
 #[test]
-fn the_runbook_has_every_alert_and_four_answers_for_each() {
-    let (rules, runbook) = (rules(), text("alerts/RUNBOOK.md"));
-    let sections: BTreeMap<&str, &str> =
-        runbook.split("\n### ").skip(1).filter_map(|section| section.split_once('\n')).collect();
+fn the_runbook_of_each_language_has_every_alert_and_four_answers_for_each() {
+    let rules = rules();
     let named: BTreeSet<&str> = alerts(&rules).into_iter().map(|(name, _)| name).collect();
-    assert_eq!(sections.keys().copied().collect::<BTreeSet<_>>(), named);
-    for (name, section) in sections {
-        for part in ["Meaning", "Likely causes", "What to do", "How to silence"] {
-            let answer =
-                section.lines().find_map(|line| line.strip_prefix(&format!("| {part} | "))).unwrap_or_default();
-            assert!(answer.len() > 20, "{name}: {part}");
+    for (file, parts) in [
+        ("alerts/RUNBOOK.md", ["Meaning", "Likely causes", "What to do", "How to silence"]),
+        ("alerts/RUNBOOK.es.md", ["Significado", "Causas probables", "Qué hacer", "Cómo silenciar"]),
+    ] {
+        let runbook = text(file);
+        let sections: BTreeMap<&str, &str> =
+            runbook.split("\n### ").skip(1).filter_map(|section| section.split_once('\n')).collect();
+        assert_eq!(sections.keys().copied().collect::<BTreeSet<_>>(), named, "{file}");
+        for (name, section) in sections {
+            for part in parts {
+                let answer =
+                    section.lines().find_map(|line| line.strip_prefix(&format!("| {part} | "))).unwrap_or_default();
+                assert!(answer.len() > 20, "{file}: {name}: {part}");
+            }
+            assert!(section.contains(&format!("`alertname={name} ")), "{name} is silenced by another name");
         }
-        assert!(section.contains(&format!("`alertname={name} ")), "{name} is silenced by another name");
     }
 }
 
@@ -224,7 +402,7 @@ fn never_lie_every_productivity_alert_waits_is_kept_and_is_muted_by_each_report_
         let gates: Vec<&str> = rule.expr.split(gate).skip(1).filter_map(|rest| rest.split('"').next()).collect();
         assert_eq!(gates.join(","), rule.labels["reports"], "{name}");
     }
-    let waits = text("alerts/productivity.yml");
+    let waits = text("alerts/en/productivity.yml");
     assert_eq!(waits.matches("keep_firing_for: 5m").count(), waits.matches("- alert:").count());
 }
 
@@ -236,5 +414,45 @@ async fn promtool_and_amtool_accept_the_shipped_configs() {
     ] {
         let checked = run(program, args, b"").await;
         assert_eq!(checked.code, Some(0), "{checked:?}");
+    }
+}
+
+/// What stands in comments is right too: each receiver, its marks taken away, is one that Alertmanager takes.
+#[tokio::test]
+async fn every_receiver_that_stands_ready_in_comments_is_taken_by_its_version_of_alertmanager() {
+    let shipped = text("deploy/alertmanager.yml");
+    let version = run("amtool", &["--version"], b"").await;
+    let said = format!("{}{}", version.stdout, version.stderr);
+    let minor = |text: &str| -> u32 {
+        let digits = text.split("0.").nth(1).and_then(|rest| rest.split(|c: char| !c.is_ascii_digit()).next());
+        digits.and_then(|digits| digits.parse().ok()).unwrap_or_else(|| panic!("no version in {text}"))
+    };
+    let have = minor(said.split("version ").nth(1).expect("a version"));
+    let offered: Vec<&str> =
+        shipped.split("\n    # --- ").skip(1).filter(|offer| offer.contains("_configs:")).collect();
+    assert_eq!(offered.len(), 3, "{offered:?}");
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    for offer in offered {
+        let (head, block) = offer.split_once('\n').expect("a heading and a receiver");
+        let block = block.split("\n    # ---").next().expect("a receiver");
+        let ready = block.replace("    # ", "    ");
+        assert!(ready.lines().all(|line| !line.contains('#')), "{ready}");
+        let changed = shipped.replace(block, &ready);
+        assert_ne!(changed, shipped);
+        let path = folder.path().join("alertmanager.yml");
+        fs::write(&path, changed).expect("a writable folder");
+        let checked = run("amtool", &["check-config", path.to_str().expect("plain characters")], b"").await;
+        let needs = minor(head.split("Alertmanager ").nth(1).expect("since which version"));
+        if have >= needs {
+            assert_eq!(checked.code, Some(0), "{head}\n{checked:?}");
+        } else {
+            // Too old for it: it must find fault with what is new, and with nothing else.
+            let faults: Vec<&str> =
+                checked.stderr.lines().chain(checked.stdout.lines()).filter(|line| line.contains("line ")).collect();
+            assert!(
+                !faults.is_empty() && faults.iter().all(|fault| fault.contains("not found in type")),
+                "{checked:?}"
+            );
+        }
     }
 }

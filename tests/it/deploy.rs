@@ -238,14 +238,23 @@ fn the_manifests_agree_with_each_other_and_with_the_exporter() {
 #[tokio::test]
 async fn the_operators_rules_are_those_of_the_alerts_folder_word_for_word() {
     let script = root().join("deploy/kubernetes/prometheus-rule");
-    let printed = run(script.to_str().expect("plain letters"), &[], b"").await;
-    assert_eq!((printed.code, printed.stderr.as_str()), (Some(0), ""));
-    let rule = yaml(&printed.stdout);
-    assert_eq!((&rule["apiVersion"], &rule["kind"]), (&"monitoring.coreos.com/v1".into(), &"PrometheusRule".into()));
-    let files = ["exporter", "productivity", "recording", "thresholds"].map(|name| text(&format!("alerts/{name}.yml")));
-    let groups: Vec<Value> =
-        files.iter().flat_map(|file| yaml(file)["groups"].as_array().expect("groups").clone()).collect();
-    assert_eq!(rule["spec"]["groups"].as_array(), Some(&groups));
+    for (arguments, language) in [([].as_slice(), "en"), (&["es"], "es")] {
+        let printed = run(script.to_str().expect("plain letters"), arguments, b"").await;
+        assert_eq!((printed.code, printed.stderr.as_str()), (Some(0), ""));
+        let rule = yaml(&printed.stdout);
+        assert_eq!(
+            (&rule["apiVersion"], &rule["kind"]),
+            (&"monitoring.coreos.com/v1".into(), &"PrometheusRule".into())
+        );
+        let common = ["by-operation", "holidays", "recording", "thresholds"].map(str::to_owned);
+        let spoken = ["exporter", "productivity"].map(|name| format!("{language}/{name}"));
+        let files = common.iter().chain(&spoken).map(|name| text(&format!("alerts/{name}.yml")));
+        let groups: Vec<Value> =
+            files.flat_map(|file| yaml(&file)["groups"].as_array().expect("groups").clone()).collect();
+        assert_eq!(rule["spec"]["groups"].as_array(), Some(&groups), "{language}");
+    }
+    let refused = run(script.to_str().expect("plain letters"), &["fr"], b"").await;
+    assert_eq!((refused.code, refused.stdout.as_str()), (Some(1), ""));
 }
 
 /// Whatever repeats the version that stands in `Cargo.toml`.
