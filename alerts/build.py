@@ -146,7 +146,11 @@ def written() -> dict[Path, str]:
 
 
 def main() -> int:
-    files = written()
+    try:
+        files = written()
+    except Missing as missing:
+        print(f"{missing}\nhint: every text and comment of alerts/source/ stands there in English and in Spanish", file=sys.stderr)
+        return 1
     if sys.argv[1:] == ["--check"]:
         there = {path: path.read_text("utf-8") for path in files if path.exists()}
         there |= {path: "" for language in LANGUAGES for path in (FOLDER / language).glob("*.yml") if path not in files}
