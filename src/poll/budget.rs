@@ -342,8 +342,7 @@ impl NotReserved {
             }
             NotReserved::NotWritten { error, folder } => {
                 let detail = format!("the request could not be counted on disk, so it was not sent: {error}");
-                let hint = format!("free disk space for the state folder {folder}, and let the exporter write there");
-                Failure { own_hint: Some(hint), ..Failure::new(Reason::StateNotWritten, detail) }
+                Failure { folder: Some(folder.clone()), ..Failure::new(Reason::StateNotWritten, detail) }
             }
         }
     }

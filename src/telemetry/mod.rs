@@ -585,7 +585,7 @@ impl Telemetry {
                 warn!(
                     operation = %target.operation, report = %target.report, window = %target.window, span = %window,
                     status = %failure.reason, rows = 0, series = 0, requests, bytes, ms, budget_left,
-                    detail = %failure.detail, hint = failure.hint(), "poll"
+                    detail = %failure.detail, hint = &*failure.hint(), "poll"
                 );
             }
         }
@@ -621,7 +621,7 @@ impl Telemetry {
             Err(failure) => {
                 warn!(
                     operation = %target.operation, status = %failure.reason, detail = %failure.detail,
-                    hint = failure.hint(), "budget"
+                    hint = &*failure.hint(), "budget"
                 );
             }
         }

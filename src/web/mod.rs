@@ -17,7 +17,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use axum::Router;
 use axum::body::Body;
 use axum::extract::{RawQuery, Request, State};
-use axum::http::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, X_CONTENT_TYPE_OPTIONS};
+use axum::http::header::{
+    CACHE_CONTROL, CONTENT_LANGUAGE, CONTENT_SECURITY_POLICY, CONTENT_TYPE, VARY, X_CONTENT_TYPE_OPTIONS,
+};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode};
 use axum::middleware::{self, Next};
 use axum::response::IntoResponse;
@@ -98,14 +100,22 @@ async fn metrics(State(context): State<Arc<HandlerContext>>, headers: HeaderMap)
     }
 }
 
-async fn status_page(State(context): State<Arc<HandlerContext>>, RawQuery(query): RawQuery) -> Response<Body> {
-    let refreshes = query.as_deref() != Some(status::REFRESH_OFF);
+async fn status_page(
+    State(context): State<Arc<HandlerContext>>,
+    RawQuery(query): RawQuery,
+    headers: HeaderMap,
+) -> Response<Body> {
+    let asked = status::Asked::of(query.as_deref(), &headers);
+    let language = HeaderValue::from_static(asked.language.code());
     let page = overview(context, move |context, overview| {
         let links = status::Links { json: STATUS_JSON_PATH, metrics: &context.telemetry_path, docs: METRICS_DOC_PATH };
-        status::page(overview, &links, refreshes)
+        status::page(overview, &links, &asked)
     });
     let mut response = fresh("text/html; charset=utf-8", page.await);
-    response.headers_mut().insert(CONTENT_SECURITY_POLICY, status::content_policy());
+    let headers = response.headers_mut();
+    headers.insert(CONTENT_SECURITY_POLICY, status::content_policy());
+    headers.insert(CONTENT_LANGUAGE, language);
+    headers.insert(VARY, HeaderValue::from_static("Accept-Language"));
     response
 }
 

@@ -1,5 +1,6 @@
 //! Why a request or a poll brought nothing: the closed set of reasons that logs and metrics share.
 
+use std::borrow::Cow;
 use std::error::Error;
 use std::fmt;
 use std::time::Duration;
@@ -137,8 +138,8 @@ pub struct Failure {
     pub detail: String,
     /// How long the vendor asked to be left alone (`Retry-After`).
     pub retry_after: Option<Duration>,
-    /// What to do about this one, where that says more than its reason's hint.
-    pub own_hint: Option<String>,
+    /// The state folder, where it is about one: its hint names it.
+    pub folder: Option<String>,
 }
 
 impl From<MemoryError> for Failure {
@@ -153,12 +154,17 @@ impl From<MemoryError> for Failure {
 
 impl Failure {
     pub fn new(reason: Reason, detail: impl Into<String>) -> Failure {
-        Failure { reason, detail: detail.into(), retry_after: None, own_hint: None }
+        Failure { reason, detail: detail.into(), retry_after: None, folder: None }
     }
 
     /// What an operator can do about it.
-    pub fn hint(&self) -> &str {
-        self.own_hint.as_deref().unwrap_or(self.reason.hint())
+    pub fn hint(&self) -> Cow<'static, str> {
+        match &self.folder {
+            Some(folder) => {
+                format!("free disk space for the state folder {folder}, and let the exporter write there").into()
+            }
+            None => self.reason.hint().into(),
+        }
     }
 }
 

@@ -88,7 +88,7 @@ async fn a_check_says_what_will_run_at_what_pace_and_what_it_costs() {
     assert_eq!(rows(&told, "acme  ").len(), 6, "{told}");
     assert_eq!(rows(&told, "acme  ")[0], "acme | agent_aux_time | today, yesterday | 5m | 7m 25s | 199 | 19.9 %");
     assert_eq!(rows(&told, "acme  ")[5], "acme | token_info | 6 | 0.6 %");
-    let sentence = "acme: 5 reports, the fastest every 5m = 1471 API requests a day of 1000: pacing at 7m 25s";
+    let sentence = "acme: 5 reports, the fastest every 5m = 1,471 API requests a day of 1,000: pacing at 7m 25s";
     assert!(told.contains(sentence) && told.contains("until the vendor has said more"), "{told}");
     assert_eq!(
         rows(&told, "beta  "),
@@ -98,7 +98,7 @@ async fn a_check_says_what_will_run_at_what_pace_and_what_it_costs() {
             "beta | agent_aux_time | today, yesterday | 10m | 10m | 149 | 14.9 %",
         ]
     );
-    assert!(told.contains("beta: 2 reports, the fastest every 5m = 447 API requests a day of 1000\n"), "{told}");
+    assert!(told.contains("beta: 2 reports, the fastest every 5m = 447 API requests a day of 1,000\n"), "{told}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

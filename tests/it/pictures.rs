@@ -9,21 +9,26 @@ use wolkvox_simulator::{Fault, Scope};
 
 use crate::support::browser::Browser;
 use crate::support::child::{EXPORTER, Running};
-use crate::support::harness::{Harness, Setup};
+use crate::support::forty;
+use crate::support::harness::{Harness, Setup, until};
 
 /// What is pictured.
 #[derive(Clone, Copy, PartialEq)]
 enum Scene {
     Demo,
     Trouble,
+    Forty,
 }
 
-/// Name, scene, width, height, and colour scheme.
-const PICTURES: [(&str, Scene, u32, u32, &str); 4] = [
-    ("status-wide", Scene::Demo, 1000, 660, "light"),
-    ("status-narrow", Scene::Trouble, 360, 760, "dark"),
-    ("status-dark", Scene::Demo, 1000, 660, "dark"),
-    ("status-failures", Scene::Trouble, 1000, 760, "light"),
+/// Name, scene, language, width, height, and colour scheme.
+const PICTURES: [(&str, Scene, &str, u32, u32, &str); 7] = [
+    ("status-wide", Scene::Demo, "en", 1000, 660, "light"),
+    ("status-es", Scene::Demo, "es", 1000, 660, "light"),
+    ("status-narrow", Scene::Trouble, "en", 360, 760, "dark"),
+    ("status-dark", Scene::Demo, "en", 1000, 660, "dark"),
+    ("status-failures", Scene::Trouble, "en", 1000, 760, "light"),
+    ("status-forty", Scene::Forty, "en", 1280, 900, "light"),
+    ("status-forty-narrow", Scene::Forty, "en", 390, 844, "light"),
 ];
 /// A reader may be far from a fast network.
 const MOST_BYTES: usize = 150_000;
@@ -43,6 +48,18 @@ async fn in_trouble() -> Harness {
     harness
 }
 
+/// Forty centres, a few of them without data since their tokens were refused.
+async fn forty_in_trouble() -> Harness {
+    let harness = forty::start(Duration::from_secs(10), Duration::from_secs(25)).await;
+    forty::refuse_tokens(&harness);
+    harness.scrape_until("stale reports", |scraped| scraped.sum("wolkvox_report_stale", &[]) >= 15.0).await;
+    forty::trouble_reports(&harness);
+    let four = async || harness.get("/?lang=en").await.text().contains("4 causes in 18 of 40").then_some(());
+    until("four causes", four).await;
+    tokio::time::sleep(Duration::from_secs(5)).await;
+    harness
+}
+
 async fn take() {
     let browser = Browser::start().await;
     let mut demo = Running::start(EXPORTER, &["demo", "--web.listen-address=127.0.0.1:0"]);
@@ -50,10 +67,15 @@ async fn take() {
     let trouble = in_trouble().await;
     // A few polls later everything was polled once.
     tokio::time::sleep(Duration::from_secs(8)).await;
-    for (name, scene, width, height, scheme) in PICTURES {
-        let address = if scene == Scene::Demo { demo_address.clone() } else { trouble.address.to_string() };
+    let forty = forty_in_trouble().await;
+    for (name, scene, language, width, height, scheme) in PICTURES {
+        let address = match scene {
+            Scene::Demo => demo_address.trim_end_matches('/').to_owned(),
+            Scene::Trouble => trouble.address.to_string(),
+            Scene::Forty => forty.address.to_string(),
+        };
         browser.dress(width, height, scheme).await;
-        browser.open(&format!("http://{address}/")).await;
+        browser.open(&format!("http://{address}/?lang={language}")).await;
         browser.picture(&file(name)).await;
     }
     browser.quit().await;
@@ -62,7 +84,7 @@ async fn take() {
 
 /// What the pictures were taken of: the sources of the page.
 fn page_checksum(root: &Path) -> String {
-    let sources = ["page.rs", "page.css"]
+    let sources = ["page.rs", "page.css", "words.rs", "causes.rs"]
         .map(|name| std::fs::read(root.join("src/web/status").join(name)).expect("a source of the page"));
     format!("status page {:08x}\n", crc32fast::hash(&sources.concat()))
 }
@@ -79,8 +101,8 @@ async fn the_pictures_are_small_and_described_where_they_are_shown() {
     }
     let taken_of = std::fs::read_to_string(&record).unwrap_or_default();
     assert_eq!(taken_of, page, "the page has changed since; to renew: UPDATE_PICTURES=1 cargo test --test it pictures");
-    let shown = ["README.md", "docs/status.md"].map(|name| std::fs::read_to_string(root.join(name)).expect(name));
-    for (name, _, width, height, _) in PICTURES {
+    let shown = ["README.md", "docs/status.md", "docs/status.es.md"].map(|name| std::fs::read_to_string(root.join(name)).expect(name));
+    for (name, _, _, width, height, _) in PICTURES {
         let bytes = std::fs::read(file(name)).expect(name);
         assert!(bytes.len() <= MOST_BYTES, "{name}: {} bytes", bytes.len());
         assert!(bytes.starts_with(b"\x89PNG"), "{name}");

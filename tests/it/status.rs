@@ -1,18 +1,25 @@
 //! The status answers an operator at 3 a.m., on any screen and in any state.
 
 use std::path::Path;
+use std::time::Duration;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 use wolkvox_simulator::{Fault, Scope};
 
 use crate::support::browser::Browser;
+use crate::support::child::{EXPORTER, Running};
+use crate::support::forty;
 use crate::support::harness::{Harness, Setup, TOKEN, until};
 use crate::support::http;
 
-const PHONE: (u32, u32) = (360, 740);
-const DESK: (u32, u32) = (1200, 900);
+const PHONE: (u32, u32) = (390, 844);
+const SMALL_PHONE: (u32, u32) = (360, 740);
+const DESK: (u32, u32) = (1280, 900);
 /// A name that takes over a page which shows it as anything but text.
 const HOSTILE: &str = r#"<img src=x onerror=document.title="owned">"#;
+/// A name that is written from the right and turns what follows it, and how often another one says that it is long.
+const FROM_THE_RIGHT: &str = "\u{202e}مركز الاتصال";
+const LONG: usize = 60;
 
 fn only(api: &str) -> Scope {
     Scope { api: Some(api.to_owned()), ..Scope::default() }
@@ -91,6 +98,7 @@ async fn the_status_is_never_kept_and_a_head_says_its_length() {
     for (path, content_type) in [
         ("/", "text/html; charset=utf-8"),
         ("/?refresh=off", "text/html; charset=utf-8"),
+        ("/?lang=es&q=acme", "text/html; charset=utf-8"),
         ("/status.json", "application/json"),
         ("/docs/metrics.md", "text/plain; charset=utf-8"),
     ] {
@@ -125,9 +133,16 @@ const NAMELESS: &str =
 const SQUEEZED: &str = "return [...document.querySelectorAll('caption, h1, h2, th, summary')]\
     .filter(e => e.offsetHeight > 100).map(e => e.innerText)";
 
+/// Texts that somebody would have to scroll sideways for, or cannot see the end of, and figures on more than one line.
+const CUT: &str = "const shown = e => getComputedStyle(e).clipPath == 'none' && e.closest('thead, details:not([open]) > :not(summary)') == null;\
+    const cut = e => e.scrollWidth > e.clientWidth + 1 && getComputedStyle(e).display != 'inline';\
+    const outside = e => e.getBoundingClientRect().right > innerWidth + 1 || e.getBoundingClientRect().left < -1;\
+    const broken = e => e.matches('.figure, td.n') && e.getClientRects().length > 1;\
+    return [...document.querySelectorAll('body *')].filter(shown).filter(e => cut(e) || outside(e) || broken(e)).map(e => e.outerHTML)";
+
 /// On every screen and in both schemes: no console error, nothing beyond the edge, every text readable.
 async fn assert_presentable(browser: &Browser, url: &str) {
-    for (width, height) in [PHONE, DESK] {
+    for (width, height) in [PHONE, SMALL_PHONE, DESK] {
         for scheme in ["light", "dark"] {
             browser.dress(width, height, scheme).await;
             browser.open(url).await;
@@ -137,7 +152,8 @@ async fn assert_presentable(browser: &Browser, url: &str) {
                 overhang.as_f64().is_some_and(|pixels| pixels <= 0.0),
                 "{overhang} pixels beyond the edge of {width}"
             );
-            assert_eq!(browser.script(SQUEEZED).await, serde_json::json!([]), "{width} pixels");
+            assert_eq!(browser.script(SQUEEZED).await, json!([]), "{width} pixels");
+            assert_eq!(browser.script(CUT).await, json!([]), "{width} pixels");
             let contrast = browser.script(LEAST_CONTRAST).await;
             assert!(contrast.as_f64() >= Some(4.5), "contrast {contrast}, {scheme}");
             let ground = browser.script("return getComputedStyle(document.body).backgroundColor").await;
@@ -150,6 +166,12 @@ async fn assert_presentable(browser: &Browser, url: &str) {
 async fn calm(browser: &Browser) {
     let harness = Harness::start(Setup { windows: "[today, yesterday]", ..Setup::frozen() }).await;
     let url = format!("http://{}/", harness.address);
+    assert_presentable(browser, &format!("{url}?lang=es")).await;
+    assert_eq!(browser.script("return document.title").await, "los 10 informes están al día · wolkvox-exporter");
+    let declared = "return [document.documentElement.lang, document.querySelector('[aria-current]').innerText]";
+    assert_eq!(browser.script(declared).await, json!(["es", "Español"]));
+    browser.script("[...document.links].find(link => link.text == 'English').click()").await;
+    until("the English page", async || (browser.script(declared).await == json!(["en", "English"])).then_some(())).await;
     assert_presentable(browser, &url).await;
     assert_eq!(browser.script("return document.title").await, "all 10 reports fresh · wolkvox-exporter");
     let text = browser.text().await;
@@ -192,17 +214,18 @@ async fn assert_only_one_refreshes(harness: &Harness) {
 
 async fn troubled(browser: &Browser) {
     let harness = Harness::start(trouble()).await;
-    let name = HOSTILE.replace('\'', "''");
-    let config = trouble().config(&harness.simulator.base_url()).replace("name: acme", &format!("name: '{name}'"));
+    let names = [HOSTILE.replace('\'', "''"), FROM_THE_RIGHT.to_owned(), "very-long-".repeat(LONG)];
+    let config = Setup { operations: &["<0>", "<1>", "<2>"], ..trouble() }.config(&harness.simulator.base_url());
+    let config = (0..3).fold(config, |config, at| config.replace(&format!("<{at}>"), &format!("'{}'", names[at])));
     assert_eq!(harness.reload(&config).await.status, 200);
     harness
-        .scrape_until("polls of the renamed operation", |scraped| scraped.sum("wolkvox_report_up", &[]) == 3.0)
+        .scrape_until("polls of the renamed operations", |scraped| scraped.sum("wolkvox_report_up", &[]) == 9.0)
         .await;
     assert_eq!(harness.reload("operations: []\n").await.status, 500);
     assert_presentable(browser, &format!("http://{}/", harness.address)).await;
     let text = browser.text().await;
     for part in [
-        "2 of 5 reports need a look; the changed config was refused",
+        "6 of 15 reports need a look; the changed config was refused",
         "http_5xx",
         "forbidden_other",
         "hint: the vendor has a fault",
@@ -210,6 +233,8 @@ async fn troubled(browser: &Browser) {
         "series over limits.series_per_report",
         "operations is empty",
         HOSTILE,
+        FROM_THE_RIGHT,
+        &names[2],
     ] {
         assert!(text.contains(part), "{part}: {text}");
     }
@@ -218,6 +243,109 @@ async fn troubled(browser: &Browser) {
     assert_eq!(elements, 0, "a name became an element");
     assert_eq!(browser.script("return document.title.includes('need a look')").await, true);
     assert!(!text.contains(TOKEN));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_page_speaks_the_language_that_the_browser_asks_for_and_says_which() {
+    let harness = Harness::start(Setup { reports: "[agent_aux_time]", ..Setup::frozen() }).await;
+    for (path, accepts, language) in [
+        ("/", "", "en"),
+        ("/", "Accept-Language: es-CO,es;q=0.9,en;q=0.8\r\n", "es"),
+        ("/", "Accept-Language: es;q=0.3,en-GB;q=0.8\r\n", "en"),
+        ("/?lang=es", "Accept-Language: en\r\n", "es"),
+        ("/?lang=en", "Accept-Language: es\r\n", "en"),
+    ] {
+        let page = http::send(harness.address, "GET", path, accepts).await;
+        assert_eq!(page.header("content-language"), Some(language), "{path} {accepts}");
+        assert_eq!(page.header("vary"), Some("Accept-Language"), "{path} {accepts}");
+        assert!(page.text().contains(&format!("<html lang=\"{language}\">")), "{path} {accepts}");
+        let json = http::send(harness.address, "GET", "/status.json", accepts).await.text();
+        assert!(json.contains("the only report is fresh"), "programs are told the same whoever asks: {json}");
+    }
+}
+
+/// The status once every operation that is troubled shows it.
+async fn in_full_trouble(harness: &Harness) -> Option<Value> {
+    let status = status_json(harness).await;
+    let affected = |cause: &Value| cause["operations"].as_array().map_or(0, Vec::len);
+    let all: usize = status["causes"].as_array().expect("causes").iter().map(affected).sum();
+    (all == forty::TROUBLED).then_some(status)
+}
+
+/// Pixels down to the end of what needs a look, and of the whole page.
+const HEIGHTS: &str = "return [document.querySelector('.causes').getBoundingClientRect().bottom + scrollY,\
+    document.documentElement.scrollHeight]";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn forty_operations_with_four_causes_fit_on_a_screen_and_each_is_found() {
+    let harness = forty::start(Duration::from_secs(10), Duration::from_hours(1)).await;
+    forty::refuse_tokens(&harness);
+    forty::trouble_reports(&harness);
+    let status = until("all that fails", async || in_full_trouble(&harness).await).await;
+    let causes = status["causes"].as_array().expect("causes");
+    let reasons: Vec<&str> = causes.iter().map(|cause| cause["reason"].as_str().expect("a reason")).collect();
+    assert_eq!(reasons, ["token_rejected", "schema", "http_5xx", "timeout"]);
+    let browser = Browser::start().await;
+    let url = format!("http://{}/", harness.address);
+    for ((width, height), most) in [(DESK, [900, 1_400]), (PHONE, [1_800, 4_800])] {
+        for language in ["en", "es"] {
+            browser.dress(width, height, "light").await;
+            browser.open(&format!("{url}?refresh=off&lang={language}")).await;
+            assert_eq!(browser.script("return document.querySelectorAll('.causes tbody tr').length").await, 4);
+            assert_eq!(browser.script("return document.querySelectorAll('summary').length").await, 40);
+            let heights = browser.script(HEIGHTS).await;
+            println!("{width} pixels, {language}: {heights} pixels high");
+            for (height, most) in heights.as_array().expect("heights").iter().zip(most) {
+                assert!(height.as_f64() <= Some(f64::from(most)), "{width} pixels wide, {language}: {heights}");
+            }
+        }
+    }
+    println!("{} bytes", harness.get("/").await.text().len());
+    assert_presentable(&browser, &format!("{url}?refresh=off")).await;
+    // A row leads to an operation, which opens.
+    browser.script("document.querySelector('.causes a').click()").await;
+    let open = "return [...document.querySelectorAll('details[open] summary bdi')].map(name => name.innerText)";
+    until("the reports of one", async || (browser.script(open).await == json!(["centro-03"])).then_some(())).await;
+    browser.open(&format!("{url}?refresh=off&lang=es")).await;
+    browser.script("document.querySelector('[name=q]').value = 'CENTRO-2'; document.querySelector('form button').click()").await;
+    let here = "return [location.search, document.querySelectorAll('summary').length]";
+    let found = json!(["?lang=es&refresh=off&q=CENTRO-2", 10]);
+    until("what was searched for", async || (browser.script(here).await == found).then_some(())).await;
+    assert_eq!(browser.console().await, Vec::<String>::new());
+    browser.quit().await;
+}
+
+/// What axe-core finds, but for the refresh: it can be stopped, and a status that does not change by itself is of no use.
+const AXE: &str = "return axe.run({rules: {'meta-refresh': {enabled: false}}}).then(found => found.violations\
+    .map(one => [one.id, one.help, ...one.nodes.map(node => node.html)]))";
+
+/// axe-core is not part of this repository: where `AXE_CORE` names its file, it judges the pages.
+#[tokio::test(flavor = "multi_thread")]
+async fn axe_core_finds_no_violation_on_any_page_where_it_is_at_hand() {
+    let Some(file) = std::env::var_os("AXE_CORE") else { return };
+    let axe = std::fs::read_to_string(file).expect("the file that AXE_CORE names");
+    let mut demo = Running::start(EXPORTER, &["demo", "--web.listen-address=127.0.0.1:0"]);
+    let demo_address = demo.after("http://").await;
+    let forty = forty::start(Duration::from_secs(10), Duration::from_hours(1)).await;
+    forty::refuse_tokens(&forty);
+    forty::trouble_reports(&forty);
+    until("all that fails", async || in_full_trouble(&forty).await).await;
+    let browser = Browser::start().await;
+    for address in [demo_address.trim_end_matches('/').to_owned(), forty.address.to_string()] {
+        for (width, height) in [DESK, PHONE] {
+            for scheme in ["light", "dark"] {
+                for query in ["lang=en&refresh=off", "lang=es&refresh=off", "lang=es&refresh=off&q=o"] {
+                    browser.dress(width, height, scheme).await;
+                    browser.open(&format!("http://{address}/?{query}")).await;
+                    let found = browser.script(&format!("{axe};{AXE}")).await;
+                    assert_eq!(found, json!([]), "{width} pixels, {scheme}, {query}");
+                    println!("axe-core: no violation at {width} pixels, {scheme}, {query}");
+                }
+            }
+        }
+    }
+    browser.quit().await;
+    demo.terminate().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

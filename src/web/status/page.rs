@@ -1,29 +1,31 @@
 //! The status as a page for people.
 //!
 //! Without a script and without anything from elsewhere, so that it works on the worst night. What needs a look
-//! comes first; the rest folds away where there is much of it.
+//! comes first, by its cause; the rest folds away where there is much of it.
 
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::sync::LazyLock;
 
 use axum::http::HeaderValue;
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use jiff::Timestamp;
-use jiff::tz::TimeZone;
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 use ring::digest::{SHA256, digest};
 
-use super::{ConfigFacts, OperationFacts, Overview, ReportFacts, ReportState, span};
+use super::words::{self, Language, Text};
+use super::{Asked, Cause, Counts, OperationFacts, Overview, ReportFacts, ReportState};
 use crate::time::WindowName;
 
 const STYLE: &str = include_str!("page.css");
 
-/// Only the page's own style applies, and nothing is loaded from anywhere.
+/// Only the page's own style applies, nothing is loaded from anywhere, and the search leads to nowhere but here.
 pub fn content_policy() -> HeaderValue {
     static POLICY: LazyLock<HeaderValue> = LazyLock::new(|| {
         let style = BASE64_STANDARD.encode(digest(&SHA256, STYLE.as_bytes()));
         let policy = format!(
-            "default-src 'none'; style-src 'sha256-{style}'; img-src data:; base-uri 'none'; form-action 'none'; \
+            "default-src 'none'; style-src 'sha256-{style}'; img-src data:; base-uri 'none'; form-action 'self'; \
              frame-ancestors 'none'"
         );
         HeaderValue::try_from(policy).expect("plain ASCII")
@@ -31,13 +33,19 @@ pub fn content_policy() -> HeaderValue {
     POLICY.clone()
 }
 
-/// The query that asks for a page that stays as it is.
-pub const REFRESH_OFF: &str = "refresh=off";
 const REFRESH_SECONDS: u32 = 15;
-/// Rows of a list of problems: nobody reads more, and a page must load when everything fails.
-const MOST_PROBLEMS: usize = 200;
+/// Rows of what was left out: nobody reads more.
+const MOST_LEFT_OUT: usize = 50;
+/// Operations that one row names: a page must load when everything fails.
+const MOST_NAMED: usize = 60;
+/// Details that one cause tells.
+const MOST_DETAILS: usize = 2;
+/// Operations whose reports are on the page; those of the others are a search away.
+const MOST_UNFOLDABLE: usize = 100;
 /// Reports up to which every operation is shown unfolded.
 const FEW_REPORTS: usize = 40;
+/// Operations that nobody needs a search for.
+const FEW_OPERATIONS: usize = 5;
 
 /// Where the other pages are, below the same root.
 pub struct Links<'l> {
@@ -46,52 +54,39 @@ pub struct Links<'l> {
     pub docs: &'l str,
 }
 
-/// Columns whose cells are read from the right.
-const NUMBERS: [&str; 8] = ["how many", "left", "of", "age", "rows", "series", "every", "next poll"];
-
-type ReportRow<'o> = (&'o OperationFacts<'o>, &'o ReportFacts<'o>);
-
 /// The page at `/`.
-pub fn page(overview: &Overview<'_>, links: &Links<'_>, refreshes: bool) -> String {
-    let Overview { version, at, verdict, counts, config, operations } = overview;
+pub fn page(overview: &Overview<'_>, links: &Links<'_>, asked: &Asked) -> String {
+    let drawing = Drawing::of(overview, asked);
+    let language = asked.language;
+    let verdict = words::verdict(language, overview.counts, overview.is_refused());
     let markup = html! {
         (DOCTYPE)
-        html lang="en" {
+        html lang=(language.code()) {
             head {
                 meta charset="utf-8";
                 meta name="viewport" content="width=device-width, initial-scale=1";
                 meta name="color-scheme" content="light dark";
-                @if refreshes { meta http-equiv="refresh" content=(REFRESH_SECONDS); }
+                // Without an address it asks for this very one, with what was searched for.
+                @if asked.refreshes { meta http-equiv="refresh" content=(REFRESH_SECONDS); }
                 link rel="icon" href="data:,";
-                title { (verdict.text) " · wolkvox-exporter" }
+                title { (verdict) " · wolkvox-exporter" }
                 style { (PreEscaped(STYLE)) }
             }
             body {
                 header {
                     div.top {
-                    h1 { "wolkvox-exporter " small { (version) } }
-                    nav {
-                        a href=(beside(links.metrics)) { "metrics" }
-                        a href=(beside(links.json)) { "this page as JSON" }
-                        a href=(beside(links.docs)) { "what the metrics mean" }
+                        h1 { "wolkvox-exporter " small { (overview.version) } }
+                        (drawing.links(links))
+                        (drawing.languages())
                     }
-                    }
-                    p.verdict.ok[verdict.ok].look[!verdict.ok] role="status" { (verdict.text) }
-                    p.meta {
-                        "As of " (utc(*at)) ". "
-                        @if refreshes {
-                            "Refreshes every " (REFRESH_SECONDS) " s: " a href={ "?" (REFRESH_OFF) } { "stop" }
-                        } @else {
-                            "Does not refresh: " a href="?" { "start" }
-                        }
-                    }
+                    p.verdict.(gravity(overview)) role="status" { (verdict) }
+                    (drawing.as_of())
                 }
                 main {
-                    (problems(overview))
-                    (left_out(overview))
-                    (budgets(operations, *at))
-                    @for operation in operations { (of_operation(operation, *at, counts.reports <= FEW_REPORTS)) }
-                    (loaded(config, *at))
+                    (drawing.causes())
+                    (drawing.left_out())
+                    (drawing.operations())
+                    (drawing.config())
                 }
             }
         }
@@ -99,252 +94,490 @@ pub fn page(overview: &Overview<'_>, links: &Links<'_>, refreshes: bool) -> Stri
     markup.into_string()
 }
 
-fn reports<'o>(overview: &'o Overview<'o>) -> impl Iterator<Item = ReportRow<'o>> {
-    overview.operations.iter().flat_map(|operation| operation.reports.iter().map(move |report| (operation, report)))
-}
-
-fn heads(columns: &[&str]) -> Markup {
-    let is_number = |column: &str| NUMBERS.contains(&column);
-    html! {
-        thead { tr { @for column in columns { th.n[is_number(column)] scope="col" { (column) } } } }
+/// How the verdict is coloured: only what needs a look is.
+fn gravity(overview: &Overview<'_>) -> &'static str {
+    match overview.counts {
+        Counts { stale: 1.., .. } => "bad",
+        _ if overview.verdict.ok => "ok",
+        _ => "look",
     }
 }
 
-/// What needs a look, the worst first.
-fn problems(overview: &Overview<'_>) -> Markup {
-    let mut problems: Vec<ReportRow<'_>> =
-        reports(overview).filter(|(_, report)| report.state.needs_a_look()).collect();
-    problems.sort_by_key(|(_, report)| (report.state, std::cmp::Reverse(report.consecutive_failures)));
-    html! {
-        @if !problems.is_empty() {
-            table.cards {
-                caption { "Needs a look" }
-                (heads(&["report", "state", "why", "data", "next poll"]))
-                tbody {
-                    @for problem in problems.iter().take(MOST_PROBLEMS) { (problem_row(*problem, overview.at)) }
-                }
+/// What a page is drawn of.
+struct Drawing<'d> {
+    overview: &'d Overview<'d>,
+    asked: &'d Asked,
+    language: Language,
+    at: Timestamp,
+    /// The operations that were searched for, those that need a look first.
+    found: Vec<&'d OperationFacts<'d>>,
+    /// Places of those whose reports are on the page.
+    unfoldable: HashSet<usize>,
+}
+
+/// A column and whether its cells are read from the right.
+type Column = (Text, bool);
+
+impl<'d> Drawing<'d> {
+    fn of(overview: &'d Overview<'d>, asked: &'d Asked) -> Drawing<'d> {
+        let operations = overview.operations.iter();
+        let mut found: Vec<_> = operations.filter(|operation| asked.finds(operation.operation)).collect();
+        found.sort_by_cached_key(|operation| {
+            let [stale, failing, ..] = tally(&operation.reports);
+            Reverse((stale.1, failing.1))
+        });
+        let unfoldable = found.iter().take(MOST_UNFOLDABLE).map(|operation| operation.place).collect();
+        Drawing { overview, asked, language: asked.language, at: overview.at, found, unfoldable }
+    }
+
+    fn says(&self, text: Text) -> &'static str {
+        text.said(self.language)
+    }
+
+    // === header ===
+
+    fn links(&self, links: &Links<'_>) -> Markup {
+        html! {
+            nav aria-label=(self.says(words::LINKS)) {
+                a href=(beside(links.metrics)) { (self.says(words::METRICS)) }
+                a href=(beside(links.json)) { (self.says(words::AS_JSON)) }
+                a href=(beside(links.docs)) hreflang="en" { (self.says(words::MEANINGS)) }
             }
-            (more(problems.len(), "reports that need a look"))
         }
     }
-}
 
-fn problem_row((operation, report): ReportRow<'_>, at: Timestamp) -> Markup {
-    html! {
-        tr {
-            th scope="row" { (name(operation, report)) }
-            td data-label="state" { (state(report.state)) }
-            td data-label="why" { (why(report)) }
-            td data-label="data" { (data(report)) }
-            td.n data-label="next poll" { (until(report.next_poll_at, at)) }
-        }
-    }
-}
-
-fn name(operation: &OperationFacts<'_>, report: &ReportFacts<'_>) -> Markup {
-    html! { (report.report) span.of { (operation.operation) " · " (report.window) } }
-}
-
-fn state(state: ReportState) -> Markup {
-    html! { span class=(state.word()) { (state.word()) } }
-}
-
-fn why(report: &ReportFacts<'_>) -> Markup {
-    html! {
-        @if let Some(failure) = &report.failure {
-            code { (failure.reason) } " " (failure.detail)
-            span.hint { "hint: " (failure.hint) }
-        } @else {
-            "failed before the last restart; the next poll will tell"
-        }
-        @if report.consecutive_failures > 1 { span.hint { (grouped(report.consecutive_failures)) " failures in a row" } }
-    }
-}
-
-fn data(report: &ReportFacts<'_>) -> String {
-    match (report.age_seconds, report.serves_to) {
-        (Some(age), Some(_)) => format!("{} old, still served", span(age)),
-        (Some(age), None) => format!("none served; the last good are {} old", span(age)),
-        (None, _) => "none yet".to_owned(),
-    }
-}
-
-/// What of the vendor's answers is not served.
-fn left_out(overview: &Overview<'_>) -> Markup {
-    let rejected = reports(overview).flat_map(|(operation, report)| {
-        let fields = report.rejected_values.iter();
-        fields.map(move |one| (operation, report, format!("unreadable values of {}", one.field), one.values))
-    });
-    let dropped = reports(overview).filter_map(|(operation, report)| {
-        let count = report.dropped_series.filter(|count| *count > 0)?;
-        Some((operation, report, "series over limits.series_per_report".to_owned(), count))
-    });
-    let left_out: Vec<_> = rejected.chain(dropped).collect();
-    html! {
-        @if !left_out.is_empty() {
-            table.cards {
-                caption { "Left out by the last good polls" }
-                (heads(&["report", "what", "how many"]))
-                tbody {
-                    @for (operation, report, what, count) in left_out.iter().take(MOST_PROBLEMS) {
-                        tr {
-                            th scope="row" { (name(operation, report)) }
-                            td data-label="what" { (what) }
-                            td.n data-label="how many" { (grouped(*count)) }
+    fn languages(&self) -> Markup {
+        html! {
+            nav.languages aria-label=(self.says(words::LANGUAGES)) {
+                @for (at, language) in [Language::Spanish, Language::English].into_iter().enumerate() {
+                    @if at > 0 { span aria-hidden="true" { "|" } }
+                    @if language == self.language {
+                        b aria-current="true" lang=(language.code()) { (language.name()) }
+                    } @else {
+                        a href=(self.asked.in_language(language)) lang=(language.code()) hreflang=(language.code()) {
+                            (language.name())
                         }
                     }
                 }
             }
-            (more(left_out.len(), "lines of what was left out"))
         }
     }
-}
 
-fn more(all: usize, what: &str) -> Markup {
-    html! {
-        @if all > MOST_PROBLEMS {
-            p.more { "These are " (MOST_PROBLEMS) " of " (all) " " (what) "; the JSON has all of them." }
+    fn as_of(&self) -> Markup {
+        html! {
+            p.meta {
+                (words::as_of(self.language, self.at)) " "
+                @if self.asked.refreshes {
+                    (words::refreshes_every(self.language, REFRESH_SECONDS))
+                    a href=(self.asked.refreshing(false)) { (self.says(words::STOP)) }
+                } @else {
+                    (self.says(words::DOES_NOT_REFRESH))
+                    a href=(self.asked.refreshing(true)) { (self.says(words::START)) }
+                }
+            }
         }
     }
-}
 
-fn budgets(operations: &[OperationFacts<'_>], at: Timestamp) -> Markup {
-    html! {
-        div.scroll tabindex="0" {
-            table {
-                caption { "API requests of the day" }
-                (heads(&["operation", "left", "of", "starts again", "plan"]))
-                tbody {
-                    @for operation in operations {
-                        tr {
-                            th scope="row" { (operation.operation) }
-                            @if let Some(budget) = &operation.budget {
-                                td.n { (grouped(budget.left_calls)) }
-                                td.n { (grouped(budget.limit_calls)) }
-                                td { (until(Some(budget.resets_at), at)) }
-                            } @else {
-                                td.n { "–" } td.n { "–" } td { "–" }
+    // === what needs a look ===
+
+    fn heads(&self, columns: &[Column]) -> Markup {
+        html! {
+            thead { tr {
+                @for (column, is_number) in columns { th.n[*is_number] scope="col" { (self.says(*column)) } }
+            } }
+        }
+    }
+
+    fn causes(&self) -> Markup {
+        let causes = Cause::of(self.found.iter().copied());
+        let affected: HashSet<usize> = causes.iter().flat_map(|cause| cause.operations.keys().copied()).collect();
+        let columns = [
+            (words::CAUSE, false),
+            (words::WHAT_TO_DO, false),
+            (words::WHERE, false),
+            (words::REPORTS, false),
+            (words::OLDEST, false),
+            (words::NEXT_POLL, true),
+        ];
+        html! {
+            @if !causes.is_empty() {
+                table.cards.causes {
+                    caption {
+                        (self.says(words::NEEDS_A_LOOK)) ": "
+                        (words::causes(self.language, causes.len(), affected.len(), self.found.len()))
+                    }
+                    (self.heads(&columns))
+                    tbody { @for cause in &causes { (self.cause(cause)) } }
+                }
+            }
+        }
+    }
+
+    fn cause(&self, cause: &Cause<'_>) -> Markup {
+        let states = [(ReportState::Stale, cause.stale), (ReportState::Failing, cause.failing)];
+        html! {
+            tr {
+                th scope="row" { (self.title(cause)) }
+                td.why { (self.why(cause)) }
+                td data-label=(self.says(words::WHERE)) {
+                    div {
+                        (self.places(&cause.operations))
+                        span.of { (self.reports_of(cause)) }
+                    }
+                }
+                td.states data-label=(self.says(words::REPORTS)) { (self.tally(states)) }
+                td data-label=(self.says(words::OLDEST)) { div { (self.data(cause)) } }
+                td.n data-label=(self.says(words::NEXT_POLL)) { (words::until(self.language, cause.next_poll, self.at)) }
+            }
+        }
+    }
+
+    fn title(&self, cause: &Cause<'_>) -> Markup {
+        html! {
+            @match cause.reason {
+                Some(reason) => { (self.says(words::reason(reason).0)) " " code { (reason) } }
+                None => (self.says(words::BEFORE_RESTART)),
+            }
+        }
+    }
+
+    /// What happened, and what to do.
+    fn why(&self, cause: &Cause<'_>) -> Markup {
+        html! {
+            (self.details(cause))
+            span.hint {
+                @match cause.reason {
+                    Some(reason) => { (self.says(words::HINT)) (words::hint(self.language, reason, cause.folder)) }
+                    None => (self.says(words::POLL_WILL_TELL)),
+                }
+            }
+            @if cause.most_failures > 1 {
+                span.hint { (words::failures_in_a_row(self.language, cause.most_failures)) }
+            }
+        }
+    }
+
+    /// What happened, as the log says it: the most frequent first.
+    fn details(&self, cause: &Cause<'_>) -> Markup {
+        let mut details: Vec<_> = cause.details.iter().collect();
+        details.sort_by_key(|(_, count)| Reverse(**count));
+        let more = details.len().saturating_sub(MOST_DETAILS);
+        html! {
+            @for (detail, _) in details.iter().take(MOST_DETAILS) { span.detail lang=[self.foreign()] dir="auto" { (detail) } }
+            @if more > 0 { span.hint { (words::other_details(self.language, more)) } }
+        }
+    }
+
+    /// The language of what is English on every page, where it is not the page's own.
+    fn foreign(&self) -> Option<&'static str> {
+        (self.language != Language::English).then_some(Language::English.code())
+    }
+
+    fn places(&self, operations: &BTreeMap<usize, &str>) -> Markup {
+        let more = operations.len().saturating_sub(MOST_NAMED);
+        html! {
+            @for (at, (place, name)) in operations.iter().take(MOST_NAMED).enumerate() {
+                @if at > 0 { ", " }
+                a href=(self.place(*place, name)) { bdi { (name) } }
+            }
+            @if more > 0 { " " (words::and_more(self.language, more)) }
+        }
+    }
+
+    /// Where an operation's reports are: browsers open what holds the target of a link.
+    fn place(&self, place: usize, name: &str) -> String {
+        if self.unfoldable.contains(&place) { format!("#o{place}") } else { self.asked.searching(name) }
+    }
+
+    fn reports_of(&self, cause: &Cause<'_>) -> Markup {
+        let windows = |windows: &BTreeSet<WindowName>| {
+            let names: Vec<_> = windows.iter().map(|window| self.says(words::window(*window))).collect();
+            names.join(", ")
+        };
+        html! {
+            @if cause.has_every_report() && cause.reports.len() > 1 {
+                (self.says(words::ALL_REPORTS))
+            } @else {
+                @for (at, (report, of)) in cause.reports.iter().enumerate() {
+                    @if at > 0 { "; " }
+                    (report) " (" (windows(of)) ")"
+                }
+            }
+        }
+    }
+
+    /// The age of the oldest data, and whether they are served.
+    fn data(&self, cause: &Cause<'_>) -> Markup {
+        let Some(age) = cause.oldest_age_seconds else {
+            return html! { (self.says(words::NONE_YET)) };
+        };
+        html! {
+            span.figure { (words::ago(self.language, age)) }
+            span.of {
+                @match cause.served {
+                    0 => (self.says(words::NONE_SERVED)),
+                    served if served == cause.affected() => (self.says(words::STILL_SERVED)),
+                    served => (words::partly_served(self.language, served, cause.affected())),
+                }
+            }
+        }
+    }
+
+    /// What of the vendor's answers is not served, by report and field.
+    fn left_out(&self) -> Markup {
+        let mut left_out: BTreeMap<(&str, Option<&str>), (u64, BTreeMap<usize, &str>)> = BTreeMap::new();
+        let mut add = |operation: &OperationFacts<'d>, report, field, count| {
+            let (sum, places) = left_out.entry((report, field)).or_default();
+            *sum += count;
+            places.insert(operation.place, operation.operation);
+        };
+        for operation in &self.found {
+            for report in &operation.reports {
+                report
+                    .rejected_values
+                    .iter()
+                    .for_each(|one| add(operation, report.report, Some(one.field), one.values));
+                let dropped = report.dropped_series.filter(|count| *count > 0);
+                dropped.into_iter().for_each(|count| add(operation, report.report, None, count));
+            }
+        }
+        let columns = [(words::WHAT, false), (words::REPORT, false), (words::WHERE, false), (words::HOW_MANY, true)];
+        html! {
+            @if !left_out.is_empty() {
+                table.cards.left-out {
+                    caption { (self.says(words::LEFT_OUT)) }
+                    (self.heads(&columns))
+                    tbody {
+                        @for ((report, field), (count, places)) in left_out.iter().take(MOST_LEFT_OUT) {
+                            tr {
+                                th scope="row" { (self.what(*field)) }
+                                td data-label=(self.says(words::REPORT)) { (report) }
+                                td data-label=(self.says(words::WHERE)) { div { (self.places(places)) } }
+                                td.n data-label=(self.says(words::HOW_MANY)) { (self.language.number(*count)) }
                             }
-                            td.plan { (operation.plan.as_deref().unwrap_or("–")) }
                         }
+                    }
+                }
+                @if left_out.len() > MOST_LEFT_OUT {
+                    p.meta { (words::first_of(self.language, MOST_LEFT_OUT, left_out.len())) }
+                }
+            }
+        }
+    }
+
+    fn what(&self, field: Option<&str>) -> String {
+        field.map_or_else(|| self.says(words::OVER_LIMIT).to_owned(), |field| words::unreadable(self.language, field))
+    }
+
+    // === operations ===
+
+    fn operations(&self) -> Markup {
+        let shown: usize = self.found.iter().map(|operation| operation.reports.len()).sum();
+        let is_open = shown <= FEW_REPORTS;
+        html! {
+            section {
+                div.top {
+                    h2 { (self.says(words::OPERATIONS)) }
+                    @if self.overview.operations.len() > FEW_OPERATIONS || !self.asked.search.is_empty() { (self.search()) }
+                }
+                @if !self.asked.search.is_empty() {
+                    p.meta role="status" {
+                        (words::found(self.language, self.found.len(), self.overview.operations.len()))
+                        b { bdi { (self.asked.search) } } " · "
+                        a href=(self.asked.searching("")) { (self.says(words::SHOW_ALL)) }
+                    }
+                }
+                div.operations {
+                    @for (at, operation) in self.found.iter().enumerate() {
+                        @if at < MOST_UNFOLDABLE { (self.operation(operation, is_open)) } @else { (self.line(operation)) }
                     }
                 }
             }
         }
     }
-}
 
-fn of_operation(operation: &OperationFacts<'_>, at: Timestamp, open: bool) -> Markup {
-    let columns = ["report", "window", "state", "age", "covers", "rows", "series", "every", "next poll"];
-    html! {
-        details open[open] {
-            summary { b { (operation.operation) } " " span.of { (tally(&operation.reports)) } }
-            p.meta { (settings(operation)) }
-            div.scroll tabindex="0" {
-                table {
-                    caption { "Reports of " (operation.operation) }
-                    (heads(&columns))
-                    tbody { @for report in &operation.reports { (report_row(report, &operation.config.zone, at)) } }
-                }
+    fn search(&self) -> Markup {
+        html! {
+            form method="get" role="search" {
+                @for (name, value) in self.asked.kept() { input type="hidden" name=(name) value=(value); }
+                input type="search" name="q" value=(self.asked.search) maxlength="100" dir="auto"
+                    aria-label=(self.says(words::SEARCH_LABEL)) placeholder=(self.says(words::SEARCH_LABEL));
+                button { (self.says(words::SEARCH)) }
             }
         }
     }
-}
 
-/// How many reports are in each state: `4 fresh, 1 failing`.
-fn tally(reports: &[ReportFacts<'_>]) -> String {
-    let count = |state| (reports.iter().filter(|report| report.state == state).count(), state);
-    let counts = [ReportState::Stale, ReportState::Failing, ReportState::Waiting, ReportState::Fresh].map(count);
-    let told = counts.iter().filter(|(count, _)| *count > 0).map(|(count, state)| format!("{count} {}", state.word()));
-    told.collect::<Vec<_>>().join(", ")
-}
-
-/// What the config says of an operation.
-fn settings(operation: &OperationFacts<'_>) -> String {
-    let licenses = operation
-        .licenses
-        .map_or("licences asked of the vendor".to_owned(), |licenses| format!("{} licences", grouped(licenses.into())));
-    let pool = operation.pool.map_or(String::new(), |pool| format!(" · pool {pool}"));
-    let OperationFacts { base_url, timezone, timeout_seconds, .. } = operation;
-    format!("{base_url} · {timezone} · {licenses}{pool} · time-out {}", span(*timeout_seconds))
-}
-
-fn report_row(report: &ReportFacts<'_>, zone: &TimeZone, at: Timestamp) -> Markup {
-    let number = |number: Option<u64>| number.map_or("–".to_owned(), grouped);
-    html! {
-        tr {
-            th scope="row" { (report.report) }
-            td { (report.window) }
-            td { (state(report.state)) }
-            td.n { (report.age_seconds.map_or("–".to_owned(), span)) }
-            td { (covers(report, zone)) }
-            td.n { (number(report.rows)) }
-            td.n { (number(report.series)) }
-            td.n { (pace(report)) }
-            td.n { (until(report.next_poll_at, at)) }
+    fn operation(&self, operation: &OperationFacts<'_>, is_open: bool) -> Markup {
+        html! {
+            details open[is_open] {
+                summary { (self.heading(operation)) }
+                p.meta id={ "o" (operation.place) } { (self.settings(operation)) }
+                (self.budget(operation))
+                (self.reports(operation))
+            }
         }
     }
-}
 
-/// The served stretch on the operation's own clock.
-fn covers(report: &ReportFacts<'_>, zone: &TimeZone) -> String {
-    let Some((from, to)) = report.serves_from.zip(report.serves_to) else { return "nothing".to_owned() };
-    let (from, to) = (zone.to_datetime(from), zone.to_datetime(to));
-    format!("{} to {}", from.strftime("%b %-d %H:%M"), to.strftime("%H:%M"))
-}
-
-fn pace(report: &ReportFacts<'_>) -> String {
-    if report.window == WindowName::Yesterday {
-        return "set hours".to_owned();
-    }
-    let (now, configured) = (report.interval_seconds, report.configured_interval_seconds);
-    if now == configured { span(now) } else { format!("{} (set: {})", span(now), span(configured)) }
-}
-
-fn loaded(config: &ConfigFacts<'_>, at: Timestamp) -> Markup {
-    let ago = |then: Timestamp| span(at.duration_since(then).unsigned_abs().as_secs());
-    html! {
-        section {
-            h2 { "Config" }
-            p {
-                @match config.file {
-                    Some(file) => code { (file.display()) },
-                    None => "built in",
-                }
-                ", read " (ago(config.loaded_at)) " ago, " (utc(config.loaded_at)) "."
+    /// An operation whose reports are not on the page.
+    fn line(&self, operation: &OperationFacts<'_>) -> Markup {
+        html! {
+            div.line {
+                (self.heading(operation)) " "
+                a href=(self.asked.searching(operation.operation)) { (self.says(words::OPENS_SEARCH)) }
             }
-            @if let Some((refused_at, reason)) = config.refused_at.zip(config.refused_because) {
+        }
+    }
+
+    /// All that is told of an operation that nobody needs to look at.
+    fn heading(&self, operation: &OperationFacts<'_>) -> Markup {
+        html! {
+            b { bdi { (operation.operation) } }
+            span.tally { (self.tally(tally(&operation.reports))) }
+            span.of {
+                @match &operation.budget {
+                    Some(budget) => {
+                        span.figure.stale[budget.left_calls == 0] { (words::requests_left(self.language, budget.left_calls)) }
+                    }
+                    None => (self.says(words::NO_BUDGET)),
+                }
+                @if let Some(age) = oldest(&operation.reports) { " · " span.figure { (words::oldest(self.language, age)) } }
+            }
+        }
+    }
+
+    /// How many reports are in each state: `4 fresh, 1 failing`.
+    fn tally(&self, counts: impl IntoIterator<Item = (ReportState, usize)>) -> Markup {
+        let counts = counts.into_iter().filter(|(_, count)| *count > 0);
+        html! {
+            @for (at, (state, count)) in counts.enumerate() {
+                @if at > 0 { ", " }
+                span class=(state.word()) { (words::reports_in(self.language, count, state)) }
+            }
+        }
+    }
+
+    /// What the config says of an operation.
+    fn settings(&self, operation: &OperationFacts<'_>) -> Markup {
+        let OperationFacts { base_url, timezone, timeout_seconds, .. } = operation;
+        html! {
+            (base_url) " · " (timezone) " · " (words::licenses(self.language, operation.licenses))
+            @if let Some(pool) = operation.pool { " · " bdi { (words::pool(self.language, pool)) } }
+            " · " (words::time_out(self.language, *timeout_seconds))
+        }
+    }
+
+    fn budget(&self, operation: &OperationFacts<'_>) -> Markup {
+        html! {
+            p.meta {
+                @if let Some(budget) = &operation.budget {
+                    (words::requests_left(self.language, budget.left_calls))
+                    (words::of_requests(
+                        self.language,
+                        budget.limit_calls,
+                        &words::until(self.language, Some(budget.resets_at), self.at),
+                    ))
+                } @else {
+                    (self.says(words::NO_BUDGET))
+                }
+                @if let Some(forecast) = operation.forecast { " · " (words::plan(self.language, forecast)) }
+            }
+        }
+    }
+
+    fn reports(&self, operation: &OperationFacts<'_>) -> Markup {
+        let columns = [
+            (words::REPORT, false),
+            (words::WINDOW, false),
+            (words::STATE, false),
+            (words::AGE, true),
+            (words::COVERS, false),
+            (words::ROWS, true),
+            (words::SERIES, true),
+            (words::EVERY, true),
+            (words::NEXT_POLL, true),
+        ];
+        html! {
+            table.cards.reports {
+                caption { (words::reports_of(self.language)) bdi { (operation.operation) } }
+                (self.heads(&columns))
+                tbody { @for report in &operation.reports { (self.report(operation, report)) } }
+            }
+        }
+    }
+
+    fn report(&self, operation: &OperationFacts<'_>, report: &ReportFacts<'_>) -> Markup {
+        let language = self.language;
+        let number = |number: Option<u64>| number.map_or("–".to_owned(), |number| language.number(number));
+        let serves = report.serves_from.zip(report.serves_to);
+        let covers = serves.map(|serves| words::stretch(language, serves, &operation.config.zone));
+        html! {
+            tr {
+                th scope="row" { (report.report) }
+                td data-label=(self.says(words::WINDOW)) { (self.says(words::window(report.window))) }
+                td data-label=(self.says(words::STATE)) {
+                    span class=(report.state.word()) { (self.says(words::state(report.state))) }
+                    @if let Some(failure) = &report.failure { " " code { (failure.reason) } }
+                }
+                td.n data-label=(self.says(words::AGE)) {
+                    (report.age_seconds.map_or("–".to_owned(), |age| language.span(age)))
+                }
+                td data-label=(self.says(words::COVERS)) { (covers.as_deref().unwrap_or(self.says(words::NOTHING))) }
+                td.n data-label=(self.says(words::ROWS)) { (number(report.rows)) }
+                td.n data-label=(self.says(words::SERIES)) { (number(report.series)) }
+                td.n data-label=(self.says(words::EVERY)) { (self.pace(report)) }
+                td.n data-label=(self.says(words::NEXT_POLL)) { (words::until(language, report.next_poll_at, self.at)) }
+            }
+        }
+    }
+
+    fn pace(&self, report: &ReportFacts<'_>) -> String {
+        if report.window == WindowName::Yesterday {
+            return self.says(words::SET_HOURS).to_owned();
+        }
+        words::pace(self.language, report.interval_seconds, report.configured_interval_seconds)
+    }
+
+    // === config ===
+
+    fn config(&self) -> Markup {
+        let config = &self.overview.config;
+        let ago = |then: Timestamp| self.at.duration_since(then).unsigned_abs().as_secs();
+        html! {
+            section {
+                h2 { (self.says(words::CONFIG)) }
                 p {
-                    span.failing { "refused" }
-                    " The reload " (ago(refused_at)) " ago failed, and the config above stays in force:"
+                    @match config.file {
+                        Some(file) => code { (file.display()) },
+                        None => (self.says(words::BUILT_IN)),
+                    }
+                    (words::read(self.language, ago(config.loaded_at), config.loaded_at))
                 }
-                pre { (reason) }
+                @if let Some((refused_at, reason)) = config.refused_at.zip(config.refused_because) {
+                    p {
+                        span.failing { (self.says(words::REFUSED)) }
+                        (words::reload_failed(self.language, ago(refused_at)))
+                    }
+                    pre lang=[self.foreign()] { (reason) }
+                }
             }
         }
     }
 }
 
-/// How long until a time, or that it has come.
-fn until(then: Option<Timestamp>, at: Timestamp) -> String {
-    match then.map(|then| then.duration_since(at)) {
-        None => "–".to_owned(),
-        Some(wait) if wait.is_positive() => format!("in {}", span(wait.unsigned_abs().as_secs())),
-        Some(_) => "now".to_owned(),
-    }
+/// How many reports are in each state, the most urgent first.
+fn tally(reports: &[ReportFacts<'_>]) -> [(ReportState, usize); 4] {
+    let count = |state| reports.iter().filter(|report| report.state == state).count();
+    [ReportState::Stale, ReportState::Failing, ReportState::Waiting, ReportState::Fresh]
+        .map(|state| (state, count(state)))
 }
 
-fn utc(at: Timestamp) -> String {
-    at.strftime("%Y-%m-%d %H:%M:%S UTC").to_string()
+/// The age of the oldest data of the day: those of a closed day do not age.
+fn oldest(reports: &[ReportFacts<'_>]) -> Option<u64> {
+    let of_today = reports.iter().filter(|report| report.window == WindowName::Today);
+    of_today.filter_map(|report| report.age_seconds).max()
 }
 
 /// A path as a link that also works where a proxy serves the page below a path of its own.
 fn beside(path: &str) -> &str {
     path.trim_start_matches('/')
-}
-
-/// `40000` as `40,000`.
-fn grouped(number: u64) -> String {
-    let digits = number.to_string();
-    let groups = digits.as_bytes().rchunks(3).rev();
-    groups.map(String::from_utf8_lossy).collect::<Vec<_>>().join(",")
 }

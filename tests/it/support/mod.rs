@@ -4,6 +4,7 @@ pub mod boards;
 pub mod browser;
 pub mod certificates;
 pub mod child;
+pub mod forty;
 pub mod harness;
 pub mod home;
 pub mod hostile;
