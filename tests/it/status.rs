@@ -130,8 +130,10 @@ const NAMELESS: &str =
     "return document.querySelectorAll('th:not([scope]), table:not(:has(caption)), td:first-child').length";
 
 /// Names and headings of few words that stand on many lines.
-const SQUEEZED: &str = "return [...document.querySelectorAll('caption, h1, h2, th, summary')]\
-    .filter(e => e.offsetHeight > 100).map(e => e.innerText)";
+const SQUEEZED: &str = "const height = e => { const range = document.createRange(); range.selectNodeContents(e);\
+    return range.getBoundingClientRect().height; };\
+    return [...document.querySelectorAll('caption, h1, h2, th, summary')]\
+    .filter(e => height(e) > 100 && e.innerText.length < 120).map(e => e.innerText)";
 
 /// Texts that somebody would have to scroll sideways for, or cannot see the end of, and figures on more than one line.
 const CUT: &str = "const shown = e => getComputedStyle(e).clipPath == 'none' && e.closest('thead, details:not([open]) > :not(summary)') == null;\
@@ -171,7 +173,8 @@ async fn calm(browser: &Browser) {
     let declared = "return [document.documentElement.lang, document.querySelector('[aria-current]').innerText]";
     assert_eq!(browser.script(declared).await, json!(["es", "Español"]));
     browser.script("[...document.links].find(link => link.text == 'English').click()").await;
-    until("the English page", async || (browser.script(declared).await == json!(["en", "English"])).then_some(())).await;
+    until("the English page", async || (browser.script(declared).await == json!(["en", "English"])).then_some(()))
+        .await;
     assert_presentable(browser, &url).await;
     assert_eq!(browser.script("return document.title").await, "all 10 reports fresh · wolkvox-exporter");
     let text = browser.text().await;
@@ -307,7 +310,9 @@ async fn forty_operations_with_four_causes_fit_on_a_screen_and_each_is_found() {
     let open = "return [...document.querySelectorAll('details[open] summary bdi')].map(name => name.innerText)";
     until("the reports of one", async || (browser.script(open).await == json!(["centro-03"])).then_some(())).await;
     browser.open(&format!("{url}?refresh=off&lang=es")).await;
-    browser.script("document.querySelector('[name=q]').value = 'CENTRO-2'; document.querySelector('form button').click()").await;
+    browser
+        .script("document.querySelector('[name=q]').value = 'CENTRO-2'; document.querySelector('form button').click()")
+        .await;
     let here = "return [location.search, document.querySelectorAll('summary').length]";
     let found = json!(["?lang=es&refresh=off&q=CENTRO-2", 10]);
     until("what was searched for", async || (browser.script(here).await == found).then_some(())).await;

@@ -110,10 +110,12 @@ fn preferred(headers: &HeaderMap) -> Language {
         named.or_else(any).unwrap_or((0.0, ranges.len()))
     };
     let (english, spanish) = (wish(Language::English), wish(Language::Spanish));
-    match spanish.0.total_cmp(&english.0).then(english.1.cmp(&spanish.1)) {
-        Ordering::Greater => Language::Spanish,
-        Ordering::Less | Ordering::Equal => Language::English,
-    }
+    let is_spanish_wanted_more = match spanish.0.total_cmp(&english.0) {
+        Ordering::Greater => true,
+        Ordering::Equal => spanish.0 > 0.0 && spanish.1 < english.1,
+        Ordering::Less => false,
+    };
+    if is_spanish_wanted_more { Language::Spanish } else { Language::English }
 }
 
 /// A range and how much it is wanted: `es;q=0.8`.

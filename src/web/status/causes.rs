@@ -146,6 +146,8 @@ impl Urgency {
     }
 }
 
+// The signatures are serde's.
+#[allow(clippy::ref_option)]
 fn reason_or_null<S: Serializer>(reason: &Option<Reason>, serializer: S) -> Result<S::Ok, S::Error> {
     reason.map(Reason::as_str).serialize(serializer)
 }

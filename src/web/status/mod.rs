@@ -590,7 +590,8 @@ mod tests {
             ">en espera<",
             ">al día<",
             ">hace 6 min 40 s</span><span class=\"of\">aún se sirven<",
-            "quedan 39.812 peticiones al API de 40.000, de nuevo en 17 h",
+            "quedan 39.812 peticiones al API<",
+            "las peticiones al API empiezan de nuevo en 17 h",
             "= 1.440 peticiones al API al día, de 40.000",
             "pista: el proveedor responde en 60 s",
             "1 mar 00:00 a 06:58",
@@ -692,7 +693,7 @@ mod tests {
         assert_eq!(reasons, ["http_5xx", "token_rejected", "schema", "timeout"]);
         assert!(table.contains("Needs a look: 4 causes in 17 of 40 operations"));
         assert!(rows[0].contains(">10 stale<") && rows[0].contains(">10 failing<"), "{}", rows[0]);
-        assert!(rows[0].contains("HTTP 503 of centro-31") && rows[0].contains("and 2 other details"), "{}", rows[0]);
+        assert!(rows[0].contains("HTTP 503 of centro-31") && rows[0].contains("and 3 other details"), "{}", rows[0]);
         assert!(rows[0].contains("2h 30m ago") && rows[0].contains("10 of 20 still served"), "{}", rows[0]);
         assert!(rows[1].contains("all reports"));
         assert!(rows[3].contains("agent_kpi (today)"));
@@ -717,7 +718,7 @@ mod tests {
         let (store, in_force) = forty();
         let page = html_of("q=CENTRO-3&lang=es", &store, &in_force);
         assert_eq!(page.matches("<summary>").count(), 10);
-        assert!(page.contains("30 de 200 informes piden atención"));
+        assert!(page.contains("45 de 200 informes piden atención"));
         assert!(page.contains("1 causa en 4 de 10 operaciones"));
         assert!(page.contains("10 de 40 operaciones tienen esto en su nombre: <b><bdi>CENTRO-3</bdi></b>"));
         assert!(page.contains("<input type=\"hidden\" name=\"lang\" value=\"es\">"));

@@ -14,7 +14,7 @@ use jiff::Timestamp;
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 use ring::digest::{SHA256, digest};
 
-use super::words::{self, Language, Text};
+use super::words::{self, Language, Phrase};
 use super::{Asked, Cause, Counts, OperationFacts, Overview, ReportFacts, ReportState};
 use crate::time::WindowName;
 
@@ -38,7 +38,7 @@ const REFRESH_SECONDS: u32 = 15;
 const MOST_LEFT_OUT: usize = 50;
 /// Operations that one row names: a page must load when everything fails.
 const MOST_NAMED: usize = 60;
-/// Details that one cause tells.
+/// Details up to which a cause tells all of them, and not only the most frequent.
 const MOST_DETAILS: usize = 2;
 /// Operations whose reports are on the page; those of the others are a search away.
 const MOST_UNFOLDABLE: usize = 100;
@@ -115,8 +115,15 @@ struct Drawing<'d> {
     unfoldable: HashSet<usize>,
 }
 
+/// Values of one field, or series, that the last good polls of one report left out.
+#[derive(Default)]
+struct LeftOut<'d> {
+    count: u64,
+    places: BTreeMap<usize, &'d str>,
+}
+
 /// A column and whether its cells are read from the right.
-type Column = (Text, bool);
+type Column = (Phrase, bool);
 
 impl<'d> Drawing<'d> {
     fn of(overview: &'d Overview<'d>, asked: &'d Asked) -> Drawing<'d> {
@@ -130,7 +137,7 @@ impl<'d> Drawing<'d> {
         Drawing { overview, asked, language: asked.language, at: overview.at, found, unfoldable }
     }
 
-    fn says(&self, text: Text) -> &'static str {
+    fn says(&self, text: Phrase) -> &'static str {
         text.said(self.language)
     }
 
@@ -189,7 +196,13 @@ impl<'d> Drawing<'d> {
     }
 
     fn causes(&self) -> Markup {
-        let causes = Cause::of(self.found.iter().copied());
+        let of_found;
+        let causes = if self.asked.search.is_empty() {
+            &self.overview.causes
+        } else {
+            of_found = Cause::of(self.found.iter().copied());
+            &of_found
+        };
         let affected: HashSet<usize> = causes.iter().flat_map(|cause| cause.operations.keys().copied()).collect();
         let columns = [
             (words::CAUSE, false),
@@ -207,7 +220,7 @@ impl<'d> Drawing<'d> {
                         (words::causes(self.language, causes.len(), affected.len(), self.found.len()))
                     }
                     (self.heads(&columns))
-                    tbody { @for cause in &causes { (self.cause(cause)) } }
+                    tbody { @for cause in causes { (self.cause(cause)) } }
                 }
             }
         }
@@ -225,7 +238,14 @@ impl<'d> Drawing<'d> {
                         span.of { (self.reports_of(cause)) }
                     }
                 }
-                td.states data-label=(self.says(words::REPORTS)) { (self.tally(states)) }
+                td data-label=(self.says(words::REPORTS)) {
+                    div {
+                        (self.tally(states))
+                        @if cause.most_failures > 1 {
+                            span.of { (words::failures_in_a_row(self.language, cause.most_failures)) }
+                        }
+                    }
+                }
                 td data-label=(self.says(words::OLDEST)) { div { (self.data(cause)) } }
                 td.n data-label=(self.says(words::NEXT_POLL)) { (words::until(self.language, cause.next_poll, self.at)) }
             }
@@ -235,8 +255,8 @@ impl<'d> Drawing<'d> {
     fn title(&self, cause: &Cause<'_>) -> Markup {
         html! {
             @match cause.reason {
-                Some(reason) => { (self.says(words::reason(reason).0)) " " code { (reason) } }
-                None => (self.says(words::BEFORE_RESTART)),
+                Some(reason) => { b { (self.says(words::reason(reason).0)) } " " code { (reason) } }
+                None => b { (self.says(words::BEFORE_RESTART)) },
             }
         }
     }
@@ -251,9 +271,6 @@ impl<'d> Drawing<'d> {
                     None => (self.says(words::POLL_WILL_TELL)),
                 }
             }
-            @if cause.most_failures > 1 {
-                span.hint { (words::failures_in_a_row(self.language, cause.most_failures)) }
-            }
         }
     }
 
@@ -261,10 +278,11 @@ impl<'d> Drawing<'d> {
     fn details(&self, cause: &Cause<'_>) -> Markup {
         let mut details: Vec<_> = cause.details.iter().collect();
         details.sort_by_key(|(_, count)| Reverse(**count));
-        let more = details.len().saturating_sub(MOST_DETAILS);
+        let shown = if details.len() > MOST_DETAILS { 1 } else { details.len() };
+        let more = details.len() - shown;
         html! {
-            @for (detail, _) in details.iter().take(MOST_DETAILS) { span.detail lang=[self.foreign()] dir="auto" { (detail) } }
-            @if more > 0 { span.hint { (words::other_details(self.language, more)) } }
+            @for (detail, _) in details.iter().take(shown) { span.detail lang=[self.foreign()] dir="auto" { (detail) } }
+            @if more > 0 { span.detail { (words::other_details(self.language, more)) } }
         }
     }
 
@@ -325,11 +343,11 @@ impl<'d> Drawing<'d> {
 
     /// What of the vendor's answers is not served, by report and field.
     fn left_out(&self) -> Markup {
-        let mut left_out: BTreeMap<(&str, Option<&str>), (u64, BTreeMap<usize, &str>)> = BTreeMap::new();
+        let mut left_out: BTreeMap<(&str, Option<&str>), LeftOut<'_>> = BTreeMap::new();
         let mut add = |operation: &OperationFacts<'d>, report, field, count| {
-            let (sum, places) = left_out.entry((report, field)).or_default();
-            *sum += count;
-            places.insert(operation.place, operation.operation);
+            let one = left_out.entry((report, field)).or_default();
+            one.count += count;
+            one.places.insert(operation.place, operation.operation);
         };
         for operation in &self.found {
             for report in &operation.reports {
@@ -348,12 +366,12 @@ impl<'d> Drawing<'d> {
                     caption { (self.says(words::LEFT_OUT)) }
                     (self.heads(&columns))
                     tbody {
-                        @for ((report, field), (count, places)) in left_out.iter().take(MOST_LEFT_OUT) {
+                        @for ((report, field), one) in left_out.iter().take(MOST_LEFT_OUT) {
                             tr {
                                 th scope="row" { (self.what(*field)) }
                                 td data-label=(self.says(words::REPORT)) { (report) }
-                                td data-label=(self.says(words::WHERE)) { div { (self.places(places)) } }
-                                td.n data-label=(self.says(words::HOW_MANY)) { (self.language.number(*count)) }
+                                td data-label=(self.says(words::WHERE)) { div { (self.places(&one.places)) } }
+                                td.n data-label=(self.says(words::HOW_MANY)) { (self.language.number(one.count)) }
                             }
                         }
                     }
@@ -431,8 +449,8 @@ impl<'d> Drawing<'d> {
     /// All that is told of an operation that nobody needs to look at.
     fn heading(&self, operation: &OperationFacts<'_>) -> Markup {
         html! {
-            b { bdi { (operation.operation) } }
-            span.tally { (self.tally(tally(&operation.reports))) }
+            b { bdi { (operation.operation) } } " "
+            span.tally { (self.tally(worst(&operation.reports))) } " "
             span.of {
                 @match &operation.budget {
                     Some(budget) => {
@@ -466,20 +484,15 @@ impl<'d> Drawing<'d> {
         }
     }
 
+    /// When the count starts again, and what is expected to be spent until then.
     fn budget(&self, operation: &OperationFacts<'_>) -> Markup {
         html! {
             p.meta {
                 @if let Some(budget) = &operation.budget {
-                    (words::requests_left(self.language, budget.left_calls))
-                    (words::of_requests(
-                        self.language,
-                        budget.limit_calls,
-                        &words::until(self.language, Some(budget.resets_at), self.at),
-                    ))
-                } @else {
-                    (self.says(words::NO_BUDGET))
+                    (words::start_again(self.language, &words::until(self.language, Some(budget.resets_at), self.at)))
                 }
-                @if let Some(forecast) = operation.forecast { " · " (words::plan(self.language, forecast)) }
+                @if operation.budget.is_some() && operation.forecast.is_some() { " · " }
+                @if let Some(forecast) = operation.forecast { (words::plan(self.language, forecast)) }
             }
         }
     }
@@ -569,6 +582,13 @@ fn tally(reports: &[ReportFacts<'_>]) -> [(ReportState, usize); 4] {
     let count = |state| reports.iter().filter(|report| report.state == state).count();
     [ReportState::Stale, ReportState::Failing, ReportState::Waiting, ReportState::Fresh]
         .map(|state| (state, count(state)))
+}
+
+/// The states that somebody must know of: those that need a look, or all where none does.
+fn worst(reports: &[ReportFacts<'_>]) -> impl Iterator<Item = (ReportState, usize)> {
+    let tally = tally(reports);
+    let looks = tally.iter().any(|(state, count)| *count > 0 && state.needs_a_look());
+    tally.into_iter().filter(move |(state, _)| !looks || state.needs_a_look())
 }
 
 /// The age of the oldest data of the day: those of a closed day do not age.

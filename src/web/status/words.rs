@@ -22,7 +22,7 @@ pub enum Language {
 
 /// One text in each language.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Text {
+pub struct Phrase {
     pub en: &'static str,
     pub es: &'static str,
 }
@@ -30,9 +30,9 @@ pub struct Text {
 /// Names texts. A line without its Spanish is no line.
 macro_rules! texts {
     ($($name:ident: $en:literal, $es:literal;)*) => {
-        $(pub const $name: Text = Text { en: $en, es: $es };)*
+        $(pub const $name: Phrase = Phrase { en: $en, es: $es };)*
         #[cfg(test)]
-        pub const ALL: &[Text] = &[$($name),*];
+        pub const ALL: &[Phrase] = &[$($name),*];
     };
 }
 
@@ -116,7 +116,7 @@ impl Language {
         let digits = number.to_string();
         let mut grouped = String::with_capacity(digits.len() + digits.len() / 3);
         for (at, digit) in digits.char_indices() {
-            if at > 0 && (digits.len() - at) % 3 == 0 {
+            if at > 0 && (digits.len() - at).is_multiple_of(3) {
                 grouped.push(separator);
             }
             grouped.push(digit);
@@ -153,25 +153,25 @@ impl Language {
     }
 }
 
-impl Text {
+impl Phrase {
     pub fn said(self, language: Language) -> &'static str {
         language.pick(self.en, self.es)
     }
 }
 
 /// One or several things.
-fn plural(language: Language, count: usize, one: Text, many: Text) -> String {
+fn plural(language: Language, count: usize, one: Phrase, many: Phrase) -> String {
     format!("{} {}", language.count(count), if count == 1 { one } else { many }.said(language))
 }
 
 // === states and reasons ===
 
-pub fn state(state: ReportState) -> Text {
+pub fn state(state: ReportState) -> Phrase {
     match state {
-        ReportState::Stale => Text { en: "stale", es: "vencido" },
-        ReportState::Failing => Text { en: "failing", es: "con fallos" },
-        ReportState::Waiting => Text { en: "waiting", es: "en espera" },
-        ReportState::Fresh => Text { en: "fresh", es: "al día" },
+        ReportState::Stale => Phrase { en: "stale", es: "vencido" },
+        ReportState::Failing => Phrase { en: "failing", es: "con fallos" },
+        ReportState::Waiting => Phrase { en: "waiting", es: "en espera" },
+        ReportState::Fresh => Phrase { en: "fresh", es: "al día" },
     }
 }
 
@@ -179,22 +179,24 @@ pub fn state(state: ReportState) -> Text {
 pub fn reports_in(language: Language, count: usize, state: ReportState) -> String {
     let one = self::state(state);
     let many = match state {
-        ReportState::Stale => Text { es: "vencidos", ..one },
+        ReportState::Stale => Phrase { es: "vencidos", ..one },
         _ => one,
     };
     plural(language, count, one, many)
 }
 
-pub fn window(window: WindowName) -> Text {
+pub fn window(window: WindowName) -> Phrase {
     match window {
-        WindowName::Today => Text { en: "today", es: "hoy" },
-        WindowName::Yesterday => Text { en: "yesterday", es: "ayer" },
+        WindowName::Today => Phrase { en: "today", es: "hoy" },
+        WindowName::Yesterday => Phrase { en: "yesterday", es: "ayer" },
     }
 }
 
 /// A reason in a few words, and what an operator can do about it: in English what the log says.
-pub fn reason(reason: Reason) -> (Text, Text) {
-    let pair = |en, es| Text { en, es };
+// It is as long as the list of reasons.
+#[allow(clippy::too_many_lines)]
+pub fn reason(reason: Reason) -> (Phrase, Phrase) {
+    let pair = |en, es| Phrase { en, es };
     match reason {
         Reason::Timeout => (
             pair("no answer in time", "sin respuesta a tiempo"),
@@ -411,7 +413,7 @@ pub fn refreshes_every(language: Language, seconds: u32) -> String {
 
 /// `4 causes in 17 of 40 operations`.
 pub fn causes(language: Language, causes: usize, affected: usize, operations: usize) -> String {
-    let causes = plural(language, causes, Text { en: "cause", es: "causa" }, Text { en: "causes", es: "causas" });
+    let causes = plural(language, causes, Phrase { en: "cause", es: "causa" }, Phrase { en: "causes", es: "causas" });
     let [affected, all] = [affected, operations].map(|count| language.count(count));
     match language {
         _ if operations == 1 => causes,
@@ -484,17 +486,19 @@ pub fn requests_left(language: Language, left: u64) -> String {
     }
 }
 
-pub fn of_requests(language: Language, limit: u64, starts_again: &str) -> String {
+/// When the count of API requests does.
+pub fn start_again(language: Language, when: &str) -> String {
     match language {
-        Language::English => format!(" of {}, anew {starts_again}", language.number(limit)),
-        Language::Spanish => format!(" de {}, de nuevo {starts_again}", language.number(limit)),
+        Language::English => format!("API requests start again {when}"),
+        Language::Spanish => format!("las peticiones al API empiezan de nuevo {when}"),
     }
 }
 
+/// The age of the oldest data, short enough for a line.
 pub fn oldest(language: Language, seconds: u64) -> String {
     match language {
         Language::English => format!("oldest data {}", language.span(seconds)),
-        Language::Spanish => format!("lo más antiguo hace {}", language.span(seconds)),
+        Language::Spanish => format!("edad {}", language.span(seconds)),
     }
 }
 
@@ -566,19 +570,19 @@ pub fn stretch(language: Language, (from, to): (Timestamp, Timestamp), zone: &Ti
 }
 
 fn day(language: Language, date: DateTime) -> String {
-    const MONTHS: [Text; 12] = [
-        Text { en: "Jan", es: "ene" },
-        Text { en: "Feb", es: "feb" },
-        Text { en: "Mar", es: "mar" },
-        Text { en: "Apr", es: "abr" },
-        Text { en: "May", es: "may" },
-        Text { en: "Jun", es: "jun" },
-        Text { en: "Jul", es: "jul" },
-        Text { en: "Aug", es: "ago" },
-        Text { en: "Sep", es: "sep" },
-        Text { en: "Oct", es: "oct" },
-        Text { en: "Nov", es: "nov" },
-        Text { en: "Dec", es: "dic" },
+    const MONTHS: [Phrase; 12] = [
+        Phrase { en: "Jan", es: "ene" },
+        Phrase { en: "Feb", es: "feb" },
+        Phrase { en: "Mar", es: "mar" },
+        Phrase { en: "Apr", es: "abr" },
+        Phrase { en: "May", es: "may" },
+        Phrase { en: "Jun", es: "jun" },
+        Phrase { en: "Jul", es: "jul" },
+        Phrase { en: "Aug", es: "ago" },
+        Phrase { en: "Sep", es: "sep" },
+        Phrase { en: "Oct", es: "oct" },
+        Phrase { en: "Nov", es: "nov" },
+        Phrase { en: "Dec", es: "dic" },
     ];
     let month = usize::try_from(date.month() - 1).ok().and_then(|month| MONTHS.get(month));
     let month = month.map_or("", |month| month.said(language));
@@ -617,8 +621,8 @@ mod tests {
 
     #[test]
     fn every_text_is_told_in_words_of_its_own_language() {
-        let reasons = Reason::ALL.into_iter().flat_map(|reason| <[Text; 2]>::from(self::reason(reason)));
-        let texts: Vec<Text> = ALL.iter().copied().chain(STATES.map(state)).chain(reasons).collect();
+        let reasons = Reason::ALL.into_iter().flat_map(|reason| <[Phrase; 2]>::from(self::reason(reason)));
+        let texts: Vec<Phrase> = ALL.iter().copied().chain(STATES.map(state)).chain(reasons).collect();
         assert!(texts.len() > 80, "{}", texts.len());
         for text in texts {
             let is_shared = text == SERIES;
