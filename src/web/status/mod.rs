@@ -131,8 +131,7 @@ struct FailureFacts<'a> {
     folder: Option<&'a str>,
 }
 
-// The signature is serde's.
-#[allow(clippy::trivially_copy_pass_by_ref)]
+#[allow(clippy::trivially_copy_pass_by_ref, reason = "the signature is serde's")]
 fn as_text<S: Serializer>(reason: &Reason, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.serialize_str(reason.as_str())
 }
@@ -413,6 +412,7 @@ mod tests {
     }
 
     #[test]
+    #[allow(clippy::too_many_lines, reason = "the JSON is as long")]
     fn the_json_keeps_its_shape() {
         let (store, in_force) = every_state();
         let two = config(&operation("acme", "[agent_aux_time, agent_hold_mute]"));

@@ -193,8 +193,7 @@ pub fn window(window: WindowName) -> Phrase {
 }
 
 /// A reason in a few words, and what an operator can do about it: in English what the log says.
-// It is as long as the list of reasons.
-#[allow(clippy::too_many_lines)]
+#[allow(clippy::too_many_lines, reason = "as long as the list of reasons")]
 pub fn reason(reason: Reason) -> (Phrase, Phrase) {
     let pair = |en, es| Phrase { en, es };
     match reason {
