@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{Args, Parser, Subcommand, ValueEnum, value_parser};
 
 use crate::config::Shard;
 use crate::web;
@@ -17,12 +17,12 @@ pub struct Cli {
     pub flags: Flags,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Subcommand)]
+#[derive(Clone, Debug, PartialEq, Eq, Subcommand)]
 pub enum Command {
     /// Poll the configured operations and serve their metrics (the default).
     Serve,
     /// Show everything with simulated operations: no token, no file, no network.
-    Demo,
+    Demo(DemoFlags),
     /// Check the config file, and with --probe also the access to the vendor.
     Check {
         /// Send one API request per operation and report, and print what came back. Each costs budget.
@@ -35,6 +35,19 @@ pub enum Command {
     Health,
     /// Read a password and print its hash, for the users of a web config.
     Bcrypt,
+}
+
+/// How large the simulated contact centres are.
+#[derive(Clone, Debug, PartialEq, Eq, Args)]
+pub struct DemoFlags {
+    /// How many operations are simulated. The reports of up to 250 agents are polled every 5 seconds, of more less often:
+    /// of 40 operations with 25 agents each every 20 seconds.
+    #[arg(long, value_name = "N", default_value_t = 2, value_parser = value_parser!(u16).range(1..=200))]
+    pub operations: u16,
+
+    /// How many agents each operation has.
+    #[arg(long, value_name = "N", default_value_t = 24, value_parser = value_parser!(u16).range(1..=1000))]
+    pub agents: u16,
 }
 
 #[derive(Debug, Args)]

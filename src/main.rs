@@ -36,7 +36,7 @@ static STOPPED: OnceLock<Instant> = OnceLock::new();
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
-    let is_stopped_by_signals = matches!(cli.command, None | Some(Command::Serve | Command::Demo));
+    let is_stopped_by_signals = matches!(cli.command, None | Some(Command::Serve | Command::Demo(_)));
     let mut logs = match Logs::start(cli.flags.log_level, cli.flags.log_format, LAST_LINES) {
         Ok(logs) => logs,
         Err(error) => {
@@ -81,12 +81,12 @@ fn runtime() -> io::Result<Runtime> {
 
 async fn run(cli: Cli) -> Result<(), CommandError> {
     let flags = &cli.flags;
-    match cli.command.unwrap_or(Command::Serve) {
+    match cli.command.as_ref().unwrap_or(&Command::Serve) {
         Command::Reports => commands::reports(),
         Command::Health => commands::health(flags).await,
         Command::Bcrypt => commands::bcrypt(),
-        Command::Demo => commands::demo(flags, signals()?).await,
-        Command::Check { probe } => commands::check(config_file(&cli), flags, probe).await,
+        Command::Demo(size) => commands::demo(size, flags, signals()?).await,
+        Command::Check { probe } => commands::check(config_file(&cli), flags, *probe).await,
         Command::Serve => commands::serve(config_file(&cli), flags, signals()?).await,
     }
 }
