@@ -48,6 +48,19 @@ pub struct DemoFlags {
     /// How many agents each operation has.
     #[arg(long, value_name = "N", default_value_t = 24, value_parser = value_parser!(u16).range(1..=1000))]
     pub agents: u16,
+
+    /// Serve nothing: write what polls of the last days would have left at a Prometheus, up to now, into this folder.
+    /// `promtool tsdb create-blocks-from openmetrics --max-block-duration=18h FILE` makes blocks of each of its files.
+    #[arg(long, value_name = "DIR")]
+    pub history: Option<PathBuf>,
+
+    /// How many days the history has.
+    #[arg(long, value_name = "N", default_value_t = 14, requires = "history", value_parser = value_parser!(u16).range(1..=90))]
+    pub days: u16,
+
+    /// Compress the files of the history with gzip, to a fifteenth of their size.
+    #[arg(long, requires = "history")]
+    pub gzip: bool,
 }
 
 #[derive(Debug, Args)]

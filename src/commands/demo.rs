@@ -9,6 +9,7 @@ use url::Url;
 use wolkvox_simulator::{self as simulator, Simulator};
 
 use super::health::from_here;
+use super::history::history;
 use super::{CommandError, Signals, bind_all, open_access, print, run};
 use crate::catalog::{Catalog, Privacy};
 use crate::cli::{DemoFlags, Flags};
@@ -79,6 +80,9 @@ const CALLBACKS_PER_AGENT: usize = 10;
 
 /// Runs a simulated wolkvox and an exporter of it: no token, no file, no network.
 pub async fn demo(size: &DemoFlags, flags: &Flags, signals: Signals) -> Result<(), CommandError> {
+    if let Some(folder) = &size.history {
+        return history(folder, size, &signals.stop).await;
+    }
     let access = open_access(flags)?;
     let scheme = if access.is_encrypted() { "https" } else { "http" };
     let places = places(size);
@@ -120,22 +124,23 @@ pub async fn demo(size: &DemoFlags, flags: &Flags, signals: Signals) -> Result<(
 }
 
 /// One of the simulated operations.
-struct Place {
-    name: String,
-    zone: TimeZone,
+#[derive(Debug)]
+pub(super) struct DemoOperation {
+    pub name: String,
+    pub zone: TimeZone,
     agents: usize,
 }
 
-impl Place {
+impl DemoOperation {
     fn token(&self) -> String {
         format!("demo-{}", self.name)
     }
 }
 
 /// The operations of a demo. Where there are more than cities, a city has a second one.
-fn places(size: &DemoFlags) -> Vec<Place> {
+pub(super) fn places(size: &DemoFlags) -> Vec<DemoOperation> {
     let round = |round: usize| {
-        CITIES.iter().map(move |(city, zone)| Place {
+        CITIES.iter().map(move |(city, zone)| DemoOperation {
             name: if round == 1 { (*city).to_owned() } else { format!("{city}-{round}") },
             zone: TimeZone::get(zone).expect("the zone database is compiled in"),
             agents: size.agents.into(),
@@ -150,8 +155,8 @@ fn interval(size: &DemoFlags) -> Duration {
     INTERVAL * agents.div_ceil(AGENTS_PER_INTERVAL)
 }
 
-fn settings(places: &[Place]) -> simulator::Settings {
-    let operation = |place: &Place| simulator::Operation {
+pub(super) fn settings(places: &[DemoOperation]) -> simulator::Settings {
+    let operation = |place: &DemoOperation| simulator::Operation {
         zone: place.zone.clone(),
         agents: place.agents,
         callbacks_per_day: place.agents * CALLBACKS_PER_AGENT,
@@ -161,14 +166,14 @@ fn settings(places: &[Place]) -> simulator::Settings {
     simulator::Settings { operations: places.iter().map(operation).collect(), ..simulator::Settings::default() }
 }
 
-fn config(places: &[Place], base_url: &Url, catalog: &Catalog, interval: Duration) -> Config {
+pub(super) fn config(places: &[DemoOperation], base_url: &Url, catalog: &Catalog, interval: Duration) -> Config {
     let plan = |report: &Arc<_>| ReportPlan {
         report: Arc::clone(report),
         interval,
         windows: vec![WindowName::Today, WindowName::Yesterday],
         stale_after: interval * 3,
     };
-    let operation = |place: &Place| Operation {
+    let operation = |place: &DemoOperation| Operation {
         name: place.name.as_str().into(),
         base_url: base_url.clone(),
         token: Token::parse(&place.token()).expect("the demo's tokens are plain letters"),
@@ -193,7 +198,7 @@ mod tests {
     use super::*;
 
     fn size(operations: u16, agents: u16) -> DemoFlags {
-        DemoFlags { operations, agents }
+        DemoFlags { operations, agents, history: None, days: 14, gzip: false }
     }
 
     #[test]

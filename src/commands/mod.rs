@@ -4,6 +4,7 @@ mod bcrypt;
 mod check;
 mod demo;
 mod health;
+mod history;
 mod reports;
 
 use std::io::{self, Write};
@@ -19,7 +20,9 @@ use crate::catalog::{Catalog, CatalogError};
 use crate::cli::Flags;
 use crate::config::{Config, ConfigError};
 use crate::exporter::{self, ExporterError, Setup};
+use crate::history::HistoryError;
 use crate::state::{State, StateError};
+use crate::time::Target;
 use crate::web::{self, Access, ClientLimits, Hosts};
 use crate::wolkvox::Failure;
 
@@ -47,6 +50,10 @@ pub enum CommandError {
     NoStateFolder,
     #[error("cannot listen on {address}: {error}\nhint: is another exporter running there? see --web.listen-address")]
     Listen { address: String, error: std::io::Error },
+    #[error(transparent)]
+    History(#[from] HistoryError),
+    #[error("the history cannot be made: {target}: {failure}")]
+    HistoryPoll { target: Target, failure: Failure },
     #[error("no hash was made: {0}")]
     NotAPassword(&'static str),
     #[error("the password cannot be read: {0}")]

@@ -59,6 +59,16 @@ impl Scrape {
         }
     }
 
+    /// The text of the body, for whoever sends it nowhere.
+    pub fn into_text(self) -> String {
+        let mut text = Vec::with_capacity(usize::try_from(self.length()).unwrap_or_default());
+        let mut pieces = Text::new(self);
+        while let Some(chunk) = pieces.next_chunk() {
+            text.extend_from_slice(&chunk);
+        }
+        String::from_utf8(text).expect("segments are made of texts")
+    }
+
     fn segment(&self, at: usize) -> Option<&Segment> {
         let [first, second] = &self.parts;
         first.segments.get(at).or_else(|| second.segments.get(at - first.segments.len()))
@@ -83,7 +93,7 @@ impl From<Scrape> for ScrapePieces {
         let rest = if scrape.gzip {
             Rest::GzipMember(Some(GzipMember::new(scrape)))
         } else {
-            Rest::Text(Box::new(Text { scrape, next: 0, inflater: Inflater::default(), deflated: Bytes::new() }))
+            Rest::Text(Box::new(Text::new(scrape)))
         };
         ScrapePieces { left, rest }
     }
@@ -224,6 +234,10 @@ struct Text {
 }
 
 impl Text {
+    fn new(scrape: Scrape) -> Text {
+        Text { scrape, next: 0, inflater: Inflater::default(), deflated: Bytes::new() }
+    }
+
     fn next_chunk(&mut self) -> Option<Bytes> {
         let mut text = Vec::with_capacity(INFLATED_AT_ONCE);
         while text.len() < text.capacity() {

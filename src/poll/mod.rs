@@ -35,7 +35,7 @@ use cost::Cost;
 pub use poll::{Job, PollError, Polled};
 pub use restore::{record_of, restored};
 use token_info::TokenInfo;
-use worker::BudgetWorker;
+pub use worker::BudgetWorker;
 
 /// Few operations all start within this time of each other.
 const LONGEST_START_GAP: Duration = Duration::from_millis(250);
@@ -54,23 +54,28 @@ pub struct Context {
 
 /// Polls until `drain`: requests in flight end first, and are told.
 pub async fn run(config: &Config, context: Context, drain: CancellationToken) {
-    let mut workers = JoinSet::new();
-    let budgets = budgets(config);
-    let (gap, plans) = (start_gap(config, budgets.len()), row_plans(config));
-    for (place, operations) in budgets.into_iter().enumerate() {
-        let head_start = gap.mul_f64(place as f64);
-        let budget = open_budget(&operations, &context);
-        let jobs = operations.iter().flat_map(|operation| jobs_of(operation, config, &plans)).collect();
-        let token_info = budget.must_ask().then(|| TokenInfo::new(operations[0]));
-        let worker = BudgetWorker::new(context.clone(), budget, jobs, token_info, head_start);
-        workers.spawn(worker.run(drain.clone()));
+    let mut running = JoinSet::new();
+    for worker in workers(config, &context, start_gap(config, budgets(config).len())) {
+        running.spawn(worker.run(drain.clone()));
     }
-    while let Some(ended) = workers.join_next().await {
+    while let Some(ended) = running.join_next().await {
         // A token that nobody polls any more must not look like one that is polled: the exporter ends with its worker.
         if let Err(panicked) = ended {
             std::panic::resume_unwind(panicked.into_panic());
         }
     }
+}
+
+/// A worker for each budget, which starts that much after the one before.
+pub fn workers(config: &Config, context: &Context, gap: Duration) -> Vec<BudgetWorker> {
+    let plans = row_plans(config);
+    let worker = |(place, operations): (usize, Vec<&Operation>)| {
+        let budget = open_budget(&operations, context);
+        let jobs = operations.iter().flat_map(|operation| jobs_of(operation, config, &plans)).collect();
+        let token_info = budget.must_ask().then(|| TokenInfo::new(operations[0]));
+        BudgetWorker::new(context.clone(), budget, jobs, token_info, gap.mul_f64(place as f64))
+    };
+    budgets(config).into_iter().enumerate().map(worker).collect()
 }
 
 /// Every job of a config, in its order.

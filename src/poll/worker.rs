@@ -104,19 +104,24 @@ impl BudgetWorker {
     /// Polls for ever, or until `drain`: then the request in flight is ended first.
     pub async fn run(mut self, drain: CancellationToken) {
         while !drain.is_cancelled() {
-            let now = self.context.clock.now();
-            self.notice_clock(now).await;
-            let (wait, next) = self.next(now);
-            if wait > Duration::ZERO {
+            if let Some(wait) = self.step().await {
                 let sleep = tokio::time::sleep(wait.min(CLOCK_CHECK));
                 drain.run_until_cancelled(sleep).await;
-                continue;
-            }
-            match next {
-                Next::TokenInfo => self.ask().await,
-                Next::Job(place) => self.poll(place).await,
             }
         }
+    }
+
+    /// Does the one thing that is due, or says how long nothing is.
+    pub async fn step(&mut self) -> Option<Duration> {
+        let now = self.context.clock.now();
+        self.notice_clock(now).await;
+        let (wait, next) = self.next(now);
+        match next {
+            _ if wait > Duration::ZERO => return Some(wait),
+            Next::TokenInfo => self.ask().await,
+            Next::Job(place) => self.poll(place).await,
+        }
+        None
     }
 
     fn announce(&self, now: Moment) {

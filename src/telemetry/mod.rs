@@ -30,6 +30,7 @@ use crate::store::Forecast;
 use crate::time::{Target, Window, unix_seconds};
 use crate::wolkvox::{Failure, Reason};
 
+use process::ProcessCollector;
 pub use reports::ReportMetrics;
 
 /// From a fast answer to the vendor's own limit of 60 s.
@@ -321,6 +322,17 @@ pub struct Gained<'e> {
 
 impl Default for Telemetry {
     fn default() -> Telemetry {
+        Telemetry::of(ProcessCollector::new().ok())
+    }
+}
+
+impl Telemetry {
+    /// Of a process that seems to have started then.
+    pub fn started_at(started: Timestamp) -> Telemetry {
+        Telemetry::of(ProcessCollector::new().ok().map(|process| process.started_at(unix_seconds(started))))
+    }
+
+    fn of(process: Option<ProcessCollector>) -> Telemetry {
         let counted = Counters {
             requests: Family::default(),
             request_failures: Family::default(),
@@ -348,16 +360,14 @@ impl Default for Telemetry {
             handshakes_told: Mutex::default(),
             http_requests: Family::default(),
         };
-        telemetry.register();
+        telemetry.register(process);
         telemetry
     }
-}
 
-impl Telemetry {
-    fn register(&self) {
+    fn register(&self, process: Option<ProcessCollector>) {
         self.register_polls(&mut lock::write(&self.registry));
         self.register_exporter(&mut lock::write(&self.registry));
-        self.register_clients(&mut lock::write(&self.live));
+        self.register_clients(&mut lock::write(&self.live), process);
     }
 
     /// Requests to the vendor, and polls.
@@ -443,7 +453,7 @@ impl Telemetry {
     }
 
     /// What clients did, and the process: every scrape changes it.
-    fn register_clients(&self, live: &mut Registry) {
+    fn register_clients(&self, live: &mut Registry, process: Option<ProcessCollector>) {
         live.register(
             "wolkvox_exporter_http_requests",
             "Requests answered by the exporter",
@@ -466,7 +476,7 @@ impl Telemetry {
             drop(self.handshake_refusals.get_or_create(&RefusalLabels { reason: refused.told().0 }));
         }
         live.register_collector(Box::new(log::LogCollector));
-        if let Ok(process) = process::ProcessCollector::new() {
+        if let Some(process) = process {
             live.register_collector(Box::new(process));
         }
     }

@@ -28,6 +28,11 @@ impl ProcessCollector {
         })
     }
 
+    /// The same with another start, since the Unix epoch.
+    pub fn started_at(self, start_seconds: f64) -> ProcessCollector {
+        ProcessCollector { start_seconds, ..self }
+    }
+
     fn usage(&self) -> procfs::ProcResult<Usage> {
         let stat = self.process.stat()?;
         Ok(Usage {

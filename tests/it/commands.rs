@@ -1,5 +1,6 @@
 //! The binary does what its commands say, and ends with the status that scripts rely on.
 
+use std::collections::BTreeSet;
 use std::net::TcpListener;
 use std::time::{Duration, Instant};
 
@@ -150,4 +151,18 @@ async fn several_addresses_and_another_path_are_served() {
         assert_eq!(http::get(address, "/m/x").await.status, 200);
         assert_eq!(http::get(address, "/metrics").await.status, 404);
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_demo_of_forty_operations_serves_forty_names() {
+    let flags = ["demo", "--operations=40", "--agents=2", "--web.listen-address=127.0.0.1:0", "--log.level=warn"];
+    let mut demo = Running::start(EXPORTER, &flags);
+    let address = demo.after("open   http://").await.parse().expect("an address");
+    until("forty operations", async || {
+        let text = http::get(address, "/metrics").await.text();
+        let calls = text.lines().filter(|line| line.starts_with("wolkvox_agent_calls{") && line.contains("\"today\""));
+        let names: BTreeSet<&str> = calls.filter_map(|line| line.split("operation=\"").nth(1)?.split('"').next()).collect();
+        (names.len() == 40 && names.contains("bogota") && names.contains("madrid")).then_some(())
+    })
+    .await;
 }

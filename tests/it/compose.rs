@@ -72,7 +72,7 @@ async fn never_leak_every_container_is_confined_and_every_port_is_on_loopback() 
     for files in [&["docker-compose.yml"][..], &["docker-compose.yml", "deploy/compose.real.yml"]] {
         let composed = composed(files).await;
         let names: Vec<&String> = services(&composed).map(|(name, _)| name).collect();
-        assert_eq!(names, ["alertmanager", "exporter", "grafana", "prometheus"]);
+        assert_eq!(names, ["alertmanager", "exporter", "grafana", "history", "prometheus"]);
         let mut ports = BTreeSet::new();
         for (name, service) in services(&composed) {
             assert_eq!(service["read_only"], true, "{name}");
@@ -94,7 +94,9 @@ async fn never_leak_every_container_is_confined_and_every_port_is_on_loopback() 
                 }
                 None => assert_eq!(build["context"].as_str().map(Path::new), Some(&*root()), "{name}"),
             }
-            assert_eq!(texts(&service["healthcheck"]["test"])[0], "CMD", "{name}");
+            // What ends by itself is well if it ended well.
+            let checked = texts(&service["healthcheck"]["test"]).first().copied();
+            assert_eq!(checked, (*name != "history").then_some("CMD"), "{name}");
         }
         assert_eq!(ports, ["10077", "3000", "9090", "9093"].map(str::to_owned).into());
     }
@@ -155,11 +157,12 @@ async fn every_file_that_a_container_reads_is_in_the_repository_where_the_config
 async fn containers_find_each_other_at_the_addresses_of_the_configs() {
     let composed = composed(&["docker-compose.yml"]).await;
     let published = texts(&composed["services"]["prometheus"]["ports"]).len();
-    for (name, service) in services(&composed).filter(|(name, _)| *name != "prometheus") {
+    let beside = |name: &String| !["prometheus", "history"].contains(&name.as_str());
+    for (name, service) in services(&composed).filter(|(name, _)| beside(name)) {
         assert_eq!(service["network_mode"], "service:prometheus", "{name}");
         assert!(service["ports"].is_null(), "{name}");
     }
-    assert_eq!(published, services(&composed).count());
+    assert_eq!(published, services(&composed).filter(|(name, _)| beside(name)).count() + 1);
     let (prometheus, source) =
         (yaml("deploy/prometheus.yml"), yaml("deploy/grafana/provisioning/datasources/prometheus.yml"));
     let scraped = &prometheus["scrape_configs"][0]["static_configs"][0]["targets"][0];
@@ -170,4 +173,27 @@ async fn containers_find_each_other_at_the_addresses_of_the_configs() {
     let source = &source["datasources"][0];
     assert_eq!((&source["url"], &source["type"]), (&"http://127.0.0.1:9090".into(), &"prometheus".into()));
     assert_eq!(source["jsonData"]["timeInterval"], prometheus["global"]["scrape_interval"]);
+}
+
+/// The script itself is run in `history.rs`.
+#[tokio::test]
+async fn the_demos_prometheus_starts_on_its_past_and_that_of_real_operations_on_none() {
+    let (demo, real) =
+        tokio::join!(composed(&["docker-compose.yml"]), composed(&["docker-compose.yml", "deploy/compose.real.yml"]));
+    let [history, prometheus] = ["history", "prometheus"].map(|name| &demo["services"][name]);
+    assert_eq!(texts(&history["entrypoint"]), ["/usr/bin/history", flag(prometheus, "--storage.tsdb.path")]);
+    assert_eq!((&history["network_mode"], &history["restart"]), (&"none".into(), &"no".into()));
+    let volume = texts(&history["volumes"])[0];
+    assert!(texts(&prometheus["volumes"]).contains(&volume), "{volume}");
+    assert_eq!(prometheus["depends_on"]["history"]["condition"], "service_completed_successfully");
+    let days = |service, name| flag(service, name).trim_end_matches('d').parse::<u32>().expect("a number of days");
+    assert!(days(history, "--days") < days(prometheus, "--storage.tsdb.retention.time"));
+
+    let stage = history["build"]["target"].as_str().expect("a stage");
+    let recipe = fs::read_to_string(root().join("deploy/Dockerfile")).expect("the recipe");
+    let image = prometheus["image"].as_str().expect("an image");
+    assert!(recipe.contains(&format!("\nFROM {image} AS {stage}\n")), "the promtool of another version: {recipe}");
+    assert!(recipe.contains("\nCOPY deploy/history /usr/bin/\n"), "{recipe}");
+
+    assert_eq!(texts(&real["services"]["history"]["entrypoint"]), ["/bin/true"]);
 }

@@ -26,6 +26,7 @@ mod commands;
 mod additive;
 mod aggregate;
 mod prometheus;
+mod history;
 mod alerts;
 mod alert_chain;
 mod dashboards;
