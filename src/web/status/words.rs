@@ -76,7 +76,7 @@ texts! {
 
     WINDOW: "window", "ventana";
     STATE: "state", "estado";
-    AGE: "age", "edad";
+    AGE: "age", "antigüedad";
     COVERS: "covers", "abarca";
     ROWS: "rows", "filas";
     SERIES: "series", "series";
