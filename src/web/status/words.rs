@@ -497,7 +497,7 @@ pub fn start_again(language: Language, when: &str) -> String {
 pub fn oldest(language: Language, seconds: u64) -> String {
     match language {
         Language::English => format!("oldest data {}", language.span(seconds)),
-        Language::Spanish => format!("edad {}", language.span(seconds)),
+        Language::Spanish => format!("antigüedad {}", language.span(seconds)),
     }
 }
 
