@@ -42,7 +42,7 @@ pub async fn start(interval: Duration, stale_after: Duration) -> Harness {
     }
     writeln!(
         config,
-        "polling: {{interval: {}s, allow_faster_than_vendor: true, timeout: 1s, stale_after: {}s}}",
+        "polling: {{interval: {}s, allow_faster_than_vendor: true, timeout: 5s, stale_after: {}s}}",
         interval.as_secs(),
         stale_after.as_secs()
     )
