@@ -170,7 +170,7 @@ def series_served():
         "Series of the last good polls of each operation; left out: because of limits.series_per_report, added up over the polls.",
         "Series de las últimas consultas buenas de cada operación; omitidas: por limits.series_per_report, sumadas en las consultas."),
         COUNT, over_time(f"sum by (operation) ({own('wolkvox_report_series')})", "{{operation}}"),
-        over_time(f"sum by (operation) ({own('wolkvox_report_dropped_series_total')}) > 0", say("{{operation}} left out", "{{operation}} omitidas")))
+        over_time(f"sum ({own('wolkvox_report_dropped_series_total')})", say("left out, all together", "omitidas, en total")))
 
 
 def served_requests():

@@ -161,7 +161,8 @@ async fn a_demo_of_forty_operations_serves_forty_names() {
     until("forty operations", async || {
         let text = http::get(address, "/metrics").await.text();
         let calls = text.lines().filter(|line| line.starts_with("wolkvox_agent_calls{") && line.contains("\"today\""));
-        let names: BTreeSet<&str> = calls.filter_map(|line| line.split("operation=\"").nth(1)?.split('"').next()).collect();
+        let names: BTreeSet<&str> =
+            calls.filter_map(|line| line.split("operation=\"").nth(1)?.split('"').next()).collect();
         (names.len() == 40 && names.contains("bogota") && names.contains("madrid")).then_some(())
     })
     .await;

@@ -81,8 +81,7 @@ async fn never_lie_a_day_of_the_past_ends_as_yesterday_says_the_day_after_and_no
                 continue;
             }
             for name in ["wolkvox_agent_calls", "wolkvox_agent_login_seconds", "wolkvox_agent_aux_seconds"] {
-                let (at_its_end, said) =
-                    (sum(name, "today", midnight - LOOK_BACK), sum(name, "yesterday", settled));
+                let (at_its_end, said) = (sum(name, "today", midnight - LOOK_BACK), sum(name, "yesterday", settled));
                 assert!(at_its_end > 0.0);
                 assert_eq!(at_its_end, said, "{operation} {name} of the day before {midnight}");
             }
@@ -112,7 +111,10 @@ async fn an_empty_prometheus_is_filled_once_and_answers_of_the_past() {
     let filled = run("sh", &["-c", &line], b"").await;
     assert_eq!(filled.code, Some(0), "{filled:?}");
     let blocks = files(folder.path());
-    assert!(!blocks.is_empty() && blocks.iter().all(|block| Path::new(block).join("meta.json").is_file()), "{blocks:?}");
+    assert!(
+        !blocks.is_empty() && blocks.iter().all(|block| Path::new(block).join("meta.json").is_file()),
+        "{blocks:?}"
+    );
     let again = run("sh", &["-c", &line], b"").await;
     assert!(again.code == Some(0) && again.stdout.contains("no history"), "{again:?}");
     assert_eq!(files(folder.path()), blocks);

@@ -215,7 +215,8 @@ fn parts(markdown: &str) -> Vec<Part> {
                 code.sort_unstable();
                 format!("a row of {} cells with {}", text.trim_matches('|').split('|').count(), code.join(" "))
             }
-            _ if text.starts_with("![") => text.rsplit("](").next().unwrap_or_default().to_owned(),
+            // A picture of Spanish words stands in place of the one of English words.
+            _ if text.starts_with("![") => text.rsplit("](").next().unwrap_or_default().replace("-es.png)", ".png)"),
             _ if before.is_empty() => "a paragraph".to_owned(),
             _ => String::new(),
         };
