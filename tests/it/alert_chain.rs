@@ -98,14 +98,17 @@ impl Chain {
         let limit =
             |name: &str, value: f64| format!("wolkvox:threshold:agent_aux_{name}\n        expr: vector({value})");
         let (floor, multiple) = (limit("per_login_ratio", LIMIT), limit("team_multiple", TEAM_MULTIPLE));
-        let changes = [
-            ("interval: 1m", "interval: 1s"),
-            (&first.0, &first.1),
-            (&last.0, &last.1),
-            (&limit("per_login_ratio", 0.25), &floor),
-            (&limit("team_multiple", 1.75), &multiple),
-        ];
-        copy("alerts/thresholds.yml", &changes);
+        let shipped = (limit("per_login_ratio", 0.25), limit("team_multiple", 2.0));
+        copy(
+            "alerts/thresholds.yml",
+            &[
+                ("interval: 1m", "interval: 1s"),
+                (&first.0, &first.1),
+                (&last.0, &last.1),
+                (&shipped.0, &floor),
+                (&shipped.1, &multiple),
+            ],
+        );
         copy("alerts/en/productivity.yml", &[("for: 10m", "for: 2s"), ("keep_firing_for: 5m", "keep_firing_for: 4s")]);
         let config = copy(
             "deploy/prometheus.yml",
