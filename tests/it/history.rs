@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::Path;
 
+use jiff::Timestamp;
 use jiff::tz::TimeZone;
-use jiff::{SignedDuration, Timestamp};
 use wolkvox_exporter::time::midnight_before;
 
 use crate::prometheus::{free_port, query};
@@ -48,7 +48,7 @@ async fn history_of(folder: &Path, flags: &[&str]) -> Vec<String> {
 #[tokio::test(flavor = "multi_thread")]
 async fn never_lie_a_day_of_the_past_ends_as_yesterday_says_the_day_after_and_nothing_outlives_it() {
     let folder = tempfile::tempdir().unwrap();
-    let names = history_of(folder.path(), &["--days=3", "--operations=2", "--agents=4"]).await;
+    let names = history_of(folder.path(), &["--days=2", "--operations=2", "--agents=3"]).await;
     let texts: Vec<String> = names.iter().map(|name| fs::read_to_string(name).unwrap()).collect();
     assert!(texts.iter().all(|text| text.ends_with("\n# EOF\n")));
     let lines = texts.iter().flat_map(|text| text.lines()).filter(|line| !line.starts_with('#'));
@@ -57,7 +57,7 @@ async fn never_lie_a_day_of_the_past_ends_as_yesterday_says_the_day_after_and_no
     let seen: BTreeSet<i64> = samples.iter().filter(|sample| sample.name == "up").map(|sample| sample.at).collect();
     assert!(seen.iter().zip(seen.iter().skip(1)).all(|(one, next)| next - one <= 240), "a gap: {seen:?}");
     let now = Timestamp::now().as_second();
-    assert!((now - 240..=now).contains(seen.last().unwrap()), "not up to now");
+    assert!((now - 300..=now).contains(seen.last().unwrap()), "not up to now");
     assert!(samples.iter().all(|sample| sample.labels.starts_with("job=\"wolkvox\",instance=\"127.0.0.1:10077\"")));
 
     for (operation, zone) in [("bogota", "America/Bogota"), ("madrid", "Europe/Madrid")] {
@@ -68,23 +68,19 @@ async fn never_lie_a_day_of_the_past_ends_as_yesterday_says_the_day_after_and_no
             let those = own.iter().filter(|one| one.name == name && one.at == at && one.labels.contains(&window));
             those.map(|one| one.value).sum()
         };
-        let last = midnight_before(Timestamp::now(), &zone);
-        for midnight in [last, midnight_before(last - SignedDuration::from_secs(1), &zone)].map(Timestamp::as_second) {
-            let windows = own.iter().filter(|one| one.labels.contains("window=\""));
-            let outlives = windows.clone().find(|one| (midnight - LOOK_BACK + 1..midnight).contains(&one.at));
-            assert!(outlives.is_none(), "{} at {}", outlives.unwrap().labels, outlives.unwrap().at);
-            // Both windows of the last day are over, and those of the next are not polled yet.
-            let is_data = |one: &&&Sample<'_>| one.name.starts_with("wolkvox_agent_");
-            assert_eq!(windows.clone().filter(is_data).find(|one| one.at == midnight).map(|one| one.labels), None);
-            let settled = midnight + 30 * 60;
-            if settled > now {
-                continue;
-            }
-            for name in ["wolkvox_agent_calls", "wolkvox_agent_login_seconds", "wolkvox_agent_aux_seconds"] {
-                let (at_its_end, said) = (sum(name, "today", midnight - LOOK_BACK), sum(name, "yesterday", settled));
-                assert!(at_its_end > 0.0);
-                assert_eq!(at_its_end, said, "{operation} {name} of the day before {midnight}");
-            }
+        let midnight = midnight_before(Timestamp::now(), &zone).as_second();
+        let windows = own.iter().filter(|one| one.labels.contains("window=\""));
+        let outlives = windows.clone().find(|one| (midnight - LOOK_BACK + 1..midnight).contains(&one.at));
+        assert!(outlives.is_none(), "{} at {}", outlives.unwrap().labels, outlives.unwrap().at);
+        // Both windows of the last day are over, and those of the next are not polled yet.
+        let at_midnight = windows.filter(|one| one.name.starts_with("wolkvox_agent_")).find(|one| one.at == midnight);
+        assert_eq!(at_midnight.map(|one| one.labels), None);
+        let settled = midnight + 30 * 60;
+        for name in ["wolkvox_agent_calls", "wolkvox_agent_login_seconds", "wolkvox_agent_aux_seconds"] {
+            let (at_its_end, said) = (sum(name, "today", midnight - LOOK_BACK), sum(name, "yesterday", settled));
+            assert!(at_its_end > 0.0);
+            // For half an hour of a day, one of the two has no yesterday yet.
+            assert!(said == at_its_end || settled > now, "{operation} {name}: {at_its_end}, and {said} the day after");
         }
     }
     // A process that ran all the time, and polled every quarter of an hour.
@@ -94,7 +90,7 @@ async fn never_lie_a_day_of_the_past_ends_as_yesterday_says_the_day_after_and_no
     }
     assert!(polls.values().all(|values| values.is_sorted()));
     let most = polls.values().filter_map(|values| values.last()).fold(0.0_f64, |most, value| most.max(*value));
-    assert!(most >= f64::from(3 * 24 * 4), "{most} polls of a report");
+    assert!(most >= f64::from(2 * 24 * 4), "{most} polls of a report");
 
     let again = exporter(&["demo", &format!("--history={}", folder.path().display())]).await;
     assert_eq!((again.code, files(folder.path())), (Some(1), names));
