@@ -93,12 +93,22 @@ def counted(metric: str, *by: str, only: tuple[str, ...] = ()) -> str:
     return f"sum by ({', '.join(by)}) ({born} and on (instance, job) {known} or increase({counter}[{window}]))"
 
 
-def age(*reports: str, by: tuple[str, ...] = (OPERATION,), window: str = TODAY, only: tuple[str, ...] = ()) -> str:
+def age(*reports: str, by: tuple[str, ...] = (OPERATION,)) -> str:
     """Seconds since the last good poll of the report that is oldest; since 1970 where there was none."""
-    shown = (*only, 'report=~"{}"'.format("|".join(reports)))
-    polled = series("wolkvox_report_last_success_timestamp_seconds", window, *shown)
-    asked = series("wolkvox_report_up", window, *shown)
+    shown = 'report=~"{}"'.format("|".join(reports))
+    polled = series("wolkvox_report_last_success_timestamp_seconds", TODAY, shown)
+    asked = series("wolkvox_report_up", TODAY, shown)
     return f"max by ({', '.join(by)}) (time() - ({polled} or {asked} * 0))"
+
+
+def age_once_polled(window: str, *only: str) -> str:
+    """The same of all reports of each operation, and nothing where there was no good poll."""
+    return f"max by (operation) (time() - {series('wolkvox_report_last_success_timestamp_seconds', window, *only)})"
+
+
+def worst_at_the_end(choose: str, most: int, expression: str) -> str:
+    """Of many operations the few that are worst at the end of the time range, over the whole of it. `choose`: topk or bottomk."""
+    return f"{expression} and on (operation) {choose}({most}, {at_the_end(expression)})"
 
 
 # === what several boards show; `by` are the labels that stay, `only` narrows the series ===

@@ -47,13 +47,14 @@ COUNT, TIME, SHARE, TEXT, DATE = "locale", "dthms", "percentunit", "string", "da
 Query = prometheus.Dataquery
 Steps = list[tuple[float | None, str]]
 
+# What is unknown has the first colour of a list, and must not look like a bad figure.
 OCCUPANCY: Steps = [
-    (None, IDLE), (figures.OCCUPANCY_LOW, QUIET), (figures.OCCUPANCY_LOOK, LOOK), (figures.OCCUPANCY_ACT, ACT),
+    (None, QUIET), (0, IDLE), (figures.OCCUPANCY_LOW, QUIET), (figures.OCCUPANCY_LOOK, LOOK), (figures.OCCUPANCY_ACT, ACT),
 ]
 AUXILIARY: Steps = [(None, QUIET), (figures.AUXILIARY_LOOK, LOOK), (figures.AUXILIARY_ACT, ACT)]
 HOLD: Steps = [(None, QUIET), (figures.HOLD_LOOK, LOOK), (figures.HOLD_ACT, ACT)]
 TIMEOUTS: Steps = [(None, QUIET), (figures.TIMEOUT_LOOK, LOOK), (figures.TIMEOUT_ACT, ACT)]
-CALLBACKS: Steps = [(None, ACT), (figures.CALLBACK_ACT, LOOK), (figures.CALLBACK_LOOK, QUIET)]
+CALLBACKS: Steps = [(None, QUIET), (0, ACT), (figures.CALLBACK_ACT, LOOK), (figures.CALLBACK_LOOK, QUIET)]
 NONE_IS_FINE: Steps = [(None, QUIET), (1, ACT)]
 TO_LOOK_AT: Steps = [(None, QUIET), (1, LOOK), (3, ACT)]
 

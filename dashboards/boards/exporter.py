@@ -1,6 +1,6 @@
 """Does the exporter get its data, and can it pay for them?"""
 
-from figures import OPERATION, YESTERDAY, age, counted, selected
+from figures import OPERATION, TODAY, YESTERDAY, age_once_polled, counted, selected, worst_at_the_end
 import panels
 from panels import (
     ACT, AGES, COUNT, DATE, FINE, LOOK, NONE_IS_FINE, POLLS, QUIET, SHARE, TIME, Column, Label, history, lines, meant, now,
@@ -13,6 +13,8 @@ LEFT = [(None, ACT), (0.1, LOOK), (0.25, QUIET)]
 BY_TARGET = ("operation", "report", "window")
 TARGET, REPORT = "{{operation}} {{report}} {{window}}", "{{operation}} {{report}}"
 EVERY_REPORT = tuple(panels.REPORTS)
+# More lines than that tell nothing.
+MOST = 10
 
 
 def board():
@@ -69,11 +71,11 @@ def tiles():
         counted_targets(say("Gone for their age", "Retirados por antigüedad"), say(
             "Reports and windows whose series are gone because they were too old.",
             "Informes y ventanas cuyas series se retiraron por ser demasiado antiguas."), f"sum ({own('wolkvox_report_stale')})"),
-        counted_targets(say("Answers too large", "Respuestas demasiado grandes"), say(
+        counted_targets(say("Answers too large", "Demasiado grandes"), say(
             "Reports and windows whose answer was over the vendor's limit and could not be had in parts. Nothing cut off is served.",
             "Informes y ventanas cuya respuesta superó el límite del proveedor y no se pudo tener por partes. No se sirve nada cortado."),
             f"sum ({own('wolkvox_report_truncated')})"),
-        stat(say("API requests left", "Peticiones al API que quedan"), say(
+        stat(say("Requests left", "Peticiones restantes"), say(
             "Share of the day's API requests that is left, of the operation that has least. Orange: under 25 %. Red: under 10 %.",
             "Parte de las peticiones al API del día que queda, de la operación que menos tiene. Naranja: menos de 25 %. Rojo: menos de "
             "10 %."), SHARE, now(f"min ({left[0]} / {left[1]})"), steps=LEFT, wide=4, empty=none),
@@ -88,25 +90,30 @@ def tiles():
 
 def polls():
     meanings = {"0": (say("failed", "falló"), ACT), "1": (say("worked", "funcionó"), FINE)}
-    # A row for each operation: with forty, a row for each of their reports is no picture.
+    up = own("wolkvox_report_up")
+    failed = f"min by (operation) (min_over_time({up}[$__range] @ end())) == 0"
     return history(say("Did the last polls work?", "¿Funcionaron las últimas consultas?"), say(
-        "A row for each operation: green where the last poll of each of its reports had worked, red where one had failed.",
-        "Una fila por operación: verde donde la última consulta de cada informe había funcionado, rojo donde alguna había fallado."),
-        COUNT, meanings, over_time(f"min by (operation) ({own('wolkvox_report_up')})", "{{operation}}"), high=9)
+        "Green where the last poll of each report had worked, red where one had failed: of all operations together, and of each that "
+        "had a failure in the time shown.",
+        "Verde donde la última consulta de cada informe había funcionado, rojo donde alguna había fallado: de todas las operaciones "
+        "juntas, y de cada una que tuvo un fallo en el tiempo mostrado."),
+        COUNT, meanings, over_time(f"min ({up})", say("all", "todas")),
+        over_time(f"min by (operation) ({up}) and on (operation) ({failed})", "{{operation}}"), high=7)
 
 
 def age_of_today():
     return lines(say("Age of today's data", "Antigüedad de los datos de hoy"), say(
-        "Time since the last good poll of the oldest report of each operation. Dashed: 10 and 15 minutes.",
-        "Tiempo desde la última consulta buena del informe más antiguo de cada operación. Línea discontinua: 10 y 15 minutos."), TIME,
-        over_time(age(*EVERY_REPORT, only=HERE), "{{operation}}"), steps=AGES)
+        "Time since the last good poll of the oldest report of each operation; the ten oldest of now. Dashed: 10 and 15 minutes.",
+        "Tiempo desde la última consulta buena del informe más antiguo de cada operación; las diez más antiguas de ahora. Línea "
+        "discontinua: 10 y 15 minutos."), TIME,
+        over_time(worst_at_the_end("topk", MOST, age_once_polled(TODAY, *HERE)), "{{operation}}"), steps=AGES)
 
 
 def age_of_yesterday():
     return lines(say("Age of yesterday's data", "Antigüedad de los datos de ayer"), say(
         "The same of the whole day before. It is final, so it is polled a few times a day only: hours are normal.",
-        "Lo mismo de todo el día anterior. Ya es definitivo, así que se consulta solo pocas veces al día: horas son normales."), TIME,
-        over_time(age(*EVERY_REPORT, window=YESTERDAY, only=HERE), "{{operation}}"),
+        "Lo mismo de todo el día anterior. Ya es definitivo, así que se consulta solo pocas veces al día: es normal que pasen horas."), TIME,
+        over_time(worst_at_the_end("topk", MOST, age_once_polled(YESTERDAY, *HERE)), "{{operation}}"),
         empty=say("yesterday is not polled, or not yet", "ayer no se consulta, o aún no"))
 
 
@@ -128,49 +135,52 @@ def unread_values():
 def requests_left():
     left, limit = own("wolkvox_api_budget_remaining"), own("wolkvox_api_budget_limit")
     return lines(say("API requests left", "Peticiones al API que quedan"), say(
-        "Share of the vendor's day of API requests that is left of each operation. It begins at 100 % at the operation's midnight. "
-        "Dashed: 10 and 25 %.",
-        "Parte de las peticiones al API del día que le queda a cada operación. Empieza en 100 % a la medianoche de la operación. Línea "
-        "discontinua: 10 y 25 %."), SHARE, over_time(f"max by (operation) ({left} / {limit})", "{{operation}}"),
+        "Share of the vendor's day of API requests that is left, of the ten operations that have least now. It begins at 100 % at "
+        "the operation's midnight. Dashed: 10 and 25 %.",
+        "Parte de las peticiones al API del día que queda, de las diez operaciones que menos tienen ahora. Empieza en 100 % a la "
+        "medianoche de la operación. Línea discontinua: 10 y 25 %."), SHARE,
+        over_time(worst_at_the_end("bottomk", MOST, f"max by (operation) ({left} / {limit})"), "{{operation}}"),
         steps=[(None, QUIET), (0.1, ACT), (0.25, LOOK)])
 
 
 def interval():
     shown = ('window="today"',)
     return lines(say("Time between polls", "Tiempo entre consultas"), say(
-        "The interval in force for today's data, the longest of each operation. It grows when the API requests would not last the day.",
-        "El intervalo vigente para los datos de hoy, el más largo de cada operación. Crece cuando las peticiones al API no alcanzarían "
-        "para el día."), TIME, over_time(f"max by (operation) ({own('wolkvox_report_interval_seconds', *shown)})", "{{operation}}"))
+        "The interval in force for today's data, of the ten operations where it is longest now. It grows when the API requests would "
+        "not last the day.",
+        "El intervalo vigente para los datos de hoy, de las diez operaciones donde es más largo ahora. Crece cuando las peticiones al "
+        "API no alcanzarían para el día."), TIME,
+        over_time(worst_at_the_end("topk", MOST, f"max by (operation) ({own('wolkvox_report_interval_seconds', *shown)})"), "{{operation}}"))
 
 
 def requests():
     return lines(say("API requests", "Peticiones al API"), say(
         "API requests sent to the vendor in a quarter of an hour, failed ones too.",
         "Peticiones al API enviadas al proveedor en un cuarto de hora, también las fallidas."), COUNT,
-        over_time(counted("wolkvox_api_requests_total", "operation", only=HERE), "{{operation}}")).interval(POLLS)
+        over_time(counted("wolkvox_api_requests_total", "report", only=HERE), "{{report}}")).interval(POLLS)
 
 
 def poll_time():
-    buckets = f"sum by (le, operation) (rate({own('wolkvox_report_poll_duration_seconds_bucket')}[$__rate_interval]))"
+    buckets = f"sum by (le, report) (rate({own('wolkvox_report_poll_duration_seconds_bucket')}[$__rate_interval]))"
     return lines(say("Time that a poll takes", "Tiempo que toma una consulta"), say(
         "95 of 100 polls are faster. One poll can be several API requests.",
         "95 de cada 100 consultas son más rápidas. Una consulta puede ser varias peticiones al API."), "s",
-        over_time(f"histogram_quantile(0.95, {buckets})", "{{operation}}")).interval(POLLS)
+        over_time(f"histogram_quantile(0.95, {buckets})", "{{report}}")).interval(POLLS)
 
 
 def answer_bytes():
     return lines(say("Bytes from the vendor", "Bytes del proveedor"), say(
         "Bytes of the vendor's answers in a quarter of an hour, after decompression.",
         "Bytes de las respuestas del proveedor en un cuarto de hora, ya descomprimidas."), "bytes",
-        over_time(counted("wolkvox_api_response_bytes_total", "operation", only=HERE), "{{operation}}")).interval(POLLS)
+        over_time(counted("wolkvox_api_response_bytes_total", "report", only=HERE), "{{report}}")).interval(POLLS)
 
 
 def series_served():
     return lines(say("Series, and those over the limit", "Series, y las que superan el límite"), say(
-        "Series of the last good polls of each operation; left out: because of limits.series_per_report, added up over the polls.",
-        "Series de las últimas consultas buenas de cada operación; omitidas: por limits.series_per_report, sumadas en las consultas."),
-        COUNT, over_time(f"sum by (operation) ({own('wolkvox_report_series')})", "{{operation}}"),
-        over_time(f"sum ({own('wolkvox_report_dropped_series_total')})", say("left out, all together", "omitidas, en total")))
+        "Series of the last good polls; left out: because of limits.series_per_report, added up over the polls.",
+        "Series de las últimas consultas buenas; omitidas: por limits.series_per_report, sumadas en las consultas."),
+        COUNT, over_time(f"sum by (report) ({own('wolkvox_report_series')})", "{{report}}"),
+        over_time(f"sum ({own('wolkvox_report_dropped_series_total')})", say("left out", "omitidas")))
 
 
 def served_requests():

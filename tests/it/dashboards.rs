@@ -96,6 +96,7 @@ fn filled(promql: &str, operation: &str, agents: &str, step: u32) -> String {
         .replace("$operation", operation)
         .replace("$agent_name", agents)
         .replace("$instance", ".*")
+        .replace("$__range", "86400s")
         // A week before is a day before here: the past of a test is that long.
         .replace("offset 168h", "offset 24h")
         .replace("offset 169h", "offset 25h")
