@@ -213,7 +213,7 @@ impl Shares {
         let figures: Vec<(u64, u64)> = world.kpi(0, midnight(), at).into_iter().map(worked).collect();
         let (breaks, login) = figures.iter().fold((0, 0), |sum, one| (sum.0 + one.0, sum.1 + one.1));
         let share = |breaks: u64, login: u64| breaks as f64 / login as f64;
-        let agents = figures.iter().map(|(breaks, login)| (*login > 1800).then(|| share(*breaks, *login))).collect();
+        let agents = figures.iter().map(|(breaks, login)| (*login > 3600).then(|| share(*breaks, *login))).collect();
         Shares { agents, team: share(breaks, login) }
     }
 }
