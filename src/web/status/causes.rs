@@ -146,7 +146,7 @@ impl Urgency {
     }
 }
 
-#[allow(clippy::ref_option, reason = "the signature is serde's")]
+#[allow(clippy::ref_option, clippy::trivially_copy_pass_by_ref, reason = "the signature is serde's")]
 fn reason_or_null<S: Serializer>(reason: &Option<Reason>, serializer: S) -> Result<S::Ok, S::Error> {
     reason.map(Reason::as_str).serialize(serializer)
 }

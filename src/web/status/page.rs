@@ -355,8 +355,9 @@ impl<'d> Drawing<'d> {
                     .rejected_values
                     .iter()
                     .for_each(|one| add(operation, report.report, Some(one.field), one.values));
-                let dropped = report.dropped_series.filter(|count| *count > 0);
-                dropped.into_iter().for_each(|count| add(operation, report.report, None, count));
+                if let Some(count @ 1..) = report.dropped_series {
+                    add(operation, report.report, None, count);
+                }
             }
         }
         let columns = [(words::WHAT, false), (words::REPORT, false), (words::WHERE, false), (words::HOW_MANY, true)];
