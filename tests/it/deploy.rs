@@ -238,8 +238,8 @@ fn the_manifests_agree_with_each_other_and_with_the_exporter() {
 #[tokio::test]
 async fn the_operators_rules_are_those_of_the_alerts_folder_word_for_word() {
     let script = root().join("deploy/kubernetes/prometheus-rule");
-    for (arguments, language) in [([].as_slice(), "en"), (&["es"], "es")] {
-        let printed = run(script.to_str().expect("plain letters"), arguments, b"").await;
+    for (arguments, language) in [(vec![], "en"), (vec!["es"], "es")] {
+        let printed = run(script.to_str().expect("plain letters"), &arguments, b"").await;
         assert_eq!((printed.code, printed.stderr.as_str()), (Some(0), ""));
         let rule = yaml(&printed.stdout);
         assert_eq!(
