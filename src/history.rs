@@ -60,7 +60,7 @@ struct OpenFile {
 
 enum Output {
     Text(BufWriter<File>),
-    Gzip(GzEncoder<BufWriter<File>>),
+    Gzip(Box<GzEncoder<BufWriter<File>>>),
 }
 
 impl HistoryFiles {
@@ -132,7 +132,11 @@ impl OpenFile {
     fn create(folder: &Path, number: i64, compressed: bool) -> io::Result<OpenFile> {
         let unfinished = NamedTempFile::with_prefix_in(".new-", folder)?;
         let out = BufWriter::new(unfinished.as_file().try_clone()?);
-        let out = if compressed { Output::Gzip(GzEncoder::new(out, Compression::fast())) } else { Output::Text(out) };
+        let out = if compressed {
+            Output::Gzip(Box::new(GzEncoder::new(out, Compression::fast())))
+        } else {
+            Output::Text(out)
+        };
         Ok(OpenFile { number, unfinished, out })
     }
 }
@@ -192,7 +196,7 @@ mod tests {
         for compressed in [false, true] {
             let into = folder.path().join(format!("compressed-{compressed}"));
             let mut history = HistoryFiles::open(&into, "job=\"j\"", compressed).unwrap();
-            history.append(SCRAPE, at("2026-11-12T17:59:59Z"), |line| !line.contains("e")).unwrap();
+            history.append(SCRAPE, at("2026-11-12T17:59:59Z"), |line| !line.contains('e')).unwrap();
             assert_eq!(files(&into).len(), 1);
             assert!(files(&into)[0].starts_with(".new-"), "nothing that is not whole has a name");
             history.append(SCRAPE, at("2026-11-12T18:00:00Z"), |line| line.starts_with('d')).unwrap();
