@@ -20,7 +20,7 @@ use crate::telemetry::Refused;
 const BODY_BYTES: u64 = 4096;
 const FOREIGN_HOST: &str = "this exporter does not answer to the host that the request names\n\
     hint: ask for 127.0.0.1 or localhost, or list the name with --web.allowed-host\n";
-const CROSS_SITE: &str = "a page of another context made the browser send this request, and it may not\n\
+const CROSS_SITE: &str = "a page of another site made the browser send this request, and it may not\n\
     hint: a link to here may be followed; to reload, use a program without a page, such as curl, or SIGHUP\n";
 /// A check of one password takes less than this.
 const BUSY: Duration = Duration::from_secs(1);

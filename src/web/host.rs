@@ -14,7 +14,7 @@ use axum::http::header::{HOST, ORIGIN};
 use axum::http::uri::Authority;
 use axum::http::{HeaderMap, HeaderName, Method};
 
-const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-context");
+const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 const SEC_FETCH_MODE: HeaderName = HeaderName::from_static("sec-fetch-mode");
 
 /// A name or an address by which a machine is asked, without a port.
@@ -81,7 +81,7 @@ impl Hosts {
     }
 }
 
-/// Whether a page of another context made a browser send this. What such a page may do is to lead there: a link is followed,
+/// Whether a page of another site made a browser send this. What such a page may do is to lead there: a link is followed,
 /// and what it leads to is not the page's to read.
 pub(super) fn is_cross_site(request: &Request) -> bool {
     let headers = request.headers();
@@ -168,18 +168,18 @@ mod tests {
 
     #[test]
     fn a_link_may_lead_here_and_nothing_else_of_another_site_may() {
-        let (context, mode, origin, host) = ("sec-fetch-context", "sec-fetch-mode", "origin", ("host", "a:1"));
+        let (site, mode, origin, host) = ("sec-fetch-site", "sec-fetch-mode", "origin", ("host", "a:1"));
         for (method, headers, is_refused) in [
             ("GET", vec![], false),
             ("POST", vec![], false),
-            ("GET", vec![(context, "none"), (mode, "navigate")], false),
-            ("POST", vec![(context, "same-origin"), (origin, "http://a:1")], false),
-            ("GET", vec![(context, "cross-context"), (mode, "navigate")], false),
-            ("POST", vec![(context, "cross-context"), (mode, "navigate")], true),
-            ("GET", vec![(context, "cross-context"), (mode, "no-cors")], true),
-            ("GET", vec![(context, "same-context"), (mode, "cors"), (origin, "http://a:2")], true),
-            ("POST", vec![(context, "same-context"), (mode, "cors")], true),
-            ("POST", vec![(context, "\u{e9}")], true),
+            ("GET", vec![(site, "none"), (mode, "navigate")], false),
+            ("POST", vec![(site, "same-origin"), (origin, "http://a:1")], false),
+            ("GET", vec![(site, "cross-site"), (mode, "navigate")], false),
+            ("POST", vec![(site, "cross-site"), (mode, "navigate")], true),
+            ("GET", vec![(site, "cross-site"), (mode, "no-cors")], true),
+            ("GET", vec![(site, "same-site"), (mode, "cors"), (origin, "http://a:2")], true),
+            ("POST", vec![(site, "same-site"), (mode, "cors")], true),
+            ("POST", vec![(site, "\u{e9}")], true),
             ("POST", vec![(origin, "http://a:1")], false),
             ("POST", vec![(origin, "http://a:2")], true),
             ("POST", vec![(origin, "http://evil.example")], true),

@@ -365,7 +365,7 @@ fn the_columns_of_every_table_fit_into_it() {
             .filter(|(source, _)| !hidden.contains_key(*source));
         let widths: Vec<Option<u64>> = shown
             .map(|(_, heading)| {
-                looks(&panel, heading.as_str().expect("a heading"), "custom.width").and_then(|wide| wide.as_u64())
+                looks(&panel, heading.as_str().expect("a heading"), "custom.width").and_then(Value::as_u64)
             })
             .collect();
         let set: u64 = widths.iter().flatten().sum();

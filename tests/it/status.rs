@@ -194,8 +194,19 @@ async fn loads(harness: &Harness) -> f64 {
     harness.scrape().await.sum("wolkvox_exporter_http_requests_total", &["handler=\"status\""])
 }
 
-/// Two pages side by side: one that was stopped, and then one that refreshes.
-async fn one_stopped_one_not(browser: &Browser) -> Harness {
+/// Two pages of one exporter, in the order in which they were opened.
+struct SideBySide {
+    harness: Harness,
+    stopped: Value,
+    refreshing: Value,
+}
+
+/// What a page keeps until it is loaded again.
+const MARK: &str = "window.isMarked = true";
+const IS_MARKED: &str = "return window.isMarked === true";
+
+/// One page that was stopped, and then one that refreshes.
+async fn one_stopped_one_not(browser: &Browser) -> SideBySide {
     let harness = Harness::start(Setup { reports: "[agent_aux_time]", ..Setup::frozen() }).await;
     let url = format!("http://{}/", harness.address);
     browser.open(&url).await;
@@ -203,16 +214,22 @@ async fn one_stopped_one_not(browser: &Browser) -> Harness {
     until("the page that stays", async || browser.text().await.contains("Does not refresh").then_some(())).await;
     let refreshes = "return document.querySelectorAll('meta[http-equiv=refresh]').length";
     assert_eq!(browser.script(refreshes).await, 0);
-    browser.beside().await;
-    browser.open(&url).await;
-    browser.beside().await;
-    harness
+    browser.script(MARK).await;
+    let stopped = browser.beside().await;
+    browser.open(&format!("{url}?lang=es&q=acme")).await;
+    browser.script(MARK).await;
+    let refreshing = browser.beside().await;
+    SideBySide { harness, stopped, refreshing }
 }
 
 /// Of the two pages the stopped one was there first: it would have been asked for again before the other.
-async fn assert_only_one_refreshes(harness: &Harness) {
-    until("a refresh", async || (loads(harness).await >= 4.0).then_some(())).await;
-    assert_eq!(loads(harness).await, 4.0);
+async fn assert_only_one_refreshes(browser: &Browser, pages: &SideBySide) {
+    until("a refresh", async || (loads(&pages.harness).await >= 4.0).then_some(())).await;
+    browser.back_to(&pages.stopped).await;
+    assert_eq!(browser.script(IS_MARKED).await, true);
+    browser.back_to(&pages.refreshing).await;
+    until("the page anew", async || (browser.script(IS_MARKED).await == false).then_some(())).await;
+    assert_eq!(browser.script("return location.search").await, "?lang=es&q=acme");
 }
 
 async fn troubled(browser: &Browser) {
@@ -356,9 +373,9 @@ async fn axe_core_finds_no_violation_on_any_page_where_it_is_at_hand() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_browser_shows_the_page_on_every_screen_hostile_names_stay_text_and_the_refresh_stops() {
     let browser = Browser::start().await;
-    let refreshing = one_stopped_one_not(&browser).await;
+    let pages = one_stopped_one_not(&browser).await;
     calm(&browser).await;
     troubled(&browser).await;
-    assert_only_one_refreshes(&refreshing).await;
+    assert_only_one_refreshes(&browser, &pages).await;
     browser.quit().await;
 }

@@ -98,10 +98,17 @@ impl Browser {
         self.devtools("Emulation.setEmulatedMedia", features).await;
     }
 
-    /// Goes on in a new tab; the page of this one lives on behind it.
-    pub async fn beside(&self) {
+    /// Goes on in a new tab; the page of this one lives on behind it. Tells which one it leaves.
+    pub async fn beside(&self) -> Value {
+        let left = request("GET", &format!("{}/window", self.session), &Value::Null).await;
         let tab = self.command("window/new", json!({"type": "tab"})).await;
         self.command("window", json!({"handle": tab["handle"]})).await;
+        left
+    }
+
+    /// Goes back to a tab that was left.
+    pub async fn back_to(&self, tab: &Value) {
+        self.command("window", json!({ "handle": tab })).await;
     }
 
     /// Writes what is in the window to a PNG file.
