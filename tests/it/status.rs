@@ -307,7 +307,7 @@ async fn forty_operations_with_four_causes_fit_on_a_screen_and_each_is_found() {
     assert_eq!(reasons, ["token_rejected", "schema", "http_5xx", "timeout"]);
     let browser = Browser::start().await;
     let url = format!("http://{}/", harness.address);
-    for ((width, height), most) in [(DESK, [720, 1_500]), (PHONE, [1_800, 4_500])] {
+    for ((width, height), most) in [(DESK, [720, 1_500]), (PHONE, [1_800, 5_000])] {
         for language in ["en", "es"] {
             browser.dress(width, height, "light").await;
             browser.open(&format!("{url}?refresh=off&lang={language}")).await;

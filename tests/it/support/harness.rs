@@ -21,7 +21,7 @@ use crate::support::http::{self, Answer};
 use crate::support::scraped::Scraped;
 
 /// Nothing that is waited for takes that long, even on a machine with other things to do.
-pub const PATIENCE: Duration = Duration::from_secs(90);
+pub const PATIENCE: Duration = Duration::from_mins(4);
 /// The token of every harness. Nothing but the vendor may ever see it.
 pub const TOKEN: &str = "s3cr3t-t0ken-of-the-harness";
 /// Beginnings of the simulator's personal data: callers' numbers and customers' documents.
