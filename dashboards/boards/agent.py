@@ -87,14 +87,14 @@ def by_state():
     return bars(say("Auxiliary time by state", "Tiempo en auxiliares por estado"), say(
         "Time in each auxiliary state today.", "Tiempo en cada estado auxiliar hoy."), TIME,
         f"{auxiliary('state', only=CHOSEN_AGENT)} > 0", "state", Label(say("State", "Estado"), 150), say("Time", "Tiempo"), wide=8, high=9,
-        empty=say("not in any auxiliary state today", "hoy no estuvo en ningún auxiliar"))
+        empty=say("in no auxiliary state yet today, or not polled yet", "hoy en ningún auxiliar todavía, o aún sin consultar"))
 
 
 def by_code():
     return bars(say("Closed interactions by code", "Interacciones cerradas por código"), say(
         "Interactions closed today with each activity code.", "Interacciones cerradas hoy con cada código de actividad."), COUNT,
         f"{closed('code', only=CHOSEN_AGENT)} > 0", "code", Label(say("Code", "Código"), 150), say("Closed", "Cerradas"), wide=8, high=9,
-        empty=say("no interaction closed today", "ninguna interacción cerrada hoy"))
+        empty=say("none closed yet today, or not polled yet", "ninguna cerrada hoy todavía, o aún sin consultar"))
 
 
 def hold_and_mute():
@@ -106,7 +106,7 @@ def hold_and_mute():
         now(metric("wolkvox_agent_hold_seconds"), say("hold", "retención")),
         now(metric("wolkvox_agent_mute_seconds"), say("mute", "silencio")),
         now(metric("wolkvox_agent_hold_mute_uses"), say("uses", "usos")), wide=8, high=9,
-        empty=say("no hold and no mute today", "hoy sin retención ni silencio")).override_by_name(
+        empty=say("no hold or mute yet today, or not polled yet", "hoy sin retención ni silencio todavía, o aún sin consultar")).override_by_name(
             say("uses", "usos"), [panels.DynamicConfigValue(id_val="unit", value=COUNT)])
 
 

@@ -33,7 +33,7 @@ def tiles():
     return [
         stat(say("Closed today", "Cerradas hoy"), say("Mail and social-network interactions closed today.",
              "Interacciones de correo y redes sociales cerradas hoy."), COUNT, now(closed()), wide=6,
-             empty=say("no interaction closed today", "ninguna interacción cerrada hoy")),
+             empty=say("none closed yet today, or not polled yet", "ninguna cerrada hoy todavía, o aún sin consultar")),
         stat(say("Closed yesterday", "Cerradas ayer"), say("The whole of yesterday.", "Todo el día de ayer."), COUNT,
              now(closed(window=YESTERDAY)), wide=6,
              empty=say("yesterday is not polled, or not yet", "ayer no se consulta, o aún no")),
@@ -41,10 +41,10 @@ def tiles():
             "Share that a time-out closed (codes TIMEOUT…) instead of an agent. Orange: over 30 %. Red: over 50 %.",
             "Parte que cerró un tiempo agotado (códigos TIMEOUT…) y no un agente. Naranja: más de 30 %. Rojo: más de 50 %."), SHARE,
             now(timeout_share()), steps=TIMEOUTS, wide=6,
-            empty=say("no interaction closed today", "ninguna interacción cerrada hoy")),
+            empty=say("none closed yet today, or not polled yet", "ninguna cerrada hoy todavía, o aún sin consultar")),
         stat(say("Codes in use", "Códigos en uso"), say("Different activity codes used today.",
              "Códigos de actividad distintos usados hoy."), COUNT, now(f"count ({closed('code')} > 0)"), wide=6,
-             empty=say("no interaction closed today", "ninguna interacción cerrada hoy")),
+             empty=say("none closed yet today, or not polled yet", "ninguna cerrada hoy todavía, o aún sin consultar")),
     ]
 
 
@@ -55,7 +55,7 @@ def codes():
         {"code": Label(say("Code", "Código"), 200), "description": Label(say("Description", "Descripción"))},
         [Column(say("Closed", "Cerradas"), COUNT, f"sort_desc({described(closed('code'))})", 110)],
         worst=say("Closed", "Cerradas"), wide=12, high=11,
-        empty=say("no interaction closed today", "ninguna interacción cerrada hoy"))
+        empty=say("none closed yet today, or not polled yet", "ninguna cerrada hoy todavía, o aún sin consultar"))
 
 
 def per_hour_and_code():
@@ -72,7 +72,7 @@ def per_agent_and_code():
     return matrix(say(f"By agent and code, the {MOST} with the most", f"Por agente y código, los {MOST} con más"), say(
         "Interactions each agent closed today, by code.", "Interacciones que cada agente cerró hoy, por código."), COUNT,
         rows(f"sort_desc({closed('agent_name', 'code', only=PEOPLE)} {those})"), AGENT, "code", wide=14, high=18,
-        empty=say("no interaction closed today", "ninguna interacción cerrada hoy"))
+        empty=say("none closed yet today, or not polled yet", "ninguna cerrada hoy todavía, o aún sin consultar"))
 
 
 def against_a_week_ago():
@@ -88,4 +88,4 @@ def nobody():
         "Interactions that closed on the vendor's routing points, without any agent, by code.",
         "Interacciones que se cerraron en los puntos de enrutamiento del proveedor, sin ningún agente, por código."), COUNT,
         f"{closed('code', only=QUEUES)} > 0", "code", Label(say("Code", "Código"), 150), say("Closed", "Cerradas"), wide=10, high=9,
-        empty=say("none: agents closed them all", "ninguna: todas las cerraron agentes"))
+        empty=say("none yet today, or not polled yet", "ninguna hoy todavía, o aún sin consultar"))

@@ -153,4 +153,4 @@ def agents_to_look_at():
             Column(say("Closed", "Cerradas"), COUNT, f"{closed(*by)} and {login(*by)} > 0", 110),
         ],
         worst=say("To look at", "Por mirar"), most=MOST, high=16,
-        empty=say("nobody has logged in today", "nadie se ha conectado hoy"))
+        empty=say("nobody has logged in yet today, or not polled yet", "hoy nadie se ha conectado todavía, o aún sin consultar"))

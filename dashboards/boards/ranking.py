@@ -20,7 +20,7 @@ def board():
 
 
 def tiles():
-    none = say("nobody has points yet today", "hoy nadie tiene puntos todavía")
+    none = say("nobody has points yet today, or not polled yet", "hoy nadie tiene puntos todavía, o aún sin consultar")
     return [
         stat(say("Points", "Puntos"), say("Points of all agents today.", "Puntos de todos los agentes hoy."), COUNT, now(points()),
              wide=8, empty=none),
@@ -40,13 +40,13 @@ def best(title, says, figure, empty, window="today"):
 def best_points():
     return best(say(f"Points today, the {BEST} best", f"Puntos de hoy, los {BEST} mejores"), say(
         "Gamification points of today.", "Puntos de gamificación de hoy."), points,
-        say("nobody has points yet today", "hoy nadie tiene puntos todavía"))
+        say("nobody has points yet today, or not polled yet", "hoy nadie tiene puntos todavía, o aún sin consultar"))
 
 
 def best_hits():
     return best(say(f"Hits today, the {BEST} best", f"Aciertos de hoy, los {BEST} mejores"), say(
         "Successes (sales, goals) of today.", "Aciertos (ventas, metas) de hoy."), hits,
-        say("nobody has a hit yet today", "hoy nadie tiene aciertos todavía"))
+        say("nobody has a hit yet today, or not polled yet", "hoy nadie tiene aciertos todavía, o aún sin consultar"))
 
 
 def best_yesterday():
@@ -77,4 +77,4 @@ def everyone():
             Column(say("Calls a hit", "Por acierto"), COUNT, ratio(calls(*by), hits(*by)), 110),
             Column(say("Yesterday", "Ayer"), COUNT, f"{points(*by, window=YESTERDAY)} > 0", 110),
         ],
-        worst=say("Points", "Puntos"), wide=14, high=16, empty=say("nobody has points yet today", "hoy nadie tiene puntos todavía"))
+        worst=say("Points", "Puntos"), wide=14, high=16, empty=say("nobody has points yet today, or not polled yet", "hoy nadie tiene puntos todavía, o aún sin consultar"))

@@ -42,7 +42,7 @@ def delay(*by, **narrowed):
 
 
 def tiles():
-    none = say("no call-back asked for today", "ninguna devolución pedida hoy")
+    none = say("none yet today, or not polled yet", "ninguna hoy todavía, o aún sin consultar")
     attempts = total("wolkvox_smart_wait_attempts")
     return [
         stat(say("Call-backs asked for", "Devoluciones pedidas"), say(
@@ -96,7 +96,7 @@ def by_status():
         {"status": Label(say("Status", "Estado"), meanings=meanings)},
         [Column(say("Call-backs", "Devoluciones"), COUNT, f"sort_desc({callbacks('status')})", 120)],
         worst=say("Call-backs", "Devoluciones"), wide=8, high=9,
-        empty=say("no call-back asked for today", "ninguna devolución pedida hoy"))
+        empty=say("none yet today, or not polled yet", "ninguna hoy todavía, o aún sin consultar"))
 
 
 def by_skill():
@@ -113,4 +113,4 @@ def by_skill():
             Column(say("Billed", "Facturado"), TIME, total("wolkvox_smart_wait_billed_seconds", *by), 120),
         ],
         worst=say("Call-backs", "Devoluciones"), wide=16, high=9,
-        empty=say("no call-back asked for today", "ninguna devolución pedida hoy"))
+        empty=say("none yet today, or not polled yet", "ninguna hoy todavía, o aún sin consultar"))
