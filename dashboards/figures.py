@@ -71,6 +71,12 @@ def last_hour(figure, report: str, *by: str, hours_ago: int = 0, **narrowed) -> 
     return hour if by and OPERATION in by else added(by, hour)
 
 
+def hourly_ratio(part, whole, report: str, of_whole: str = "", hours_ago: int = 0) -> str:
+    """A share of what one hour brought; `of_whole` is the report of the whole, where that is another one."""
+    divisor = last_hour(whole, of_whole or report, hours_ago=hours_ago)
+    return ratio(last_hour(part, report, hours_ago=hours_ago), divisor)
+
+
 def ago(span: str, expression: str) -> str:
     """The same figure so long ago."""
     return expression.replace("}", f"}} offset {span}")

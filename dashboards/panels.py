@@ -1,10 +1,10 @@
 """What a board looks like: its head, its rows of panels, their queries."""
 
 import itertools
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple
 
-from grafana_foundation_sdk.builders import barchart, bargauge, common, dashboard, prometheus, stat as big_number
+from grafana_foundation_sdk.builders import barchart, common, dashboard, prometheus, stat as big_number
 from grafana_foundation_sdk.builders import statushistory, table as grid, timeseries
 from grafana_foundation_sdk.models import common as shapes
 from grafana_foundation_sdk.models.dashboard import (
@@ -38,8 +38,8 @@ QUIET, FINE, LOOK, ACT, IDLE = "text", "green", "orange", "red", "blue"
 AGES = [(None, QUIET), (600, LOOK), (900, ACT)]
 # A steady interval of the exporter: shorter windows hold no two polls.
 POLLS = "15m"
-# A board's width in columns, and in pixels on a screen of 1,600.
-WIDTH, PIXELS = 24, 1_568
+# A board's width in columns.
+WIDTH = 24
 
 # Units as people say them: whole numbers with every digit, hours as 8:05:10, whole percents.
 COUNT, TIME, SHARE, TEXT, DATE = "locale", "dthms", "percentunit", "string", "dateTimeAsIso"
@@ -173,6 +173,12 @@ def hourly_lines(title: str, says: str, unit: str, *queries: Query, steps: Steps
     for ref in list("BC")[: len(queries) - 1]:
         panel.override_by_query(ref, [DynamicConfigValue(id_val=key, value=value) for key, value in dashed.items()])
     return panel
+
+
+def against_a_week_ago(figure: Callable[[int], str]) -> tuple[Query, Query]:
+    """The same figure of each hour, today and seven days ago. `figure`: hours ago to PromQL."""
+    return (over_time(figure(0), say("this day", "este día")),
+            over_time(figure(figures.A_WEEK), say("a week before", "una semana antes")))
 
 
 def hourly_stack(title: str, says: str, unit: str, *queries: Query, wide: int = 12, high: int = 8) -> Any:

@@ -1,9 +1,9 @@
 """Where does the time in auxiliary states go?"""
 
-from figures import A_WEEK, AGENT, PEOPLE, YESTERDAY, at_the_end, auxiliary, auxiliary_share, last_hour, login
+from figures import AGENT, PEOPLE, YESTERDAY, at_the_end, auxiliary, auxiliary_share, hourly_ratio, last_hour, login
 import panels
 from panels import (
-    AUXILIARY, COUNT, SHARE, TIME, Label, bars, heat, hourly_lines, hourly_stack, matrix, now, over_time, rows, stat,
+    AUXILIARY, COUNT, SHARE, TIME, Label, against_a_week_ago, bars, heat, hourly_lines, hourly_stack, matrix, now, over_time, rows, stat,
 )
 from words import say
 
@@ -17,7 +17,7 @@ def board():
         [panels.age("agent_aux_time", "agent_kpi")],
         tiles(),
         [per_agent_and_state(), highest_shares()],
-        [per_hour_and_state(), against_a_week_ago()],
+        [per_hour_and_state(), share_per_hour()],
         [per_agent_and_hour(), [by_state(), by_state_yesterday()]],
     ], variables=(panels.operation(),))
 
@@ -71,15 +71,13 @@ def per_hour_and_state():
         over_time(f"{last_hour(auxiliary, 'agent_aux_time', 'state')} > 0", "{{state}}"), high=7)
 
 
-def against_a_week_ago():
+def share_per_hour():
     def share(hours_ago):
-        whole = last_hour(login, "agent_kpi", hours_ago=hours_ago)
-        return f"{last_hour(auxiliary, 'agent_aux_time', hours_ago=hours_ago)} / ({whole} > 0)"
+        return hourly_ratio(auxiliary, login, "agent_aux_time", "agent_kpi", hours_ago)
     return hourly_lines(say("Share of login per hour", "Parte de la conexión por hora"), say(
         "Share of each hour's login time in auxiliary states, this day and a week before. Dashed: 30 and 40 %.",
         "Parte del tiempo de conexión de cada hora en estados auxiliares, este día y una semana antes. Línea discontinua: 30 y "
-        "40 %."), SHARE, over_time(share(0), say("this day", "este día")),
-        over_time(share(A_WEEK), say("a week before", "una semana antes")), steps=AUXILIARY, high=7)
+        "40 %."), SHARE, *against_a_week_ago(share), steps=AUXILIARY, high=7)
 
 
 def per_agent_and_hour():

@@ -1,11 +1,11 @@
 """With which codes do interactions end?"""
 
 from figures import (
-    A_WEEK, AGENT, PEOPLE, QUEUES, YESTERDAY, closed, last_hour, selected, timeout_share,
+    AGENT, PEOPLE, QUEUES, YESTERDAY, closed, last_hour, selected, timeout_share,
 )
 import panels
 from panels import (
-    COUNT, SHARE, TIMEOUTS, Column, Label, bars, hourly_lines, hourly_stack, matrix, now, over_time, rows, stat, table,
+    COUNT, SHARE, TIMEOUTS, Column, Label, against_a_week_ago, bars, hourly_lines, hourly_stack, matrix, now, over_time, rows, stat, table,
 )
 from words import say
 
@@ -25,7 +25,7 @@ def board():
         [panels.age("closed_interactions")],
         tiles(),
         [codes(), per_hour_and_code()],
-        [per_agent_and_code(), [against_a_week_ago(), nobody()]],
+        [per_agent_and_code(), [per_hour(), nobody()]],
     ], variables=(panels.operation(),))
 
 
@@ -75,11 +75,10 @@ def per_agent_and_code():
         empty=say("none closed yet today, or not polled yet", "ninguna cerrada hoy todavía, o aún sin consultar"))
 
 
-def against_a_week_ago():
+def per_hour():
     return hourly_lines(say("Closed per hour", "Cerradas por hora"), say(
         "What each hour added, this day and a week before.", "Lo que añadió cada hora, este día y una semana antes."), COUNT,
-        over_time(last_hour(closed, "closed_interactions"), say("this day", "este día")),
-        over_time(last_hour(closed, "closed_interactions", hours_ago=A_WEEK), say("a week before", "una semana antes")),
+        *against_a_week_ago(lambda hours_ago: last_hour(closed, "closed_interactions", hours_ago=hours_ago)),
         wide=10, high=9)
 
 

@@ -11,7 +11,6 @@ from words import say
 HERE = ('instance=~"$instance"',)
 LEFT = [(None, ACT), (0.1, LOOK), (0.25, QUIET)]
 BY_TARGET = ("operation", "report", "window")
-TARGET, REPORT = "{{operation}} {{report}} {{window}}", "{{operation}} {{report}}"
 EVERY_REPORT = tuple(panels.REPORTS)
 # More lines than that tell nothing.
 MOST = 10

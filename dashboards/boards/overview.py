@@ -1,13 +1,13 @@
 """How does each operation do today?"""
 
 from figures import (
-    A_WEEK, OPERATION, agent_to_look_at, agents, age, auxiliary, auxiliary_share, average_handle, busy, callback_success,
-    calls, closed, handle, hold_mute_share, last_hour, login, occupancy, operation_to_look_at, timeout_share,
+    OPERATION, agent_to_look_at, agents, age, auxiliary, auxiliary_share, average_handle, busy, callback_success,
+    calls, closed, handle, hold_mute_share, hourly_ratio, last_hour, login, occupancy, operation_to_look_at, timeout_share,
 )
 import panels
 from panels import (
-    AGES, AUXILIARY, CALLBACKS, COUNT, HOLD, OCCUPANCY, SHARE, TIME, TIMEOUTS, TO_LOOK_AT, Column, Label, hourly_lines, now,
-    over_time, stat, table,
+    AGES, AUXILIARY, CALLBACKS, COUNT, HOLD, OCCUPANCY, SHARE, TIME, TIMEOUTS, TO_LOOK_AT, Column, Label, against_a_week_ago,
+    hourly_lines, now, stat, table,
 )
 from words import say
 
@@ -86,48 +86,42 @@ def each_operation():
         empty=say("no operation is watched yet", "aún no se observa ninguna operación"))
 
 
-def today_and_a_week_ago(figure, report):
-    """The same figure of each hour, today and seven days ago."""
-    return (over_time(figure(report, 0), say("this day", "este día")),
-            over_time(figure(report, A_WEEK), say("a week before", "una semana antes")))
-
-
 def calls_per_hour():
-    def figure(report, hours_ago):
-        return last_hour(calls, report, hours_ago=hours_ago)
+    def figure(hours_ago):
+        return last_hour(calls, "agent_kpi", hours_ago=hours_ago)
     return hourly_lines(say("Calls per hour", "Llamadas por hora"), say(
         "What each hour added to the day's calls, and what the same hour of the same weekday added a week before. Data arrive 10 to "
         "20 minutes late, so a call can count in the next hour.",
         "Lo que cada hora añadió a las llamadas del día, y lo que añadió la misma hora del mismo día de la semana una semana antes. "
         "Los datos llegan 10 a 20 minutos tarde: una llamada puede contar en la hora siguiente."), COUNT,
-        *today_and_a_week_ago(figure, "agent_kpi"), wide=6, high=9)
+        *against_a_week_ago(figure), wide=6, high=9)
 
 
 def occupancy_per_hour():
-    def figure(report, hours_ago):
-        return f"{last_hour(busy, report, hours_ago=hours_ago)} / ({last_hour(login, report, hours_ago=hours_ago)} > 0)"
+    def figure(hours_ago):
+        return hourly_ratio(busy, login, "agent_kpi", hours_ago=hours_ago)
     return hourly_lines(say("Occupancy per hour", "Ocupación por hora"), say(
         "Share of each hour's login time spent on calls and their documentation, this day and a week before. Dashed: 85 and 90 %.",
         "Parte del tiempo de conexión de cada hora en llamadas y su documentación, este día y una semana antes. Línea discontinua: "
-        "85 y 90 %."), SHARE, *today_and_a_week_ago(figure, "agent_kpi"), steps=OCCUPANCY, wide=8)
+        "85 y 90 %."), SHARE, *against_a_week_ago(figure), steps=OCCUPANCY, wide=8)
 
 
 def handle_per_hour():
-    def figure(report, hours_ago):
-        return f"{last_hour(handle, report, hours_ago=hours_ago)} / ({last_hour(calls, report, hours_ago=hours_ago)} > 0)"
+    def figure(hours_ago):
+        return hourly_ratio(handle, calls, "agent_kpi", hours_ago=hours_ago)
     return hourly_lines(say("Average handle time per hour", "TMO por hora"), say(
         "Handle time divided by calls, of what each hour added, this day and a week before.",
         "Tiempo de atención dividido por llamadas, de lo que añadió cada hora, este día y una semana antes."), TIME,
-        *today_and_a_week_ago(figure, "agent_kpi"), wide=8)
+        *against_a_week_ago(figure), wide=8)
 
 
 def auxiliary_per_hour():
-    def figure(report, hours_ago):
-        return f"{last_hour(auxiliary, report, hours_ago=hours_ago)} / ({last_hour(login, 'agent_kpi', hours_ago=hours_ago)} > 0)"
+    def figure(hours_ago):
+        return hourly_ratio(auxiliary, login, "agent_aux_time", "agent_kpi", hours_ago)
     return hourly_lines(say("In auxiliary states per hour", "En auxiliares por hora"), say(
         "Share of each hour's login time in auxiliary states, this day and a week before. Dashed: 30 and 40 %.",
         "Parte del tiempo de conexión de cada hora en estados auxiliares, este día y una semana antes. Línea discontinua: 30 y "
-        "40 %."), SHARE, *today_and_a_week_ago(figure, "agent_aux_time"), steps=AUXILIARY, wide=8)
+        "40 %."), SHARE, *against_a_week_ago(figure), steps=AUXILIARY, wide=8)
 
 
 def agents_to_look_at():

@@ -1,11 +1,11 @@
 """Are callers called back, how soon, and does it work?"""
 
 from figures import (
-    A_WEEK, YESTERDAY, callback_success, callbacks, last_hour, ratio, series, total,
+    YESTERDAY, callback_success, callbacks, hourly_ratio, last_hour, ratio, series, total,
 )
 import panels
 from panels import (
-    CALLBACKS, COUNT, FINE, IDLE, LOOK, SHARE, TIME, Column, Label, hourly_lines, hourly_stack, now, over_time, stat, table,
+    CALLBACKS, COUNT, FINE, IDLE, LOOK, SHARE, TIME, Column, Label, against_a_week_ago, hourly_lines, hourly_stack, now, over_time, stat, table,
 )
 from words import say
 
@@ -80,12 +80,11 @@ def per_hour():
 
 def wait_per_hour():
     def wait(hours_ago):
-        return (f"{last_hour(delay, 'smart_wait', hours_ago=hours_ago)} / "
-                f"({last_hour(callbacks, 'smart_wait', hours_ago=hours_ago)} > 0)")
+        return hourly_ratio(delay, callbacks, "smart_wait", hours_ago=hours_ago)
     return hourly_lines(say("Average wait per hour", "Espera media por hora"), say(
         "Time from the caller's call to the call back, on average, of what each hour added; this day and a week before.",
         "Tiempo desde la llamada hasta su devolución, en promedio, de lo que añadió cada hora; este día y una semana antes."), TIME,
-        over_time(wait(0), say("this day", "este día")), over_time(wait(A_WEEK), say("a week before", "una semana antes")))
+        *against_a_week_ago(wait))
 
 
 def by_status():
