@@ -17,10 +17,9 @@ use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 use tokio_util::sync::CancellationToken;
 use tracing::{Dispatch, dispatcher};
-use url::Url;
 use wolkvox_simulator::{self as simulator, Simulator};
 
-use super::demo::{DemoOperation, config, places, settings};
+use super::simulated::{DemoOperation, config, places, settings, simulate};
 use super::{CommandError, print};
 use crate::catalog::Catalog;
 use crate::cli::DemoFlags;
@@ -122,9 +121,7 @@ impl Past {
         let vendor = clock.clone();
         // A second ahead: what happens in the last second of a day is in the answer to its last poll.
         let vendor: simulator::Clock = Arc::new(move || vendor.moment().wall + SECOND);
-        let simulator = Simulator::start(simulator::Settings { clock: vendor, ..settings(places) });
-        let simulator = simulator.await.map_err(CommandError::Simulator)?;
-        let base_url: Url = simulator.base_url().parse().expect("a loopback address is a URL");
+        let (simulator, base_url) = simulate(simulator::Settings { clock: vendor, ..settings(places) }).await?;
         let catalog = Arc::new(Catalog::builtin()?);
         let config = config(places, &base_url, &catalog, QUARTER.unsigned_abs());
         let context = context(&config, &catalog, &clock)?;

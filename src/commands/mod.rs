@@ -1,4 +1,4 @@
-//! The commands, one file each.
+//! The commands, one file each; what two of them share stands in `simulated`, and here.
 
 mod bcrypt;
 mod check;
@@ -6,6 +6,7 @@ mod demo;
 mod health;
 mod history;
 mod reports;
+mod simulated;
 
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
