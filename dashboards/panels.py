@@ -40,6 +40,8 @@ AGES = [(None, QUIET), (600, LOOK), (900, ACT)]
 POLLS = "15m"
 # A board's width in columns.
 WIDTH = 24
+# Stands in place of a name where a table has no row.
+NO_ROW = "—"
 
 # Units as people say them: whole numbers with every digit, hours as 8:05:10, whole percents.
 COUNT, TIME, SHARE, TEXT, DATE = "locale", "dthms", "percentunit", "string", "dateTimeAsIso"
@@ -265,8 +267,18 @@ class Label(NamedTuple):
 
 
 def table(title: str, says: str, labels: dict[str, Label], columns: list[Column], worst: str = "", most: int = 0,
-          empty: str = "", wide: int = 24, high: int = 12) -> Any:
-    """A row for each set of `labels`, those first that have most of `worst`; `most` of them, where that is given."""
+          empty: str = "", known: str = "", wide: int = 24, high: int = 12) -> Any:
+    """A row for each set of `labels`, those first that have most of `worst`; `most` of them, where that is given.
+
+    Of several columns, `known` has a sample if and only if there is a row: without one, Grafana would draw headings
+    alone. Then the first label says `empty`.
+    """
+    if len(columns) > 1:
+        first = next(iter(labels))
+        meaning = {NO_ROW: (empty, QUIET)}
+        labels = labels | {first: labels[first]._replace(meanings=(labels[first].meanings or {}) | meaning)}
+        no_row = f'label_replace(vector(0), "{first}", "{NO_ROW}", "", "") unless on () ({known})'
+        columns = [*columns, Column(say("No row", "Ninguna fila"), COUNT, no_row, None)]
     queries = [rows(column.expression) for column in columns]
     values = [f"Value #{ref}" if len(columns) > 1 else "Value" for ref in list(refs())[: len(columns)]]
     headings = {name: label.heading for name, label in labels.items()}

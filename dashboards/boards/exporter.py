@@ -216,7 +216,8 @@ def reports():
             Column(say("Covers from", "Cubre desde"), DATE, f"{of_target('wolkvox_report_window_start_timestamp_seconds')} * 1000", 190),
             Column(say("Covers until", "Cubre hasta"), DATE, f"{of_target('wolkvox_report_window_end_timestamp_seconds')} * 1000", 190),
             Column(say("Last attempt", "Último intento"), DATE, f"{of_target('wolkvox_report_last_attempt_timestamp_seconds')} * 1000", 190),
-        ], worst=say("Failures in a row", "Fallos seguidos"), high=14)
+        ], worst=say("Failures in a row", "Fallos seguidos"), high=14, known=of_target("wolkvox_report_consecutive_failures"),
+        empty=say("nothing is polled", "no se consulta nada"))
 
 
 def build():

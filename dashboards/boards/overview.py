@@ -83,7 +83,7 @@ def each_operation():
             Column(say("Data age", "Antigüedad"), TIME, age(*EVERY_REPORT), 105, AGES),
         ],
         worst=say("To look at", "Por mirar"), wide=18, high=9,
-        empty=say("no operation is watched yet", "aún no se observa ninguna operación"))
+        known=age(*EVERY_REPORT), empty=say("no operation is watched yet", "aún no se observa ninguna operación"))
 
 
 def calls_per_hour():
@@ -146,5 +146,5 @@ def agents_to_look_at():
             Column(say("Hold", "Retención"), SHARE, hold_mute_share(*by), 120, HOLD),
             Column(say("Closed", "Cerradas"), COUNT, f"{closed(*by)} and {login(*by)} > 0", 110),
         ],
-        worst=say("To look at", "Por mirar"), most=MOST, high=16,
+        worst=say("To look at", "Por mirar"), most=MOST, high=16, known=f"{login()} > 0",
         empty=say("nobody has logged in yet today, or not polled yet", "hoy nadie se ha conectado todavía, o aún sin consultar"))

@@ -66,6 +66,7 @@ def leaders():
 
 def everyone():
     by = (AGENT,)
+    known = " or ".join(f"{figure} > 0" for figure in (points(), hits(), calls(), points(window=YESTERDAY)))
     return table(say("Everyone", "Todos"), say(
         "Agents with points, hits or calls today. A click on a name opens the agent.",
         "Agentes con puntos, aciertos o llamadas hoy. Un clic en un nombre abre el agente."),
@@ -77,4 +78,5 @@ def everyone():
             Column(say("Calls a hit", "Por acierto"), COUNT, ratio(calls(*by), hits(*by)), 110),
             Column(say("Yesterday", "Ayer"), COUNT, f"{points(*by, window=YESTERDAY)} > 0", 110),
         ],
-        worst=say("Points", "Puntos"), wide=14, high=16, empty=say("nobody has points yet today, or not polled yet", "hoy nadie tiene puntos todavía, o aún sin consultar"))
+        worst=say("Points", "Puntos"), wide=14, high=16, known=known,
+        empty=say("nobody yet today, or not polled yet", "hoy nadie todavía, o aún sin consultar"))

@@ -111,5 +111,5 @@ def by_skill():
             Column(say("In calls", "En llamadas"), TIME, total("wolkvox_smart_wait_call_seconds", *by), 120),
             Column(say("Billed", "Facturado"), TIME, total("wolkvox_smart_wait_billed_seconds", *by), 120),
         ],
-        worst=say("Call-backs", "Devoluciones"), wide=16, high=9,
+        worst=say("Call-backs", "Devoluciones"), wide=16, high=9, known=callbacks(),
         empty=say("none yet today, or not polled yet", "ninguna hoy todavía, o aún sin consultar"))
