@@ -29,7 +29,7 @@ use wolkvox_exporter::rows::{Rows, TakesAnswers};
 use wolkvox_exporter::segment::{Renderer, Segment};
 use wolkvox_exporter::series::{UNKNOWN, clean_into};
 use wolkvox_exporter::state::{CallRecord, DataOrigin, Loaded, State, StateError, TargetRecord};
-use wolkvox_exporter::store::{PollData, Store};
+use wolkvox_exporter::store::{Findings, PollData, Store};
 use wolkvox_exporter::time::{Moment, Target, Window, WindowName};
 use wolkvox_exporter::web::WebConfig;
 use wolkvox_exporter::wolkvox::{Answer, Failure, Reading, Source, Streamed, classify, read_streamed, read_whole};
@@ -146,6 +146,8 @@ fn check_rendering(report: &Report, privacy: &Privacy, aggregated: &Aggregated, 
         dropped: aggregated.dropped,
         rejected: vec![],
         shortened: vec![],
+        findings: Findings::default(),
+        changed_at: None,
         families,
         infos: aggregated.infos.clone(),
         memory: None,

@@ -24,17 +24,26 @@ pub enum Command {
     /// Show everything with simulated operations: no token, no file, no network.
     Demo(DemoFlags),
     /// Check the config file, and with --probe also the access to the vendor.
-    Check {
-        /// Send one API request per operation and report, and print what came back. Each costs budget.
-        #[arg(long)]
-        probe: bool,
-    },
+    Check(CheckFlags),
     /// Print the catalogue of reports.
     Reports,
     /// Ask the exporter that listens at --web.listen-address whether it is alive: status 0 or 1, for health checks.
     Health,
     /// Read a password and print its hash, for the users of a web config.
     Bcrypt,
+}
+
+/// What is checked beside the config.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Args)]
+pub struct CheckFlags {
+    /// Send one API request per operation and report, and print what came back. Each costs budget. No more are sent with a
+    /// token that is refused or gets no answer.
+    #[arg(long)]
+    pub probe: bool,
+
+    /// Probe only this operation; can be given several times.
+    #[arg(long = "operation", value_name = "NAME", requires = "probe")]
+    pub operations: Vec<String>,
 }
 
 /// How large the simulated contact centres are.
@@ -173,7 +182,9 @@ mod tests {
         assert_eq!((plain.command, plain.flags.listen_addresses), (None, vec!["127.0.0.1:10077".to_owned()]));
         let check =
             parse("wolkvox-exporter check --config.file=a.yml --probe --web.listen-address=:1 --web.listen-address=:2");
-        assert_eq!(check.command, Some(Command::Check { probe: true }));
+        let flags = CheckFlags { probe: true, operations: vec![] };
+        assert_eq!(check.command, Some(Command::Check(flags)));
+        assert!(Cli::try_parse_from(["x", "check", "--operation=acme"]).is_err());
         assert_eq!(check.flags.listen_addresses, [":1", ":2"]);
     }
 

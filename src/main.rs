@@ -86,7 +86,7 @@ async fn run(cli: Cli) -> Result<(), CommandError> {
         Command::Health => commands::health(flags).await,
         Command::Bcrypt => commands::bcrypt(),
         Command::Demo(size) => commands::demo(size, flags, signals()?).await,
-        Command::Check { probe } => commands::check(config_file(&cli), flags, *probe).await,
+        Command::Check(asked) => commands::check(config_file(&cli), flags, asked).await,
         Command::Serve => commands::serve(config_file(&cli), flags, signals()?).await,
     }
 }

@@ -10,7 +10,7 @@ use jiff::tz::TimeZone;
 use serde::Deserialize;
 use wolkvox_exporter::aggregate::{Aggregator, RowPlan, SeriesCap};
 use wolkvox_exporter::catalog::{Catalog, Privacy};
-use wolkvox_exporter::store::PollData;
+use wolkvox_exporter::store::{Findings, PollData};
 use wolkvox_exporter::time::{Moment, Window, WindowName};
 use wolkvox_exporter::wolkvox::read_whole;
 
@@ -54,6 +54,8 @@ impl Poll {
             dropped: aggregated.dropped,
             rejected: aggregated.rejected.clone(),
             shortened: aggregated.shortened.clone(),
+            findings: Findings::default(),
+            changed_at: None,
             families: aggregated
                 .render(&self.catalog, &self.operation, WindowName::Today)
                 .expect("the memory is not bounded"),

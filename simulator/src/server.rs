@@ -130,6 +130,7 @@ impl Connection {
         let fault = self.vendor.fault_for(&head.request);
         let now = (self.clock)();
         let answer = self.vendor.answer_during(&flight, fault.as_ref(), &head.request, now);
+        let answer = answer.with("Date", &now.strftime("%a, %d %b %Y %H:%M:%S GMT").to_string());
         let Some(fault) = fault else {
             return self.send(&answer, head.coding, head.keep, flight).await;
         };

@@ -1,5 +1,6 @@
 //! The aggregator: rows of equal labels are added up while they are parsed.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::cap::SeriesCap;
@@ -31,18 +32,55 @@ pub struct Aggregator {
     window: Window,
     pub(super) rows: u64,
     nested_rows: u64,
+    /// Nested rows of days outside the window.
+    outside: u64,
+    /// Rows of which no value could be read, where the report has values.
+    without_value: u64,
     groups: Groups,
     /// One per group and metric, group by group.
     cells: Vec<Cell>,
     infos: Vec<Keys>,
-    /// Per field: whether any row had it.
-    pub(super) carried: Vec<bool>,
+    pub(super) seen: Seen,
     /// Values that could not be read.
     rejected: FieldCounts,
     /// Values that were too long for a label.
     shortened: FieldCounts,
     scratch: Scratch,
     memory: Share,
+}
+
+/// Which fields the rows had.
+#[derive(Debug, Default)]
+pub(super) struct Seen {
+    /// Of each declared field: whether any row had it.
+    pub(super) carried: Vec<bool>,
+    /// Names that the vendor does not document, as far as they are kept.
+    undocumented: BTreeSet<String>,
+}
+
+/// Undocumented names that are kept of one poll, and the longest of them; an answer of nothing but new names costs no more.
+const MOST_NAMES: usize = 20;
+const LONGEST_NAME: usize = 64;
+
+impl Seen {
+    /// A name's place among the declared fields; one that is not documented is noted.
+    pub(super) fn find(&mut self, plan: &RowPlan, name: &str, nested: bool) -> Option<usize> {
+        let field = plan.fields.find(name, nested);
+        if field.is_none() && self.undocumented.len() < MOST_NAMES && !plan.documented.contains(name) {
+            self.undocumented.insert(name[..name.floor_char_boundary(LONGEST_NAME)].to_owned());
+        }
+        field
+    }
+
+    fn merge(&mut self, other: Seen) {
+        for (carried, theirs) in self.carried.iter_mut().zip(other.carried) {
+            *carried |= theirs;
+        }
+        self.undocumented.extend(other.undocumented);
+        while self.undocumented.len() > MOST_NAMES {
+            self.undocumented.pop_last();
+        }
+    }
 }
 
 /// Buffers that every row uses again.
@@ -66,10 +104,12 @@ impl Aggregator {
             window,
             rows: 0,
             nested_rows: 0,
+            outside: 0,
+            without_value: 0,
             groups: Groups::default(),
             cells: Vec::new(),
             infos: plan.infos.iter().map(|_| Keys::default()).collect(),
-            carried: vec![false; fields],
+            seen: Seen { carried: vec![false; fields], ..Seen::default() },
             rejected: FieldCounts::new(fields),
             shortened: FieldCounts::new(fields),
             scratch: Scratch::default(),
@@ -118,15 +158,15 @@ impl Aggregator {
                 entries.place(theirs.get(place));
             }
         }
-        for (carried, theirs) in self.carried.iter_mut().zip(other.carried) {
-            *carried |= theirs;
-        }
+        self.seen.merge(other.seen);
         let counts = self.rejected.0.iter_mut().chain(&mut self.shortened.0);
         for (count, theirs) in counts.zip(other.rejected.0.iter().chain(&other.shortened.0)) {
             count.count += theirs.count;
         }
         self.rows += other.rows;
         self.nested_rows += other.nested_rows;
+        self.outside += other.outside;
+        self.without_value += other.without_value;
     }
 
     /// Rows of the vendor's taken so far, nested ones not counted.
@@ -163,6 +203,9 @@ impl Aggregator {
             rows: self.rows,
             rejected: by_field(&self.rejected),
             shortened: by_field(&self.shortened),
+            undocumented: self.seen.undocumented,
+            outside: self.outside,
+            without_value: self.without_value,
             dropped: dropped as u64,
             size: self.memory.bytes(),
             memory: self.memory,
@@ -176,7 +219,7 @@ impl Aggregator {
 
     /// A field that the vendor renamed must become an alarm, not a silence.
     fn check_schema(&self) -> Result<(), MissingFields> {
-        let fields = self.plan.fields.0.iter().zip(&self.carried);
+        let fields = self.plan.fields.0.iter().zip(&self.seen.carried);
         let missing: Vec<String> = fields
             .filter(|(field, carried)| {
                 let rows = if field.nested { self.nested_rows } else { self.rows };
@@ -222,7 +265,9 @@ impl Aggregator {
         if day.is_none() {
             self.rejected.add(nested.day, self.nested_rows);
         }
-        day.is_some_and(|day| self.window.has_day(day))
+        let is_inside = day.is_some_and(|day| self.window.has_day(day));
+        self.outside += u64::from(day.is_some() && !is_inside);
+        is_inside
     }
 
     fn group(&mut self, plan: &RowPlan, parent: &[Slot<'_>], before: &[Slot<'_>], row: &[Slot<'_>]) {
@@ -306,7 +351,7 @@ impl Aggregator {
 
     fn add_values(&mut self, plan: &RowPlan, group: usize, row: &[Slot<'_>]) {
         let number = if plan.nested.is_some() { self.nested_rows } else { self.rows };
-        let Aggregator { cells, rejected, scratch, .. } = self;
+        let Aggregator { cells, rejected, scratch, without_value, .. } = self;
         scratch.inputs.clear();
         scratch.inputs.extend(plan.inputs.iter().map(|input| {
             let value = read_value(input, row);
@@ -315,6 +360,7 @@ impl Aggregator {
                 None
             })
         }));
+        *without_value += u64::from(!plan.inputs.is_empty() && scratch.inputs.iter().all(Option::is_none));
         let first = group * plan.cells.len();
         if cells.len() == first {
             cells.resize(first + plan.cells.len(), Cell::default());

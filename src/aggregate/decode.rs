@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use serde::de::{DeserializeSeed, Deserializer, Error as _, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
-use super::aggregator::Aggregator;
-use super::row_plan::{Fields, RowPlan, Slot};
+use super::aggregator::{Aggregator, Seen};
+use super::row_plan::{RowPlan, Slot};
 use crate::memory::MemoryError;
 use crate::rows::{Rows, TakesAnswers};
 use crate::series::is_equal;
@@ -72,7 +72,7 @@ impl<'de> Rows<'de> for Decoder<'_, 'de> {
         let [order, nested_order] = &mut self.orders;
         let visitor = RowVisitor {
             plan: &self.plan,
-            carried: &mut self.aggregator.carried,
+            seen: &mut self.aggregator.seen,
             row: &mut self.row,
             order,
             nested: Some((&mut self.nested, nested_order)),
@@ -96,7 +96,7 @@ impl<'de> Rows<'de> for Decoder<'_, 'de> {
 /// Fills a row's slots. `nested` is where the rows of its list go, and is not there inside that list.
 struct RowVisitor<'r, 'de> {
     plan: &'r RowPlan,
-    carried: &'r mut [bool],
+    seen: &'r mut Seen,
     row: &'r mut [Slot<'de>],
     order: &'r mut FieldOrder<'de>,
     nested: Option<(&'r mut Vec<Slot<'de>>, &'r mut FieldOrder<'de>)>,
@@ -114,18 +114,18 @@ impl<'de> Visitor<'de> for RowVisitor<'_, 'de> {
         let list = self.plan.nested.as_ref().filter(|_| !in_list).map(|nested| nested.list);
         for index in 0.. {
             let expected = self.order.get_mut(index);
-            let seed = FieldSeed { fields: &self.plan.fields, nested: in_list, expected };
+            let seed = FieldSeed { plan: self.plan, seen: self.seen, nested: in_list, expected };
             let Some(field) = map.next_key_seed(seed)? else { break };
             let Some(field) = field else {
                 map.next_value::<IgnoredAny>()?;
                 continue;
             };
-            self.carried[field] = true;
+            self.seen.carried[field] = true;
             match &mut self.nested {
                 Some((nested, order)) if list == Some(field) => {
                     // A list that stands twice in its row counts once.
                     nested.clear();
-                    map.next_value_seed(ListSeed { plan: self.plan, carried: self.carried, nested, order })?;
+                    map.next_value_seed(ListSeed { plan: self.plan, seen: self.seen, nested, order })?;
                 }
                 _ => self.row[field] = Some(map.next_value()?),
             }
@@ -136,7 +136,8 @@ impl<'de> Visitor<'de> for RowVisitor<'_, 'de> {
 
 /// A key's place among the declared fields, `None` for any other key.
 struct FieldSeed<'r, 'de> {
-    fields: &'r Fields,
+    plan: &'r RowPlan,
+    seen: &'r mut Seen,
     nested: bool,
     expected: Option<&'r mut Option<(&'de str, Option<usize>)>>,
 }
@@ -158,26 +159,27 @@ impl<'de> Visitor<'de> for FieldSeed<'_, 'de> {
 
     #[inline]
     fn visit_borrowed_str<E>(self, name: &'de str) -> Result<Option<usize>, E> {
-        let Some(expected) = self.expected else { return Ok(self.fields.find(name, self.nested)) };
-        match *expected {
-            Some((known, field)) if is_equal(known, name) => Ok(field),
-            _ => {
-                let field = self.fields.find(name, self.nested);
-                *expected = Some((name, field));
-                Ok(field)
-            }
+        if let Some(Some((known, field))) = self.expected.as_deref()
+            && is_equal(known, name)
+        {
+            return Ok(*field);
         }
+        let field = self.seen.find(self.plan, name, self.nested);
+        if let Some(expected) = self.expected {
+            *expected = Some((name, field));
+        }
+        Ok(field)
     }
 
     fn visit_str<E>(self, name: &str) -> Result<Option<usize>, E> {
-        Ok(self.fields.find(name, self.nested))
+        Ok(self.seen.find(self.plan, name, self.nested))
     }
 }
 
 /// The list of nested rows.
 struct ListSeed<'r, 'de> {
     plan: &'r RowPlan,
-    carried: &'r mut [bool],
+    seen: &'r mut Seen,
     nested: &'r mut Vec<Slot<'de>>,
     order: &'r mut FieldOrder<'de>,
 }
@@ -202,9 +204,9 @@ impl<'de> Visitor<'de> for ListSeed<'_, 'de> {
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<(), A::Error> {
-        let ListSeed { plan, carried, nested, order } = self;
+        let ListSeed { plan, seen, nested, order } = self;
         let (fields, mut bytes) = (plan.fields.0.len(), 0);
-        while seq.next_element_seed(NestedSeed { plan, carried, nested, order })?.is_some() {
+        while seq.next_element_seed(NestedSeed { plan, seen, nested, order })?.is_some() {
             bytes += nested[nested.len() - fields..].iter().flatten().map(|value| value.text().len()).sum::<usize>();
             if nested.len() / fields > MOST_NESTED || bytes > NESTED_BYTES {
                 return Err(A::Error::custom("a row with too much inside"));
@@ -217,7 +219,7 @@ impl<'de> Visitor<'de> for ListSeed<'_, 'de> {
 /// One nested row, appended to the others.
 struct NestedSeed<'r, 'de> {
     plan: &'r RowPlan,
-    carried: &'r mut [bool],
+    seen: &'r mut Seen,
     nested: &'r mut Vec<Slot<'de>>,
     order: &'r mut FieldOrder<'de>,
 }
@@ -226,9 +228,9 @@ impl<'de> DeserializeSeed<'de> for NestedSeed<'_, 'de> {
     type Value = ();
 
     fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
-        let NestedSeed { plan, carried, nested, order } = self;
+        let NestedSeed { plan, seen, nested, order } = self;
         let first = nested.len();
         nested.resize(first + plan.fields.0.len(), None);
-        deserializer.deserialize_map(RowVisitor { plan, carried, row: &mut nested[first..], order, nested: None })
+        deserializer.deserialize_map(RowVisitor { plan, seen, row: &mut nested[first..], order, nested: None })
     }
 }

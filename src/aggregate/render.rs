@@ -1,5 +1,6 @@
 //! Rendering: what a poll's rows say becomes one deflated segment for each family.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::groups::Groups;
@@ -18,6 +19,12 @@ pub struct Aggregated {
     pub rejected: Vec<(String, u64)>,
     /// Field and how many of its values were too long for a label, and stand there shortened.
     pub shortened: Vec<(String, u64)>,
+    /// Names of fields that the vendor does not document, some of them where there are many.
+    pub undocumented: BTreeSet<String>,
+    /// Nested rows of days outside the window; they count nowhere.
+    pub outside: u64,
+    /// Rows of which no value could be read.
+    pub without_value: u64,
     /// Series and info entries over the cap.
     pub dropped: u64,
     pub(super) memory: Share,

@@ -1,5 +1,7 @@
 //! A report's declaration as positions: which field of a row goes where.
 
+use std::collections::BTreeSet;
+
 use crate::catalog::{Combine, FamilyId, Form, Format, Info, Label, Privacy, Pseudonyms, Report};
 use crate::rows::Scalar;
 use crate::series::{LABEL_BYTES, LabelName};
@@ -13,6 +15,8 @@ pub struct RowPlan {
     /// Longest value of a label.
     pub(super) label_bytes: usize,
     pub(super) fields: Fields,
+    /// Documented fields, whatever row they stand in; the others are news.
+    pub(super) documented: BTreeSet<String>,
     pub(super) nested: Option<NestedRows>,
     pub(super) labels: Vec<LabelPlan>,
     pub(super) inputs: Vec<InputPlan>,
@@ -88,6 +92,7 @@ impl RowPlan {
         let mut plan = RowPlan {
             label_bytes: LABEL_BYTES,
             fields: Fields::default(),
+            documented: report.documented().map(str::to_owned).collect(),
             nested: None,
             labels: vec![],
             inputs: vec![],

@@ -69,12 +69,18 @@ pub struct Report {
     pub metrics: Vec<Metric>,
     pub info: Vec<Info>,
     optional: BTreeSet<String>,
+    unused: BTreeSet<String>,
 }
 
 impl Report {
     /// Whether an answer may leave this field out of every row.
     pub fn is_optional(&self, field: &str) -> bool {
         self.optional.contains(field)
+    }
+
+    /// Every field that the vendor documents, read or not.
+    pub fn documented(&self) -> impl Iterator<Item = &str> {
+        self.fields().into_iter().chain(self.unused.iter().map(String::as_str))
     }
 
     /// Every field that is read from an answer; nothing else of it is.
@@ -260,6 +266,9 @@ struct ReportDeclaration {
     nested: Option<Nested>,
     #[serde(default)]
     optional: BTreeSet<String>,
+    /// Fields that are documented and not read.
+    #[serde(default)]
+    unused: BTreeSet<String>,
     labels: BTreeMap<String, LabelDeclaration>,
     metrics: Vec<MetricDeclaration>,
     #[serde(default)]
@@ -336,6 +345,7 @@ impl ReportDeclaration {
             metrics,
             info,
             optional: self.optional,
+            unused: self.unused,
         })
     }
 }

@@ -2,19 +2,22 @@
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
+use std::io;
 use std::path::Path;
 use std::sync::Arc;
 
 use humantime::format_duration;
 
-use super::{CommandError, open_state, print, table};
+use super::probe::probe;
+use super::{CommandError, open_state, print, state_folder, table};
 use crate::catalog::{Agents, Catalog};
-use crate::cli::Flags;
+use crate::cli::{CheckFlags, Flags};
 use crate::config::Config;
 use crate::memory::Memory;
-use crate::poll::{self, BudgetPlan, Context, Job, Polled, ReportCost};
-use crate::store::Store;
-use crate::time::{Clock, Target, WindowName};
+use crate::poll::{self, BudgetPlan, Context, Job, ReportCost};
+use crate::state::{State, StateError};
+use crate::store::{BudgetStatus, Store};
+use crate::time::{Clock, WindowName};
 use crate::web::{Access, forecast_sentence};
 use crate::wolkvox::Proxies;
 
@@ -22,7 +25,7 @@ use crate::wolkvox::Proxies;
 ///
 /// Probing spends the same budget as polling, so it is counted in the same state folder, and refused while an
 /// exporter runs on that.
-pub async fn check(config_file: &Path, flags: &Flags, probe: bool) -> Result<(), CommandError> {
+pub async fn check(config_file: &Path, flags: &Flags, asked: &CheckFlags) -> Result<(), CommandError> {
     let catalog = Arc::new(Catalog::builtin()?);
     let config = Config::load(config_file, &catalog)?.share_of(flags.shard);
     let jobs = poll::jobs(&config);
@@ -35,19 +38,40 @@ pub async fn check(config_file: &Path, flags: &Flags, probe: bool) -> Result<(),
     let memory = config.limits.memory >> 20;
     print(&format!("agents: {}\nmemory: {memory} MiB for answers and what is served\n", agents(&config)))?;
     print(&format!("proxy: {}\n{}", proxies(&config), forecast(&poll::plan_budgets(&config))))?;
-    if !probe {
+    print(&spent(&config, flags)?)?;
+    if !asked.probe {
         return Ok(());
     }
+    let jobs = chosen(one_window_each(jobs), &config, &asked.operations)?;
     let context = Context {
         vendor: Arc::new(poll::client(&config).map_err(CommandError::Client)?),
         store: Arc::new(Store::new(Arc::clone(&catalog))),
         telemetry: Arc::default(),
-        state: Arc::new(open_state(flags.state_dir.as_deref())?),
+        state: Arc::new(open_state(flags.state_dir.as_deref()).map_err(not_beside_an_exporter)?),
         memory: Arc::new(Memory::new(config.limits.memory)),
         clock: Clock::system(),
         catalog,
     };
-    print_probe(&poll::probe(&config, &context, one_window_each(jobs)).await)
+    probe(&config, &context, jobs).await
+}
+
+/// One token must not be used twice at the same time, nor one budget be spent by two counts.
+fn not_beside_an_exporter(error: CommandError) -> CommandError {
+    match error {
+        CommandError::State(StateError::InUse(folder)) => CommandError::ProbeBesideExporter(folder),
+        other => other,
+    }
+}
+
+/// The jobs of the operations that are named; of all where none is.
+fn chosen(mut jobs: Vec<Job>, config: &Config, names: &[String]) -> Result<Vec<Job>, CommandError> {
+    let known = |name: &String| config.operations.iter().any(|operation| *operation.name == **name);
+    if let Some(unknown) = names.iter().find(|name| !known(name)) {
+        let known: Vec<&str> = config.operations.iter().map(|operation| &*operation.name).collect();
+        return Err(CommandError::UnknownOperation { name: unknown.clone(), known: known.join(", ") });
+    }
+    jobs.retain(|job| names.is_empty() || names.iter().any(|name| *job.target().operation == **name));
+    Ok(jobs)
 }
 
 /// How agents would be shown.
@@ -74,6 +98,29 @@ fn proxies(config: &Config) -> String {
     }
     let told: Vec<String> = by_proxy.iter().map(|(proxy, names)| format!("{proxy} for {}", names.join(", "))).collect();
     format!("{}, by {}", told.join("; "), proxies.variables.join(", "))
+}
+
+/// What was spent today, as the state folder has it counted, whether an exporter runs on it or not.
+fn spent(config: &Config, flags: &Flags) -> Result<String, CommandError> {
+    let Some(folder) = state_folder(flags.state_dir.as_deref())? else { return Ok(String::new()) };
+    let operations = config.operations.iter().map(|operation| &*operation.name);
+    let state = match State::copy_of(&folder, operations) {
+        Ok(state) => Arc::new(state),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            return Ok(format!("state: {} is not there yet: nothing was sent from it\n", folder.display()));
+        }
+        Err(error) => {
+            let hint = "hint: check as the exporter's user; the package has wolkvox-exporter-check for that";
+            return Ok(format!("state: the counts in {} cannot be read: {error}\n{hint}\n", folder.display()));
+        }
+    };
+    let mut told = format!("state: {}\n", folder.display());
+    for (operations, budget) in poll::spent_budgets(config, &state, Clock::system().now()) {
+        let (names, BudgetStatus { limit, used, .. }) = (operations.join(", "), budget);
+        // Writing to a String cannot fail.
+        let _ = writeln!(told, "{names}: {used} of {limit} API requests used today, {} left", budget.left());
+    }
+    Ok(told)
 }
 
 /// What would run, at what pace, and what that costs.
@@ -127,34 +174,4 @@ fn one_window_each(mut jobs: Vec<Job>) -> Vec<Job> {
         next.operation == first.operation && next.report == first.report
     });
     jobs
-}
-
-fn print_probe(probed: &[(Target, Polled)]) -> Result<(), CommandError> {
-    let mut failures = Vec::new();
-    let mut rows = vec![["OPERATION", "REPORT", "STATUS", "ROWS", "SERIES", "BYTES", "MS"].map(str::to_owned).to_vec()];
-    for (target, polled) in probed {
-        let (status, counts) = match &polled.outcome {
-            Ok(served) => ("ok", [served.rows, served.series].map(|count| count.to_string())),
-            Err(missed) => {
-                let failure = missed.failure();
-                failures.push(format!("{target}: {failure}\nhint: {}", failure.hint()));
-                (failure.reason.as_str(), ["-", "-"].map(str::to_owned))
-            }
-        };
-        let [rows_read, series] = counts;
-        rows.push(vec![
-            target.operation.to_string(),
-            target.report.to_string(),
-            status.to_owned(),
-            rows_read,
-            series,
-            polled.bytes.to_string(),
-            polled.elapsed.as_millis().to_string(),
-        ]);
-    }
-    print(&table(&rows))?;
-    if failures.is_empty() {
-        return Ok(());
-    }
-    Err(CommandError::Probe { failed: failures.len(), all: probed.len(), failures: failures.join("\n") })
 }

@@ -5,6 +5,7 @@ mod check;
 mod demo;
 mod health;
 mod history;
+mod probe;
 mod reports;
 mod simulated;
 
@@ -71,8 +72,16 @@ pub enum CommandError {
     Simulator(std::io::Error),
     #[error("{0}\nhint: {hint}", hint = .0.hint())]
     Client(Failure),
-    #[error("{failed} of {all} reports could not be had\n{failures}")]
-    Probe { failed: usize, all: usize, failures: String },
+    #[error("there is no operation {name} in the config\nhint: there are {known}")]
+    UnknownOperation { name: String, known: String },
+    #[error(
+        "an exporter runs on the state folder {}: beside it, a probe would use its tokens a second time\n\
+         hint: its status page says how each report goes; to probe, stop it first", .0.display()
+    )]
+    ProbeBesideExporter(PathBuf),
+    /// `causes` has a line end behind each.
+    #[error("{missed} of {all} reports could not be had; {not_asked} of them were not asked\n{causes}next: {next}")]
+    Probe { missed: usize, all: usize, not_asked: usize, causes: String, next: String },
     #[error("{url}: {reason}\nhint: does the exporter run with the same --web.listen-address?")]
     Unhealthy { url: String, reason: String },
 }
@@ -131,20 +140,26 @@ fn print(text: &str) -> Result<(), CommandError> {
     }
 }
 
-/// The folder that the flag names, or the one that service managers and desktops agree on.
 fn open_state(flag: Option<&str>) -> Result<State, CommandError> {
-    if flag == Some("none") {
+    let Some(folder) = state_folder(flag)? else {
         warn!(hint = "set --state.dir", "state is kept in memory: a restart forgets what was spent and may overspend");
         return Ok(State::in_memory());
+    };
+    Ok(State::open(&folder)?)
+}
+
+/// The folder that the flag names, or the one that service managers and desktops agree on; `None` where there is to be none.
+fn state_folder(flag: Option<&str>) -> Result<Option<PathBuf>, CommandError> {
+    if flag == Some("none") {
+        return Ok(None);
     }
     let variable = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
-    let folder = flag
-        .map(PathBuf::from)
+    flag.map(PathBuf::from)
         .or_else(|| variable("STATE_DIRECTORY"))
         .or_else(|| variable("XDG_STATE_HOME").map(|folder| folder.join(STATE_FOLDER)))
         .or_else(|| variable("HOME").map(|home| home.join(".local/state").join(STATE_FOLDER)))
-        .ok_or(CommandError::NoStateFolder)?;
-    Ok(State::open(&folder)?)
+        .map(Some)
+        .ok_or(CommandError::NoStateFolder)
 }
 
 async fn bind_all(addresses: &[String]) -> Result<Vec<TcpListener>, CommandError> {

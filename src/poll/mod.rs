@@ -2,13 +2,14 @@
 //!
 //! There is one worker for each budget, and it sends one request at a time: operations that share a token or a pool share
 //! both. `worker` decides which job is next, `backoff` how long each must wait, `cost` what that costs, `budget` what may be
-//! spent, `poll` does one poll, and `restore` turns its data into a record for the state folder and back.
+//! spent, `poll` does one poll, `probe` one of each report for a person who waits, and `restore` turns its data into a record for the state folder and back.
 
 mod backoff;
 mod budget;
 mod cost;
 #[expect(clippy::module_inception, reason = "it is one poll, in the room of all that decides about polls")]
 mod poll;
+mod probe;
 mod restore;
 mod token_info;
 mod worker;
@@ -24,15 +25,16 @@ use crate::aggregate::RowPlan;
 use crate::catalog::Catalog;
 use crate::config::{Config, Operation, ReportPlan};
 use crate::memory::Memory;
-use crate::state::{Loaded, State, TargetRecord};
-use crate::store::{Forecast, Store};
+use crate::state::{Loaded, State};
+use crate::store::{BudgetStatus, Forecast, Store};
 use crate::telemetry::Telemetry;
-use crate::time::{Clock, Target, WindowName, whole_seconds};
+use crate::time::{Clock, Moment, Target, WindowName, whole_seconds};
 use crate::wolkvox::{Client, Failure, Vendor};
 
 pub use budget::Budget;
 use cost::Cost;
 pub use poll::{Job, PollError, Polled};
+pub use probe::{Probed, probe};
 pub use restore::{record_of, restored};
 use token_info::TokenInfo;
 pub use worker::BudgetWorker;
@@ -70,7 +72,7 @@ pub async fn run(config: &Config, context: Context, drain: CancellationToken) {
 pub fn workers(config: &Config, context: &Context, gap: Duration) -> Vec<BudgetWorker> {
     let plans = row_plans(config);
     let worker = |(place, operations): (usize, Vec<&Operation>)| {
-        let budget = open_budget(&operations, context);
+        let budget = open_budget(&operations, &context.state, context.clock.now());
         let jobs = operations.iter().flat_map(|operation| jobs_of(operation, config, &plans)).collect();
         let token_info = budget.must_ask().then(|| TokenInfo::new(operations[0]));
         BudgetWorker::new(context.clone(), budget, jobs, token_info, gap.mul_f64(place as f64))
@@ -93,6 +95,15 @@ pub fn questions(config: &Config) -> impl Iterator<Item = Target> {
 /// What each budget of a config would be spent on.
 pub fn plan_budgets(config: &Config) -> Vec<BudgetPlan> {
     budgets(config).into_iter().map(|operations| plan_budget(config, &operations)).collect()
+}
+
+/// What each budget of a config has spent of its current day, as a state has it counted.
+pub fn spent_budgets(config: &Config, state: &Arc<State>, now: Moment) -> Vec<(Vec<Arc<str>>, BudgetStatus)> {
+    let spent = |operations: Vec<&Operation>| {
+        let names = operations.iter().map(|operation| Arc::clone(&operation.name)).collect();
+        (names, open_budget(&operations, state, now).status(now))
+    };
+    budgets(config).into_iter().map(spent).collect()
 }
 
 /// What one budget would be spent on in a whole day.
@@ -170,21 +181,6 @@ pub fn lift_pause(state: &State, operation: &str) -> std::io::Result<()> {
     state.save_calls(operation, &record)
 }
 
-/// Polls each job once, for a person who waits. Every request counts in the budget.
-pub async fn probe(config: &Config, context: &Context, mut jobs: Vec<Job>) -> Vec<(Target, Polled)> {
-    let mut polled = Vec::new();
-    for operations in budgets(config) {
-        let mut budget = open_budget(&operations, context);
-        for job in jobs.iter_mut().filter(|job| operations.iter().any(|one| one.name == job.target().operation)) {
-            let now = context.clock.now().wall;
-            let due = context.clock.now().wall_after(job.interval());
-            let turn = TargetRecord { last_attempt: now, due, failures: 0 };
-            polled.push((job.target().clone(), job.poll(context, &mut budget, turn).await));
-        }
-    }
-    polled
-}
-
 /// How each report is added up, by its name: all operations share it.
 type RowPlans = HashMap<Arc<str>, Arc<RowPlan>>;
 
@@ -234,12 +230,12 @@ fn licensed(operations: &[&Operation]) -> Option<u64> {
     licenses.map(|licenses| u64::from(licenses) * budget::CALLS_PER_LICENSE)
 }
 
-fn open_budget(operations: &[&Operation], context: &Context) -> Budget {
+fn open_budget(operations: &[&Operation], state: &Arc<State>, now: Moment) -> Budget {
     let members = operations.iter().map(|operation| {
         let reports: usize = operation.reports.iter().map(|plan| plan.windows.len()).sum();
         (Arc::clone(&operation.name), reports)
     });
     let limit = licensed(operations);
     let zone = operations[0].zone.clone();
-    Budget::open(Arc::clone(&context.state), members.collect(), zone, limit, context.clock.now())
+    Budget::open(Arc::clone(state), members.collect(), zone, limit, now)
 }

@@ -1,19 +1,21 @@
 //! One poll: it asks for a window, in parts where it must, and makes what can be served.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::tz::TimeZone;
+use url::Url;
 
 use super::Context;
 use super::budget::{Budget, NotReserved};
 use crate::aggregate::{Aggregator, MissingFields, RowPlan, SeriesCap};
-use crate::config::{Config, Operation, ReportPlan};
+use crate::config::{Config, Operation, ReportPlan, quoted};
 use crate::memory::PollMemory;
 use crate::state::{DataOrigin, TargetRecord};
-use crate::store::{PollData, served_bytes};
+use crate::store::{Findings, PollData, served_bytes};
 use crate::time::{Moment, Target, TimeRange, Window, WindowName};
-use crate::wolkvox::{Answer, Failure, Reason, Request, read_answer};
+use crate::wolkvox::{Answer, Failure, Reason, Request, Token, read_answer};
 
 /// Parts that a window is asked in at most from the start; within a poll it may be cut further.
 const MOST_PARTS: u32 = 64;
@@ -88,6 +90,8 @@ struct Progress {
     bytes: usize,
     /// Whether a part had to be cut.
     cut: bool,
+    /// Whether a window is asked for once and not in parts.
+    once: bool,
 }
 
 impl Job {
@@ -141,6 +145,20 @@ impl Job {
         self.interval
     }
 
+    /// Whether a window that is too large for one answer can be asked in parts.
+    pub fn splits(&self) -> bool {
+        self.splits
+    }
+
+    /// Everything before `/api/v2/`.
+    pub fn base_url(&self) -> &Url {
+        &self.request.base_url
+    }
+
+    pub fn token(&self) -> &Token {
+        &self.request.token
+    }
+
     /// What its data are bound to.
     pub fn origin(&self) -> &DataOrigin {
         &self.origin
@@ -154,11 +172,26 @@ impl Job {
     /// Polls once: asks for the window, in parts where it must be, and turns the answers into what can be served.
     /// Every request is reserved in the budget first, and `turn` is written down with it.
     pub async fn poll(&mut self, context: &Context, budget: &mut Budget, turn: TargetRecord) -> Polled {
+        self.poll_in_parts(context, budget, turn, false).await
+    }
+
+    /// The same with one request and never a second one.
+    pub async fn poll_once(&mut self, context: &Context, budget: &mut Budget, turn: TargetRecord) -> Polled {
+        self.poll_in_parts(context, budget, turn, true).await
+    }
+
+    async fn poll_in_parts(
+        &mut self,
+        context: &Context,
+        budget: &mut Budget,
+        turn: TargetRecord,
+        once: bool,
+    ) -> Polled {
         let memory = context.memory.poll();
         let at = context.clock.now();
         let window = Window::at(self.target.window, at.wall, &self.zone);
-        let pending = self.first_parts(&window);
-        let mut progress = Progress { pending, memory, whole: None, requests: 0, bytes: 0, cut: false };
+        let pending = if once { vec![window.whole()] } else { self.first_parts(&window) };
+        let mut progress = Progress { pending, memory, whole: None, requests: 0, bytes: 0, cut: false, once };
         let gathered = self.gather(context, budget, turn, &window, &mut progress).await;
         let elapsed = context.clock.now().since(at);
         self.learn(&gathered, &progress, elapsed);
@@ -218,6 +251,7 @@ impl Job {
     /// only where the last poll went well.
     fn is_worth_cutting(&self, failure: &Failure, turn: TargetRecord, progress: &Progress) -> bool {
         match failure.reason {
+            _ if progress.once => false,
             Reason::TooLarge | Reason::RecordLimit => true,
             Reason::Timeout => self.splits && turn.failures == 0 && !progress.cut,
             _ => false,
@@ -320,6 +354,12 @@ impl Job {
                     infos: aggregated.infos,
                     rejected: aggregated.rejected,
                     shortened: aggregated.shortened,
+                    findings: Findings {
+                        undocumented_fields: names_of(&aggregated.undocumented),
+                        rows_without_value: aggregated.without_value,
+                        days_outside_window: aggregated.outside,
+                    },
+                    changed_at: None,
                 })
             });
             (cap, data)
@@ -328,6 +368,12 @@ impl Job {
         self.cap = cap;
         data
     }
+}
+
+/// Names of fields as they can be repeated: a field could be called anything, as a person is or a telephone.
+fn names_of(fields: &BTreeSet<String>) -> Vec<String> {
+    let names: BTreeSet<String> = fields.iter().map(|name| quoted(name)).collect();
+    names.into_iter().collect()
 }
 
 /// Fields that the vendor renamed or dropped.

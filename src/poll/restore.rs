@@ -8,8 +8,8 @@ use jiff::tz::TimeZone;
 use crate::catalog::{Catalog, FamilyId, FamilyKind};
 use crate::segment::Segment;
 use crate::series::InfoEntries;
-use crate::state::{DataOrigin, DataRecord, InfoRecord, SegmentRecord, State};
-use crate::store::PollData;
+use crate::state::{DataOrigin, DataRecord, FindingsRecord, InfoRecord, SegmentRecord, State};
+use crate::store::{Findings, PollData};
 use crate::time::{Moment, Target, Window};
 
 /// The record of a good poll's data.
@@ -35,6 +35,12 @@ pub fn record_of(target: &Target, origin: &DataOrigin, data: &PollData, catalog:
         series: data.series,
         dropped: data.dropped,
         rejected: data.rejected.clone(),
+        findings: FindingsRecord {
+            undocumented_fields: data.findings.undocumented_fields.clone(),
+            rows_without_value: data.findings.rows_without_value,
+            days_outside_window: data.findings.days_outside_window,
+        },
+        changed_at: data.changed_at,
         families: families.collect(),
         infos: infos.collect(),
     }
@@ -96,6 +102,12 @@ fn data_of(record: &DataRecord, target: &Target, catalog: &Catalog, now: Moment)
         dropped: record.dropped,
         rejected: record.rejected.clone(),
         shortened: Vec::new(),
+        findings: Findings {
+            undocumented_fields: record.findings.undocumented_fields.clone(),
+            rows_without_value: record.findings.rows_without_value,
+            days_outside_window: record.findings.days_outside_window,
+        },
+        changed_at: record.changed_at,
         families: record.families.iter().map(segment).collect::<Result<_, String>>()?,
         infos: record.infos.iter().map(info).collect::<Result<_, String>>()?,
         memory: None,
@@ -140,6 +152,12 @@ mod tests {
                 dropped: 0,
                 rejected: vec![("time".to_owned(), 2)],
                 shortened: vec![],
+                findings: Findings {
+                    undocumented_fields: vec!["new".to_owned()],
+                    rows_without_value: 3,
+                    days_outside_window: 4,
+                },
+                changed_at: Some(now.wall),
                 families: vec![(gauges, Renderer::default().finish())],
                 infos: vec![(infos, Arc::new(entries))],
                 memory: None,
@@ -148,6 +166,7 @@ mod tests {
             restored(&state, &target(), &origin(), &catalog, now).inspect(|restored| {
                 assert_eq!((&restored.families, &restored.infos), (&data.families, &data.infos));
                 assert_eq!((&restored.window, &restored.rejected), (&data.window, &data.rejected));
+                assert_eq!((&restored.findings, restored.changed_at), (&data.findings, data.changed_at));
             })
         };
         assert!(kept(family(FamilyKind::Gauge), family(FamilyKind::Info)).is_some());

@@ -50,8 +50,20 @@ pub struct DataRecord {
     pub series: u64,
     pub dropped: u64,
     pub rejected: Vec<(String, u64)>,
+    pub findings: FindingsRecord,
+    /// When this content was first had.
+    pub changed_at: Option<Timestamp>,
     pub families: Vec<SegmentRecord>,
     pub infos: Vec<InfoRecord>,
+}
+
+/// What the answer had that its report's declaration does not expect.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct FindingsRecord {
+    pub undocumented_fields: Vec<String>,
+    pub rows_without_value: u64,
+    pub days_outside_window: u64,
 }
 
 /// A family's deflated text.

@@ -26,7 +26,7 @@ use crate::files;
 use crate::lock;
 
 pub use calls::{CallRecord, Reported, TargetRecord};
-pub use data::{DataOrigin, DataRecord, InfoRecord, SegmentRecord};
+pub use data::{DataOrigin, DataRecord, FindingsRecord, InfoRecord, SegmentRecord};
 
 /// Held as long as the exporter runs.
 const LOCK_FILE: &str = "lock";
@@ -116,6 +116,19 @@ impl State {
     /// Keeps everything in memory.
     pub fn in_memory() -> State {
         State(Place::Memory { calls: Mutex::default(), key: OnceLock::new() })
+    }
+
+    /// The counts of these operations as they stand in a folder, which may be another exporter's: it is only read.
+    pub fn copy_of<'o>(path: &Path, operations: impl IntoIterator<Item = &'o str>) -> io::Result<State> {
+        // What cannot be read is not the same as what was never counted.
+        fs::read_dir(path)?;
+        let mut calls = HashMap::new();
+        for operation in operations {
+            if let Some(record) = read_calls(path, operation).map_err(io::Error::other)? {
+                calls.insert(operation.to_owned(), record);
+            }
+        }
+        Ok(State(Place::Memory { calls: Mutex::new(calls), key: OnceLock::new() }))
     }
 
     /// Opens a folder, makes it if need be, and keeps every other exporter out of it.

@@ -3,6 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use jiff::Timestamp;
+
 use crate::catalog::FamilyId;
 use crate::memory::ServedMemory;
 use crate::segment::Segment;
@@ -24,12 +26,26 @@ pub struct PollData {
     pub rejected: Vec<(String, u64)>,
     /// Field and how many of its values stand shortened in a label.
     pub shortened: Vec<(String, u64)>,
+    pub findings: Findings,
+    /// When its content was first had; `None` where it came just now.
+    pub changed_at: Option<Timestamp>,
     /// The gauges, rendered.
     pub families: Vec<(FamilyId, Segment)>,
     /// Entries of info families, joined with those of the operation's other reports.
     pub infos: Vec<(FamilyId, Arc<InfoEntries>)>,
     /// Keeps [`served_bytes`] of it counted; `None` where memory is not bounded.
     pub memory: Option<ServedMemory>,
+}
+
+/// What an answer had that its report's declaration does not expect. None of it is served.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Findings {
+    /// Fields that the vendor does not document, by name where that looks like one; of many, some.
+    pub undocumented_fields: Vec<String>,
+    /// Rows of which no value could be read.
+    pub rows_without_value: u64,
+    /// Nested rows of days outside the window.
+    pub days_outside_window: u64,
 }
 
 /// Memory that served families and info entries take.
@@ -40,6 +56,12 @@ pub fn served_bytes(families: &[(FamilyId, Segment)], infos: &[(FamilyId, Arc<In
 }
 
 impl PollData {
+    /// Whether it says the same, whenever it was polled.
+    pub(super) fn has_content_of(&self, other: &PollData) -> bool {
+        let said = |data: &PollData| (data.rows, data.series, data.dropped);
+        said(self) == said(other) && self.families == other.families && self.infos == other.infos
+    }
+
     /// Age is real time that passed: setting a clock makes nothing younger or older.
     pub(super) fn is_stale(&self, now: Moment) -> bool {
         self.stale_after.is_some_and(|limit| now.since(self.polled_at) >= limit)

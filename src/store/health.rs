@@ -1,9 +1,11 @@
 //! How a target's polls go, what its budget is, and what its polls are expected to cost.
 
+use std::collections::VecDeque;
 use std::time::Duration;
 
 use jiff::Timestamp;
 
+use super::Findings;
 use crate::time::Target;
 use crate::wolkvox::{Failure, Reason};
 
@@ -23,10 +25,40 @@ pub struct Health {
     pub dropped: u64,
     /// Field and how many of its values could not be read, in the last good poll.
     pub rejected: Vec<(String, u64)>,
+    pub findings: Findings,
+    /// When the content of a good poll was last another than before.
+    pub last_change: Option<Timestamp>,
+    /// Time between the last changes, the latest at the end.
+    pub(super) change_gaps: VecDeque<Duration>,
     pub next_poll: Option<Timestamp>,
 }
 
+/// Gaps between changes that are kept: of a vendor that rebuilds every ten minutes, those of two hours.
+const MOST_GAPS: usize = 12;
+/// Gaps below which nobody can say how often something changes.
+const LEAST_GAPS: usize = 3;
+
 impl Health {
+    /// Notes when the content that is there now came.
+    pub(super) fn note_change(&mut self, at: Timestamp) {
+        let before = self.last_change.replace(at);
+        let gap = before.map(|before| at.duration_since(before)).and_then(|gap| Duration::try_from(gap).ok());
+        // Where the content is the same as before, or a clock was set back, there is no gap.
+        if let Some(gap) = gap.filter(|gap| !gap.is_zero()) {
+            self.change_gaps.push_back(gap);
+        }
+        if self.change_gaps.len() > MOST_GAPS {
+            self.change_gaps.pop_front();
+        }
+    }
+
+    /// How often the content changes: the middle one of the last gaps. `None` until there were a few.
+    pub fn changes_every(&self) -> Option<Duration> {
+        let mut gaps: Vec<Duration> = self.change_gaps.iter().copied().collect();
+        gaps.sort_unstable();
+        (gaps.len() >= LEAST_GAPS).then(|| gaps[(gaps.len() - 1) / 2])
+    }
+
     /// Whether the last poll worked.
     pub fn is_up(&self) -> bool {
         self.last_success.is_some() && self.consecutive_failures == 0

@@ -19,7 +19,7 @@ use crate::segment::Segment;
 use crate::time::{Moment, Target};
 use crate::wolkvox::Failure;
 
-pub use data::{PollData, served_bytes};
+pub use data::{Findings, PollData, served_bytes};
 pub use health::{BudgetStatus, Forecast, Health, Status};
 use info::{InfoFamily, InfoKey, InfoSources};
 
@@ -100,7 +100,7 @@ impl Store {
 
     /// Replaces a target's data with those of a good poll. What the operation's info families say with them is put
     /// together here, and not while somebody waits for a scrape: it takes milliseconds.
-    pub fn succeed(&self, target: &Target, data: PollData) {
+    pub fn succeed(&self, target: &Target, mut data: PollData) {
         let (poll, sources) = self.contents().sources_with(target, &data);
         let infos: Vec<(InfoKey, InfoFamily)> = sources
             .into_iter()
@@ -111,6 +111,11 @@ impl Store {
             .collect();
         let mut contents = self.change();
         let entry = contents.entries.entry(target.clone()).or_default();
+        let same = entry.data.as_ref().filter(|(_, before)| data.has_content_of(before));
+        let changed_at = same.and_then(|(_, before)| before.changed_at);
+        let changed_at = changed_at.or(data.changed_at).unwrap_or(data.polled_at.wall);
+        data.changed_at = Some(changed_at);
+        entry.health.note_change(changed_at);
         entry.health = Health {
             last_attempt: Some(data.polled_at.wall),
             last_success: Some(data.polled_at.wall),
@@ -120,7 +125,8 @@ impl Store {
             series: data.series,
             dropped: data.dropped,
             rejected: data.rejected.clone(),
-            ..entry.health
+            findings: data.findings.clone(),
+            ..std::mem::take(&mut entry.health)
         };
         entry.data = Some((poll, data));
         contents.infos.extend(infos);
@@ -321,6 +327,8 @@ mod tests {
             dropped: 0,
             rejected: vec![],
             shortened: vec![],
+            findings: Findings::default(),
+            changed_at: None,
             memory: None,
             families: vec![(FamilyId(0), segment(text))],
             infos: vec![(FamilyId(20), Arc::new(entries))],
@@ -397,6 +405,31 @@ mod tests {
         assert!(Arc::ptr_eq(&first, &store.view(time("12:02:00")).snapshot));
         store.succeed(&target("a"), served(time("12:03:00"), "a 2\n"));
         assert_eq!(texts(&store, time("12:03:00"))[0], "a 2\n");
+    }
+
+    #[test]
+    fn a_change_is_content_that_was_not_there_before_and_survives_a_restart() {
+        let store = store();
+        let health = |store: &Store, now| store.view(now).statuses[0].health.clone();
+        let poll = |at, text| {
+            store.succeed(&target("a"), served(time(at), text));
+            health(&store, time(at))
+        };
+        assert_eq!(poll("12:00:00", "a 1\n").last_change, Some(time("12:00:00").wall));
+        assert_eq!(poll("12:05:00", "a 1\n").last_change, Some(time("12:00:00").wall));
+        for (at, text, changed, every) in [
+            ("12:10:00", "a 2\n", "12:10:00", None),
+            ("12:15:00", "a 2\n", "12:10:00", None),
+            ("12:20:00", "a 3\n", "12:20:00", None),
+            ("13:20:00", "a 4\n", "13:20:00", Some(Duration::from_mins(10))),
+        ] {
+            let health = poll(at, text);
+            assert_eq!((health.last_change, health.changes_every()), (Some(time(changed).wall), every), "{at}");
+        }
+        let (again, kept) = (self::store(), Some(time("11:00:00").wall));
+        again.restore(&target("a"), PollData { changed_at: kept, ..served(time("12:00:00"), "a 1\n") }, 0);
+        again.succeed(&target("a"), served(time("12:05:00"), "a 1\n"));
+        assert_eq!(health(&again, time("12:05:00")).last_change, kept);
     }
 
     #[test]

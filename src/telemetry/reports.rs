@@ -7,7 +7,7 @@ use prometheus_client::encoding::{DescriptorEncoder, EncodeLabelSet, EncodeMetri
 use prometheus_client::metrics::MetricType;
 use prometheus_client::metrics::gauge::ConstGauge;
 
-use crate::store::{BudgetStatus, Status, View};
+use crate::store::{BudgetStatus, Findings, Status, View};
 use crate::time::unix_seconds;
 
 /// The health of every target and budget, as of the scrape that shows it.
@@ -24,7 +24,7 @@ struct WindowLabels {
 /// A metric of each target: name, help, and its value where there is one.
 type Gauge = (&'static str, &'static str, fn(&Status) -> Option<f64>);
 
-const GAUGES: [Gauge; 11] = [
+const GAUGES: [Gauge; 15] = [
     ("wolkvox_report_up", "1 if the last poll of the report worked, 0 if not or not yet", |status| {
         Some(flag(status.health.is_up()))
     }),
@@ -58,6 +58,24 @@ const GAUGES: [Gauge; 11] = [
         "wolkvox_report_truncated",
         "1 if the vendor's record or size limit was hit and the answer could not be had whole",
         |status| Some(flag(status.health.is_truncated())),
+    ),
+    (
+        "wolkvox_report_last_change_timestamp_seconds",
+        "When a good poll of the report last brought other content than the one before",
+        |status| status.health.last_change.map(unix_seconds),
+    ),
+    (
+        "wolkvox_report_undocumented_fields",
+        "Fields in the last good poll that the vendor does not document, at most 20; they are not read",
+        |status| found(status, |findings| findings.undocumented_fields.len() as u64),
+    ),
+    ("wolkvox_report_rows_without_value", "Rows of the last good poll of which no value could be read", |status| {
+        found(status, |findings| findings.rows_without_value)
+    }),
+    (
+        "wolkvox_report_days_outside_window",
+        "Days that an agent's row of the last good poll had besides those of its window; they are left out",
+        |status| found(status, |findings| findings.days_outside_window),
     ),
     ("wolkvox_report_consecutive_failures", "Polls of the report that failed since the last good one", |status| {
         Some(status.health.consecutive_failures as f64)
@@ -110,6 +128,11 @@ impl Collector for ReportMetrics {
         }
         Ok(())
     }
+}
+
+/// What the last good poll's answers had; `None` before the first.
+fn found(status: &Status, count: fn(&Findings) -> u64) -> Option<f64> {
+    status.health.last_success.map(|_| count(&status.health.findings) as f64)
 }
 
 fn flag(set: bool) -> f64 {

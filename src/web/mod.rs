@@ -8,6 +8,7 @@ mod host;
 mod listen_address;
 mod listener;
 mod rate_limit;
+mod reference;
 mod scrape_body;
 mod status;
 
@@ -138,9 +139,16 @@ async fn overview(
     shown.await.unwrap_or_else(|panicked| std::panic::resume_unwind(panicked.into_panic()))
 }
 
-/// The reference of the metrics, for whoever is on a machine without the repository.
-async fn metrics_doc() -> Response<Body> {
-    fresh("text/plain; charset=utf-8", include_str!("../../docs/metrics.md").to_owned())
+async fn metrics_doc(headers: HeaderMap) -> Response<Body> {
+    let mut response = if reference::wants_page(&headers) {
+        fresh("text/html; charset=utf-8", reference::page().to_owned())
+    } else {
+        fresh("text/plain; charset=utf-8", reference::TEXT.to_owned())
+    };
+    let headers = response.headers_mut();
+    headers.insert(CONTENT_SECURITY_POLICY, status::content_policy());
+    headers.insert(VARY, HeaderValue::from_static("Accept"));
+    response
 }
 
 /// A text that caches must not keep.

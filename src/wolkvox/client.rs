@@ -6,16 +6,18 @@
 use std::net::IpAddr;
 use std::pin::Pin;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::{Duration, SystemTime};
 
 use hyper_util::client::proxy::matcher::Matcher;
-use reqwest::header::{HeaderMap, RETRY_AFTER};
+use jiff::{SignedDuration, Timestamp};
+use reqwest::header::{DATE, HeaderMap, RETRY_AFTER};
 use reqwest::{ClientBuilder, Response, StatusCode, redirect, retry};
 use url::Url;
 
 use super::body::Body;
 use super::envelope::{Answer, classify};
-use super::failure::{Failure, broken};
+use super::failure::{CONNECT_TIMEOUT, Failure, broken};
 use super::token::Token;
 use crate::memory::PollMemory;
 
@@ -48,6 +50,8 @@ pub struct Client {
     within: reqwest::Client,
     /// Largest body that is read, after decompression.
     response_bytes: usize,
+    /// Seconds that the clock of the last answer's server was ahead of this machine's.
+    clock_ahead: Arc<AtomicI64>,
 }
 
 impl Client {
@@ -62,12 +66,27 @@ impl Client {
                 .redirect(redirect::Policy::none())
                 .referer(false)
                 .retry(retry::never())
+                .connect_timeout(CONNECT_TIMEOUT)
                 .pool_max_idle_per_host(0)
                 .gzip(true);
             if https { builder } else { builder.tls_certs_only([]) }
         };
         let build = |builder: ClientBuilder| builder.build().map_err(|error| broken(error, "no HTTPS client"));
-        Ok(Client { beyond: build(builder())?, within: build(builder().no_proxy())?, response_bytes })
+        Ok(Client {
+            beyond: build(builder())?,
+            within: build(builder().no_proxy())?,
+            response_bytes,
+            clock_ahead: Arc::default(),
+        })
+    }
+
+    /// Every web server says what time it is.
+    fn note_clock(&self, headers: &HeaderMap) {
+        let date = headers.get(DATE).and_then(|date| date.to_str().ok()).and_then(http_date);
+        let ahead = date.zip(Timestamp::try_from(SystemTime::now()).ok()).map(|(date, now)| date.duration_since(now));
+        if let Some(ahead) = ahead {
+            self.clock_ahead.store(ahead.as_secs(), Ordering::Relaxed);
+        }
     }
 
     async fn send(&self, request: &Request, memory: &Arc<PollMemory>) -> Result<Answer, Failure> {
@@ -79,6 +98,7 @@ impl Client {
             .send()
             .await
             .map_err(|error| broken(error, "no answer"))?;
+        self.note_clock(response.headers());
         if response.status() == StatusCode::OK {
             return Body::read(response, self.response_bytes, memory).await.map(Answer::Body);
         }
@@ -95,11 +115,20 @@ pub type Call<'c> = Pin<Box<dyn Future<Output = Result<Answer, Failure>> + Send 
 pub trait Vendor: Send + Sync {
     /// Sends one request and reads its answer, to the end where it is of the usual size.
     fn call<'c>(&'c self, request: &'c Request, memory: &'c Arc<PollMemory>) -> Call<'c>;
+
+    /// How far the clock of the last answer's server was ahead of this machine's.
+    fn clock_ahead(&self) -> SignedDuration {
+        SignedDuration::ZERO
+    }
 }
 
 impl Vendor for Client {
     fn call<'c>(&'c self, request: &'c Request, memory: &'c Arc<PollMemory>) -> Call<'c> {
         Box::pin(self.send(request, memory))
+    }
+
+    fn clock_ahead(&self) -> SignedDuration {
+        SignedDuration::from_secs(self.clock_ahead.load(Ordering::Relaxed))
     }
 }
 
@@ -193,9 +222,12 @@ fn retry_after(headers: &HeaderMap) -> Option<Duration> {
     if let Ok(seconds) = text.parse() {
         return Some(Duration::from_secs(seconds));
     }
-    let date = jiff::fmt::rfc2822::parse(text).ok()?;
-    let now = jiff::Timestamp::try_from(SystemTime::now()).ok()?;
-    Some(date.timestamp().duration_since(now).try_into().unwrap_or(Duration::ZERO))
+    let now = Timestamp::try_from(SystemTime::now()).ok()?;
+    Some(http_date(text)?.duration_since(now).try_into().unwrap_or(Duration::ZERO))
+}
+
+fn http_date(text: &str) -> Option<Timestamp> {
+    jiff::fmt::rfc2822::parse(text).ok().map(|date| date.timestamp())
 }
 
 #[cfg(test)]

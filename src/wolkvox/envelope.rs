@@ -13,6 +13,7 @@ use serde::de::{DeserializeSeed, Deserializer, Error as _, IgnoredAny, MapAccess
 use super::body::{Body, Content, Source, Streamed};
 use super::failure::{Failure, Reason};
 use super::surrogates::without_lone_surrogates;
+use super::wording::Wording;
 use crate::rows::{Rows, Scalar, TakesAnswers};
 
 /// Some servers write it before their JSON.
@@ -41,9 +42,14 @@ pub fn classify(status: u16, retry_after: Option<Duration>, body: Vec<u8>) -> Re
     if status == 200 {
         return Ok(Answer::Body(Body::whole(body)));
     }
-    match Header::of(&body).unwrap_or_default().judge(status) {
+    let header = Header::of(&body);
+    let is_page = header.is_none();
+    match header.unwrap_or_default().judge(status) {
         Ok(_) => Ok(Answer::NoRows),
-        Err(failure) => Err(Failure { retry_after, ..failure }),
+        Err(failure) => {
+            let said = if is_page { Wording::of_page(&body) } else { failure.said };
+            Err(Failure { retry_after, said, ..failure })
+        }
     }
 }
 
@@ -294,7 +300,18 @@ impl Header {
             (None, _) => " with a message that is not documented".to_owned(),
         };
         let code = code.map(|code| format!(" and code {code}")).unwrap_or_default();
-        Failure::new(reason, format!("HTTP {status}{code}{what}"))
+        let documented = documented.is_some();
+        let said = if documented { None } else { self.wording() };
+        Failure { documented, said, ..Failure::new(reason, format!("HTTP {status}{code}{what}")) }
+    }
+
+    /// The message and the error as they came.
+    fn wording(&self) -> Option<Wording> {
+        let error = match &self.error {
+            Some(Stated::Text(error)) => error.as_str(),
+            _ => "",
+        };
+        Wording::of(&format!("{} {error}", self.message.as_deref().unwrap_or_default()))
     }
 }
 

@@ -5,7 +5,11 @@ use std::error::Error;
 use std::fmt;
 use std::time::Duration;
 
+use super::wording::Wording;
 use crate::memory::MemoryError;
+
+/// A server that is there takes a connection in far less; an address that is not on the vendor's allow-list gets none.
+pub(super) const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Why a request failed. `Display` is the value of the `reason` label.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -140,6 +144,10 @@ pub struct Failure {
     pub retry_after: Option<Duration>,
     /// The state folder, where it is about one: its hint names it.
     pub folder: Option<String>,
+    /// Whether the vendor documents this refusal: then it is surely the vendor who refuses.
+    pub documented: bool,
+    /// The vendor's own words, where `detail` does not repeat them. For a console alone.
+    pub said: Option<Wording>,
 }
 
 impl From<MemoryError> for Failure {
@@ -154,7 +162,7 @@ impl From<MemoryError> for Failure {
 
 impl Failure {
     pub fn new(reason: Reason, detail: impl Into<String>) -> Failure {
-        Failure { reason, detail: detail.into(), retry_after: None, folder: None }
+        Failure { reason, detail: detail.into(), retry_after: None, folder: None, documented: false, said: None }
     }
 
     /// What an operator can do about it.
@@ -178,6 +186,9 @@ pub(super) fn broken(error: reqwest::Error, what: &str) -> Failure {
     } else {
         Reason::Connect
     };
+    if error.is_timeout() && error.is_connect() {
+        return Failure::new(reason, format!("no connection within {} s", CONNECT_TIMEOUT.as_secs()));
+    }
     let cause = chain(&error).last().map_or_else(|| error.to_string(), ToString::to_string);
     Failure::new(reason, format!("{what}: {cause}"))
 }

@@ -9,9 +9,11 @@ mod envelope;
 mod failure;
 mod surrogates;
 mod token;
+mod wording;
 
 pub use body::{Body, Source, Streamed};
 pub use client::{Call, Client, Proxies, Request, Vendor, is_loopback};
 pub use envelope::{Answer, Reading, classify, read_answer, read_streamed, read_whole};
 pub use failure::{Failure, Reason};
 pub use token::{Token, TokenError};
+pub use wording::Wording;

@@ -39,6 +39,23 @@ impl Token {
         Ok(Token(text.into()))
     }
 
+    /// A text in which the token does not stand any more, in whatever case it was.
+    pub(super) fn hidden_in(&self, text: &str) -> String {
+        let token = self.0.expose_secret();
+        let mut rest = text;
+        let mut out = String::new();
+        // A token is ASCII: where its bytes stand, characters begin and end.
+        let is_here = |at: &usize, rest: &str| {
+            rest.as_bytes()[*at..].get(..token.len()).is_some_and(|here| here.eq_ignore_ascii_case(token.as_bytes()))
+        };
+        while let Some(at) = (0..rest.len()).find(|at| is_here(at, rest)) {
+            out.push_str(&rest[..at]);
+            out.push_str("***");
+            rest = &rest[at + token.len()..];
+        }
+        out + rest
+    }
+
     pub(super) fn header(&self) -> HeaderValue {
         let mut value = HeaderValue::from_str(self.0.expose_secret()).expect("parse lets only visible ASCII in");
         value.set_sensitive(true);

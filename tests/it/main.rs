@@ -23,6 +23,8 @@ mod config;
 mod config_errors;
 mod schema;
 mod commands;
+mod probe;
+mod first_contact;
 mod additive;
 mod aggregate;
 mod prometheus;

@@ -5,7 +5,7 @@ use std::time::Duration;
 use wolkvox_simulator::{Fault, Scope};
 
 use crate::support::child::{python, run};
-use crate::support::harness::{Harness, Setup, zone};
+use crate::support::harness::{Harness, Setup, midnight, zone};
 use crate::support::http;
 use crate::support::scraped::Scraped;
 
@@ -49,6 +49,41 @@ async fn never_lie_a_value_that_cannot_be_read_is_counted_and_is_no_zero() {
     assert_eq!(rejected, Some(2.0), "abc and the negative one");
     assert!(scraped.is_up("agent_aux_time"));
     assert_eq!(scraped.sum("wolkvox_report_rows", &[]), 11.0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn never_lie_what_a_declaration_does_not_expect_is_counted_with_every_poll() {
+    let rows = [
+        aux("1", "Ana", r#""00:00:10""#),
+        aux("2", "Eva", r#""-""#),
+        r#"{"agent_id":"3","agent_name":"Ana","aux_state":"Break","time":"x","shift":"1","shift":"2","573015550001":"1"}"#
+            .to_owned(),
+    ];
+    let (_harness, scraped) = answered_with("[agent_aux_time]", &rows.join(",")).await;
+    let value = |metric: &str| scraped.value(&format!("wolkvox_report_{metric}"), &["report=\"agent_aux_time\""]);
+    assert_eq!(
+        (value("undocumented_fields"), value("rows_without_value")),
+        (Some(2.0), Some(2.0)),
+        "{}",
+        scraped.text()
+    );
+    assert!(!scraped.text().contains("57301555") && !scraped.text().contains("shift"));
+
+    let day = |date: &str| format!(r#"{{"date":"{date}","points":"1"}}"#);
+    let (today, yesterday) = (midnight().to_zoned(zone()), midnight().to_zoned(zone()).yesterday().unwrap());
+    let days: Vec<String> =
+        [&today, &yesterday].iter().map(|day_of| day(&day_of.strftime("%Y%m%d").to_string())).collect();
+    let fields = r#""hits":"1","calls":"1","aht_time":"1","acw_time":"1","occupancy":"1 %","login_time":"1""#;
+    let stats = days.join(",").replace(r#""points":"1""#, &format!(r#""points":"1",{fields}"#));
+    let row = format!(r#"{{"agent_id":"1","agent_dni":"1","agent_name":"Ana","stats":[{stats}]}}"#);
+    let (_harness, scraped) = answered_with("[agent_kpi]", &row).await;
+    let value = |metric: &str| scraped.value(&format!("wolkvox_report_{metric}"), &["report=\"agent_kpi\""]);
+    assert_eq!(
+        (value("days_outside_window"), value("undocumented_fields")),
+        (Some(1.0), Some(0.0)),
+        "{}",
+        scraped.text()
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -109,6 +109,9 @@ async fn the_status_is_never_kept_and_a_head_says_its_length() {
         assert_eq!((head.status, head.body.len()), (200, 0), "{path}");
         assert!(head.header("content-length").is_some_and(|length| length != "0"), "{path}");
     }
+    let page = http::send(harness.address, "GET", "/docs/metrics.md", "Accept: text/html,*/*;q=0.8\r\n").await;
+    assert_eq!(page.header("content-type"), Some("text/html; charset=utf-8"));
+    assert!(page.text().contains("<td><code>wolkvox_agent_aux_seconds</code></td>"), "{}", page.text());
     let policy = harness.get("/").await.header("content-security-policy").map(str::to_owned).expect("a policy");
     assert!(policy.starts_with("default-src 'none'") && !policy.contains("unsafe"), "{policy}");
 }

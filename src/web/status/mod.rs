@@ -22,7 +22,7 @@ use crate::wolkvox::Reason;
 
 pub use asked::Asked;
 use causes::Cause;
-pub use page::{Links, content_policy, page};
+pub use page::{Links, STYLE, content_policy, page};
 use words::Language;
 
 /// Everything that is known at one moment. docs/status.md has each field.
@@ -110,6 +110,11 @@ struct ReportFacts<'a> {
     series: Option<u64>,
     dropped_series: Option<u64>,
     rejected_values: Vec<Rejected<'a>>,
+    undocumented_fields: &'a [String],
+    rows_without_value: Option<u64>,
+    days_outside_window: Option<u64>,
+    last_change_at: Option<Timestamp>,
+    changes_every_seconds: Option<u64>,
     consecutive_failures: u64,
     failure: Option<FailureFacts<'a>>,
 }
@@ -286,6 +291,11 @@ impl<'a> Facts<'a> {
             series: last_good.map(|health| health.series),
             dropped_series: last_good.map(|health| health.dropped),
             rejected_values: rejected.iter().map(|(field, values)| Rejected { field, values: *values }).collect(),
+            undocumented_fields: health.map_or(&[], |health| &health.findings.undocumented_fields),
+            rows_without_value: last_good.map(|health| health.findings.rows_without_value),
+            days_outside_window: last_good.map(|health| health.findings.days_outside_window),
+            last_change_at: health.and_then(|health| health.last_change).map(whole),
+            changes_every_seconds: health.and_then(Health::changes_every).map(|gap| gap.as_secs()),
             consecutive_failures: health.map_or(0, |health| health.consecutive_failures),
             failure: health.and_then(|health| health.failure.as_ref()).map(|failure| FailureFacts {
                 reason: failure.reason,
@@ -320,7 +330,7 @@ mod tests {
     use super::*;
     use crate::catalog::Catalog;
     use crate::config::{Config, Refusal};
-    use crate::store::{PollData, Store};
+    use crate::store::{Findings, PollData, Store};
     use crate::time::Window;
     use crate::wolkvox::{Failure, Reason};
 
@@ -360,6 +370,8 @@ mod tests {
             dropped: 0,
             rejected: vec![],
             shortened: vec![],
+            findings: Findings::default(),
+            changed_at: None,
             memory: None,
             families: vec![],
             infos: vec![],

@@ -18,7 +18,7 @@ use super::words::{self, Language, Phrase};
 use super::{Asked, Cause, Counts, OperationFacts, Overview, ReportFacts, ReportState};
 use crate::time::WindowName;
 
-const STYLE: &str = include_str!("page.css");
+pub const STYLE: &str = include_str!("page.css");
 
 /// Only the page's own style applies, nothing is loaded from anywhere, and the search leads to nowhere but here.
 pub fn content_policy() -> HeaderValue {
@@ -120,6 +120,34 @@ struct Drawing<'d> {
 struct LeftOut<'d> {
     count: u64,
     places: BTreeMap<usize, &'d str>,
+}
+
+/// What of an answer is not served.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum What<'f> {
+    /// Values of a field that could not be read.
+    Values(&'f str),
+    /// A field that the vendor does not document.
+    Field(&'f str),
+    /// Rows without a value.
+    Rows,
+    /// Days outside the window.
+    Days,
+    /// Series over the cap.
+    Series,
+}
+
+/// What the last good poll of a report left out, and how much of each; of a field, its rows are not counted.
+fn left_out_of<'r>(report: &'r ReportFacts<'_>) -> impl Iterator<Item = (What<'r>, u64)> {
+    let values = report.rejected_values.iter().map(|one| (What::Values(one.field), one.values));
+    let fields = report.undocumented_fields.iter().map(|field| (What::Field(field), 1));
+    let counts = [
+        (What::Rows, report.rows_without_value),
+        (What::Days, report.days_outside_window),
+        (What::Series, report.dropped_series),
+    ];
+    let counts = counts.into_iter().filter_map(|(what, count)| Some((what, count.filter(|count| *count > 0)?)));
+    values.chain(fields).chain(counts)
 }
 
 /// A column and whether its cells are read from the right.
@@ -343,20 +371,13 @@ impl<'d> Drawing<'d> {
 
     /// What of the vendor's answers is not served, by report and field.
     fn left_out(&self) -> Markup {
-        let mut left_out: BTreeMap<(&str, Option<&str>), LeftOut<'_>> = BTreeMap::new();
-        let mut add = |operation: &OperationFacts<'d>, report, field, count| {
-            let one = left_out.entry((report, field)).or_default();
-            one.count += count;
-            one.places.insert(operation.place, operation.operation);
-        };
+        let mut left_out: BTreeMap<(&str, What<'_>), LeftOut<'_>> = BTreeMap::new();
         for operation in &self.found {
             for report in &operation.reports {
-                report
-                    .rejected_values
-                    .iter()
-                    .for_each(|one| add(operation, report.report, Some(one.field), one.values));
-                if let Some(count @ 1..) = report.dropped_series {
-                    add(operation, report.report, None, count);
+                for (what, count) in left_out_of(report) {
+                    let one = left_out.entry((report.report, what)).or_default();
+                    one.count += count;
+                    one.places.insert(operation.place, operation.operation);
                 }
             }
         }
@@ -367,9 +388,9 @@ impl<'d> Drawing<'d> {
                     caption { (self.says(words::LEFT_OUT)) }
                     (self.heads(&columns))
                     tbody {
-                        @for ((report, field), one) in left_out.iter().take(MOST_LEFT_OUT) {
+                        @for ((report, what), one) in left_out.iter().take(MOST_LEFT_OUT) {
                             tr {
-                                th scope="row" { (self.what(*field)) }
+                                th scope="row" { (self.what(*what)) }
                                 td data-label=(self.says(words::REPORT)) { (report) }
                                 td data-label=(self.says(words::WHERE)) { div { (self.places(&one.places)) } }
                                 td.n data-label=(self.says(words::HOW_MANY)) { (self.language.number(one.count)) }
@@ -384,8 +405,14 @@ impl<'d> Drawing<'d> {
         }
     }
 
-    fn what(&self, field: Option<&str>) -> String {
-        field.map_or_else(|| self.says(words::OVER_LIMIT).to_owned(), |field| words::unreadable(self.language, field))
+    fn what(&self, what: What<'_>) -> String {
+        match what {
+            What::Values(field) => words::unreadable(self.language, field),
+            What::Field(field) => words::undocumented(self.language, field),
+            What::Rows => self.says(words::WITHOUT_VALUE).to_owned(),
+            What::Days => self.says(words::OUTSIDE_WINDOW).to_owned(),
+            What::Series => self.says(words::OVER_LIMIT).to_owned(),
+        }
     }
 
     // === operations ===
@@ -508,6 +535,7 @@ impl<'d> Drawing<'d> {
             (words::ROWS, true),
             (words::SERIES, true),
             (words::EVERY, true),
+            (words::CHANGES_EVERY, true),
             (words::NEXT_POLL, true),
         ];
         html! {
@@ -539,6 +567,9 @@ impl<'d> Drawing<'d> {
                 td.n data-label=(self.says(words::ROWS)) { (number(report.rows)) }
                 td.n data-label=(self.says(words::SERIES)) { (number(report.series)) }
                 td.n data-label=(self.says(words::EVERY)) { (self.pace(report)) }
+                td.n data-label=(self.says(words::CHANGES_EVERY)) {
+                    (report.changes_every_seconds.map_or("–".to_owned(), |every| language.span(every)))
+                }
                 td.n data-label=(self.says(words::NEXT_POLL)) { (words::until(language, report.next_poll_at, self.at)) }
             }
         }

@@ -66,6 +66,8 @@ texts! {
     REPORT: "report", "informe";
     WHAT: "what", "qué";
     HOW_MANY: "how many", "cuántos";
+    WITHOUT_VALUE: "rows without any value", "filas sin ningún valor";
+    OUTSIDE_WINDOW: "days outside the window", "días fuera de la ventana";
     OVER_LIMIT: "series over limits.series_per_report", "series por encima de limits.series_per_report";
 
     SEARCH_LABEL: "Find an operation", "Buscar una operación";
@@ -81,6 +83,7 @@ texts! {
     ROWS: "rows", "filas";
     SERIES: "series", "series";
     EVERY: "every", "cada";
+    CHANGES_EVERY: "content changes every", "el contenido cambia cada";
     NOTHING: "nothing", "nada";
     SET_HOURS: "set hours", "horas fijas";
     NOW: "now", "ahora";
@@ -450,6 +453,13 @@ pub fn partly_served(language: Language, served: usize, all: usize) -> String {
     match language {
         Language::English => format!("{served} of {all} still served"),
         Language::Spanish => format!("aún se sirven {served} de {all}"),
+    }
+}
+
+pub fn undocumented(language: Language, field: &str) -> String {
+    match language {
+        Language::English => format!("the field {field}, which is not documented"),
+        Language::Spanish => format!("el campo {field}, que no está documentado"),
     }
 }
 

@@ -13,7 +13,7 @@ use wolkvox_exporter::time::{Clock, Target, Window, WindowName};
 
 use wolkvox_exporter::catalog::{Catalog, Family, FamilyId, FamilyKind, Form, Input, Label, Report};
 use wolkvox_exporter::exposition::{Exposition, ExpositionFormat};
-use wolkvox_exporter::store::{BudgetStatus, PollData, Store};
+use wolkvox_exporter::store::{BudgetStatus, Findings, PollData, Store};
 use wolkvox_exporter::telemetry::{Gained, PollEnd, Telemetry};
 use wolkvox_exporter::wolkvox::{Failure, Reason};
 
@@ -218,6 +218,8 @@ fn specimen(catalog: &Arc<Catalog>) -> String {
         dropped: 0,
         rejected,
         shortened: Vec::new(),
+        findings: Findings::default(),
+        changed_at: None,
         memory: None,
         families: Vec::new(),
         infos: Vec::new(),
