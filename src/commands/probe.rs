@@ -184,8 +184,10 @@ impl<'a> Probe<'a> {
         for (target, data) in &self.good {
             self.findings.extend(sentences(data).map(|sentence| format!("{target}: {sentence}")));
         }
-        self.findings.extend(self.compare_aux_with_login());
         let mut text = String::new();
+        if let Some(sums) = self.compare_aux_with_login() {
+            let _ = writeln!(text, "sums: {sums}");
+        }
         for finding in &self.findings {
             let _ = writeln!(text, "note: {finding}");
         }
@@ -223,29 +225,38 @@ impl<'a> Probe<'a> {
         if ahead.unsigned_abs() < CLOCKS_AGREE {
             return;
         }
-        let (span, side) =
-            (format_duration(ahead.unsigned_abs()), if ahead.is_negative() { "ahead of" } else { "behind" });
+        let minutes = (ahead.unsigned_abs().as_secs() + 30) / 60;
+        let (span, side) = (
+            format_duration(Duration::from_secs(minutes * 60)),
+            if ahead.is_negative() { "ahead of" } else { "behind" },
+        );
         self.findings.push(format!("this machine's clock is {span} {side} the vendor's: set it, or windows are wrong"));
     }
 
     /// More time in pauses than of login is what no floor can have: one of the two is not what it is taken for.
-    fn compare_aux_with_login(&self) -> Vec<String> {
+    fn compare_aux_with_login(&mut self) -> Option<String> {
         let total = |metric: &str, of: &Target| {
-            let mut same =
-                self.good.iter().filter(|(target, _)| target.operation == of.operation && target.window == of.window);
-            same.find_map(|(_, data)| total(self.catalog, data, metric))
+            let same = |target: &Target| target.operation == of.operation && target.window == of.window;
+            let mut data = self.good.iter().filter(|(target, _)| same(target)).map(|(_, data)| data);
+            data.find_map(|data| total(self.catalog, data, metric))
         };
-        let mut sentences = Vec::new();
+        let mut shares = Vec::new();
         for (target, _) in self.good.iter().filter(|(target, _)| *target.report == *"agent_aux_time") {
             let sums = total("wolkvox_agent_aux_seconds", target).zip(total("wolkvox_agent_login_seconds", target));
-            let Some((aux, login)) = sums else { continue };
-            let verdict = if aux > login * AUX_WITHIN_LOGIN { ", which is more than it" } else { "" };
-            sentences.push(format!(
-                "{}: {aux:.0} s in auxiliary states (agent_3) of {login:.0} s of login (agents_kpi){verdict}",
-                target.operation
-            ));
+            let Some((aux, login)) = sums.filter(|(_, login)| *login > 0.0) else { continue };
+            shares.push(aux / login * 100.0);
+            if aux > login * AUX_WITHIN_LOGIN {
+                let operation = &target.operation;
+                self.findings.push(format!(
+                    "{operation}: {aux:.0} s in auxiliary states (agent_3), more than {login:.0} s of login (agents_kpi)"
+                ));
+            }
         }
-        sentences
+        let (least, most) = (shares.iter().copied().reduce(f64::min)?, shares.iter().copied().reduce(f64::max)?);
+        let count = shares.len();
+        Some(format!(
+            "time in auxiliary states (agent_3) is {least:.0} % to {most:.0} % of login (agents_kpi) in {count} operation(s)"
+        ))
     }
 }
 

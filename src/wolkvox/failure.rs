@@ -197,7 +197,8 @@ fn chain(error: &reqwest::Error) -> impl Iterator<Item = &(dyn Error + 'static)>
     std::iter::successors(error.source(), |&error| error.source())
 }
 
+/// An I/O error keeps what it is about inside, and does not call it its source; one may stand in another.
 fn is_tls(error: &(dyn Error + 'static)) -> bool {
-    let within_io = error.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref);
-    error.is::<rustls::Error>() || within_io.is_some_and(<dyn Error + Send + Sync>::is::<rustls::Error>)
+    let within = error.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref);
+    error.is::<rustls::Error>() || within.is_some_and(|inner| is_tls(inner))
 }

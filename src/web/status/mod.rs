@@ -378,6 +378,10 @@ mod tests {
         }
     }
 
+    fn findings() -> Findings {
+        Findings { undocumented_fields: vec!["shift".to_owned()], rows_without_value: 4, days_outside_window: 5 }
+    }
+
     fn store() -> Store {
         Store::new(Arc::new(Catalog::builtin().unwrap()))
     }
@@ -388,7 +392,10 @@ mod tests {
         let (store, in_force) = (store(), config(&operation("acme", reports)));
         let target = |report| target("acme", report);
         store.register(&target("agent_kpi"), Duration::from_mins(5));
-        store.succeed(&target("agent_aux_time"), PollData { rejected: vec![("time".to_owned(), 3)], ..served(90) });
+        store.succeed(
+            &target("agent_aux_time"),
+            PollData { rejected: vec![("time".to_owned(), 3)], findings: findings(), ..served(90) },
+        );
         store.succeed(&target("smart_wait"), PollData { dropped: 12, ..served(90) });
         store.succeed(&target("agent_hold_mute"), served(400));
         store.fail(&target("agent_hold_mute"), noon(), Failure::new(Reason::Timeout, "no answer <within> 60s"));
@@ -490,6 +497,13 @@ mod tests {
                       "values": 3
                     }
                   ],
+                  "undocumented_fields": [
+                    "shift"
+                  ],
+                  "rows_without_value": 4,
+                  "days_outside_window": 5,
+                  "last_change_at": "2026-03-01T11:58:30Z",
+                  "changes_every_seconds": null,
                   "consecutive_failures": 0,
                   "failure": null
                 },
@@ -510,6 +524,11 @@ mod tests {
                   "series": 5678,
                   "dropped_series": 0,
                   "rejected_values": [],
+                  "undocumented_fields": [],
+                  "rows_without_value": 0,
+                  "days_outside_window": 0,
+                  "last_change_at": "2026-03-01T11:53:20Z",
+                  "changes_every_seconds": null,
                   "consecutive_failures": 1,
                   "failure": {
                     "reason": "timeout",
