@@ -15,15 +15,15 @@ use crate::support::child::{EXPORTER, exporter, python, run};
 const UNIT: &str = "deploy/systemd/wolkvox-exporter.service";
 const MANIFESTS: [&str; 2] = ["deploy/kubernetes/wolkvox-exporter.yaml", "deploy/kubernetes/secret.example.yaml"];
 
-fn root() -> &'static Path {
+pub fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
 }
 
-fn text(path: &str) -> String {
+pub fn text(path: &str) -> String {
     fs::read_to_string(root().join(path)).unwrap_or_else(|error| panic!("{path}: {error}"))
 }
 
-fn yaml(text: &str) -> Value {
+pub fn yaml(text: &str) -> Value {
     serde_saphyr::from_str(text).unwrap_or_else(|error| panic!("{error}\n{text}"))
 }
 
@@ -34,7 +34,7 @@ fn documents(path: &str) -> Vec<(String, Value)> {
     documents.map(|document| (document["kind"].as_str().expect("a kind").to_owned(), document)).collect()
 }
 
-fn document(kind: &str) -> Value {
+pub fn document(kind: &str) -> Value {
     let found = MANIFESTS.iter().flat_map(|path| documents(path)).find(|(known, _)| known == kind);
     found.unwrap_or_else(|| panic!("no {kind}")).1
 }

@@ -34,6 +34,7 @@ mod alert_chain;
 mod dashboards;
 mod compose;
 mod deploy;
+mod chart;
 mod parsers;
 mod kill;
 mod disk;
