@@ -8,11 +8,21 @@ use serde_json::Value;
 
 use crate::support::child::run;
 
+/// Each changes what stands in those before it.
+const FILES: [&str; 3] = ["docker-compose.yml", "deploy/compose.real.yml", "deploy/compose.check.yml"];
+
 /// What `docker-compose` makes of these files.
 async fn composed(files: &[&str]) -> Value {
-    let mut args: Vec<&str> = files.iter().flat_map(|file| ["-f", file]).collect();
+    composed_with(&[], files).await
+}
+
+/// The same with variables such as `NAME=value`.
+async fn composed_with(variables: &[String], files: &[&str]) -> Value {
+    let mut args: Vec<&str> = variables.iter().map(String::as_str).collect();
+    args.push("docker-compose");
+    args.extend(files.iter().flat_map(|file| ["-f", file]));
     args.push("config");
-    let config = run("docker-compose", &args, b"").await;
+    let config = run("env", &args, b"").await;
     assert_eq!((config.code, config.stderr.as_str()), (Some(0), ""), "{files:?}");
     serde_saphyr::from_str(&config.stdout).expect("YAML")
 }
@@ -69,10 +79,12 @@ fn flag<'s>(service: &'s Value, name: &str) -> &'s str {
 
 #[tokio::test]
 async fn never_leak_every_container_is_confined_and_every_port_is_on_loopback() {
-    for files in [&["docker-compose.yml"][..], &["docker-compose.yml", "deploy/compose.real.yml"]] {
+    for count in 1..=FILES.len() {
+        let files = &FILES[..count];
         let composed = composed(files).await;
         let names: Vec<&String> = services(&composed).map(|(name, _)| name).collect();
-        assert_eq!(names, ["alertmanager", "exporter", "grafana", "history", "prometheus"]);
+        assert_eq!(names[..5], ["alertmanager", "exporter", "grafana", "history", "prometheus"]);
+        assert_eq!(names[5..], ["vendor"][..usize::from(count == FILES.len())]);
         let mut ports = BTreeSet::new();
         for (name, service) in services(&composed) {
             assert_eq!(service["read_only"], true, "{name}");
@@ -85,18 +97,15 @@ async fn never_leak_every_container_is_confined_and_every_port_is_on_loopback() 
                 assert_eq!(outside, inside, "{name}");
                 ports.insert(outside.to_owned());
             }
-            let (image, build) = (service["image"].as_str(), &service["build"]);
-            match image {
-                Some(image) => {
-                    let version = image.split_once(':').map(|(_, version)| version.trim_start_matches('v'));
-                    let numbers = version.expect("a version").split('.').filter_map(|part| part.parse::<u32>().ok());
-                    assert_eq!(numbers.count(), 3, "{image} is not pinned");
-                }
-                None => assert_eq!(build["context"].as_str().map(Path::new), Some(&*root()), "{name}"),
-            }
-            // What ends by itself is well if it ended well.
+            let image = service["image"].as_str().expect("an image");
+            let version = image.split_once(':').map(|(_, version)| version.trim_start_matches('v'));
+            let numbers = version.expect("a version").split('.').filter_map(|part| part.parse::<u32>().ok());
+            assert_eq!(numbers.count(), 3, "{image} is not pinned");
+            let context = service["build"]["context"].as_str().map(Path::new);
+            assert_eq!(context, image.starts_with("wolkvox-").then_some(&*root()), "{name}");
+            // What ends by itself is well if it ended well, and the vendor's health shows in the exporter's reports.
             let checked = texts(&service["healthcheck"]["test"]).first().copied();
-            assert_eq!(checked, (*name != "history").then_some("CMD"), "{name}");
+            assert_eq!(checked, (!["history", "vendor"].contains(&name.as_str())).then_some("CMD"), "{name}");
         }
         assert_eq!(ports, ["10077", "3000", "9090", "9093"].map(str::to_owned).into());
     }
@@ -192,8 +201,42 @@ async fn the_demos_prometheus_starts_on_its_past_and_that_of_real_operations_on_
     let stage = history["build"]["target"].as_str().expect("a stage");
     let recipe = fs::read_to_string(root().join("deploy/Dockerfile")).expect("the recipe");
     let image = prometheus["image"].as_str().expect("an image");
-    assert!(recipe.contains(&format!("\nFROM {image} AS {stage}\n")), "the promtool of another version: {recipe}");
+    assert!(recipe.contains(&format!("\nARG PROMETHEUS_IMAGE={image}\n")), "the promtool of another version: {recipe}");
+    assert!(recipe.contains(&format!("\nFROM $PROMETHEUS_IMAGE AS {stage}\n")), "{recipe}");
     assert!(recipe.contains("\nCOPY deploy/history /usr/bin/\n"), "{recipe}");
 
     assert_eq!(texts(&real["services"]["history"]["entrypoint"]), ["/bin/true"]);
+}
+
+/// Who may not ask the usual registry names others, in the shell or in `.env`.
+#[tokio::test]
+async fn every_image_can_be_another_by_its_variable_also_those_that_others_are_built_from() {
+    let variables = [
+        ("WOLKVOX_IMAGE", "exporter"),
+        ("WOLKVOX_HISTORY_IMAGE", "history"),
+        ("WOLKVOX_VENDOR_IMAGE", "vendor"),
+        ("PROMETHEUS_IMAGE", "prometheus"),
+        ("ALERTMANAGER_IMAGE", "alertmanager"),
+        ("GRAFANA_IMAGE", "grafana"),
+        ("RUST_IMAGE", "rust"),
+    ];
+    let mine = |variable: &str| format!("mine/{}:1.0.0", variable.to_lowercase());
+    let set: Vec<String> = variables.iter().map(|(variable, _)| format!("{variable}={}", mine(variable))).collect();
+    let (usual, named) = tokio::join!(composed(&FILES), composed_with(&set, &FILES));
+    let recipe = fs::read_to_string(root().join("deploy/Dockerfile")).expect("the recipe");
+    for (name, service) in services(&named) {
+        let (variable, _) = variables.iter().find(|(_, known)| known == name).expect("a variable");
+        assert_eq!(service["image"], mine(variable), "{name}");
+        let Some(args) = service["build"]["args"].as_object() else { continue };
+        for from in ["RUST_IMAGE", "PROMETHEUS_IMAGE"] {
+            assert_eq!(args[from], mine(from), "{name}");
+            let usual = usual["services"][name]["build"]["args"][from].as_str().expect("an image");
+            assert!(recipe.contains(&format!("\nARG {from}={usual}\n")), "the recipe has another default than {usual}");
+        }
+    }
+    let text = fs::read_to_string(root().join("docker-compose.yml")).expect("the compose file");
+    let head = text.split_once("\nx-build").expect("a comment before what is built").0;
+    for (variable, _) in variables.iter().filter(|(variable, _)| *variable != "WOLKVOX_VENDOR_IMAGE") {
+        assert!(head.contains(variable), "{variable} is not told of");
+    }
 }

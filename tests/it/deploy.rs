@@ -146,14 +146,110 @@ fn the_images_recipe_ends_in_one_static_binary_run_by_a_user_without_rights() {
     assert!(image.contains(health) && image.contains(entry), "{image}");
     let rust = text("Cargo.toml").lines().find_map(|line| line.strip_prefix("rust-version = ").map(str::to_owned));
     let rust = rust.expect("the oldest Rust");
-    assert!(build.contains(&format!("FROM rust:{}-", rust.trim_matches('"'))), "{rust}");
+    assert!(build.contains(&format!("ARG RUST_IMAGE=rust:{}-", rust.trim_matches('"'))), "{rust}");
+}
+
+#[test]
+fn the_images_labels_say_what_the_manifest_says() {
+    let recipe = text("deploy/Dockerfile").replace("\\\n", "");
+    let labels = recipe.lines().find_map(|line| line.strip_prefix("LABEL ")).expect("labels");
+    for (label, value) in [
+        ("title", env!("CARGO_PKG_NAME")),
+        ("description", env!("CARGO_PKG_DESCRIPTION")),
+        ("licenses", env!("CARGO_PKG_LICENSE")),
+        ("version", env!("CARGO_PKG_VERSION")),
+        ("revision", "$WOLKVOX_COMMIT"),
+    ] {
+        assert!(labels.contains(&format!("org.opencontainers.image.{label}=\"{value}\"")), "{label}: {labels}");
+    }
+}
+
+/// A program of the test's own in place of one that this script calls.
+fn stand_in(folder: &Path, name: &str, script: &str) {
+    let path = folder.join(name);
+    fs::write(&path, format!("#!/bin/sh\n{script}\n")).expect("a writable folder");
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).expect("a file of the test's own");
+}
+
+/// Every file below a folder, by its path from there.
+fn files_below(folder: &Path) -> BTreeSet<PathBuf> {
+    let mut found = BTreeSet::new();
+    let mut folders = vec![folder.to_owned()];
+    while let Some(next) = folders.pop() {
+        for path in fs::read_dir(next).expect("a folder").map(|entry| entry.expect("an entry").path()) {
+            if path.is_dir() {
+                folders.push(path);
+            } else {
+                found.insert(path.strip_prefix(folder).expect("below it").to_owned());
+            }
+        }
+    }
+    found
+}
+
+/// What others wrote is compiled in a layer of its own, which nothing that a commit usually changes may reach.
+#[tokio::test]
+async fn the_images_dependencies_are_built_from_the_manifests_alone_and_leave_nothing_of_ours() {
+    let recipe = text("deploy/Dockerfile");
+    let (before, after) = recipe.split_once("\nRUN deploy/dependencies\n").expect("a layer of dependencies");
+    assert!(after.starts_with("COPY . .\n") && after.contains("\nARG WOLKVOX_COMMIT\n"), "{after}");
+    assert!(!before.contains("WOLKVOX_COMMIT"), "{before}");
+    let copied = before.lines().filter_map(|line| line.strip_prefix("COPY ")).flat_map(|line| {
+        let words: Vec<&str> = line.split(' ').collect();
+        words[..words.len() - 1].iter().map(|word| (*word).to_owned()).collect::<Vec<_>>()
+    });
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let (context, programs) = (folder.path().join("src"), folder.path().join("bin"));
+    fs::create_dir_all(&programs).expect("a writable folder");
+    for path in copied {
+        let from = root().join(&path);
+        let files = if from.is_dir() { files_below(&from) } else { BTreeSet::from([PathBuf::new()]) };
+        for file in files {
+            // Joining nothing would add a slash.
+            let inner = if file.as_os_str().is_empty() { PathBuf::from(&path) } else { Path::new(&path).join(file) };
+            let to = context.join(&inner);
+            fs::create_dir_all(to.parent().expect("a folder")).expect("a writable folder");
+            fs::copy(root().join(&inner), to).unwrap_or_else(|error| panic!("{}: {error}", inner.display()));
+        }
+    }
+    let given = files_below(&context);
+    assert!(given.iter().all(|path| path.extension().is_none_or(|extension| extension != "rs")), "{given:?}");
+
+    // Cargo reads the manifests as it would before it builds; nothing is compiled here.
+    let (cargo, said) = (env!("CARGO"), folder.path().join("said"));
+    let metadata = format!("{cargo} metadata --no-deps --offline --locked --format-version 1");
+    let script =
+        format!("echo \"$@\" >>{}\ncase $1 in clean) {metadata} >/dev/null ;; *) {metadata} ;; esac", said.display());
+    stand_in(&programs, "cargo", &script);
+    for name in ["rustup", "musl-gcc"] {
+        stand_in(&programs, name, "true");
+    }
+    let path = format!("PATH={}:{}", programs.display(), std::env::var("PATH").expect("a PATH"));
+    let run_in = async |folder: &Path| {
+        let script = folder.join("deploy/dependencies");
+        run("env", &[&path, script.to_str().expect("plain letters")], b"").await
+    };
+    let ended = run_in(&context).await;
+    assert_eq!(ended.code, Some(0), "{ended:?}");
+    assert_eq!(files_below(&context), given, "a file is left, or gone");
+    let said = fs::read_to_string(said).expect("what cargo was asked");
+    let cleaned = said.lines().find(|line| line.starts_with("clean ")).expect("what is ours is removed");
+    for package in ["wolkvox-exporter", "wolkvox-simulator"] {
+        assert!(cleaned.contains(&format!("--package {package}")), "{cleaned}");
+    }
+    let built = said.lines().position(|line| line.starts_with("build --release --locked ")).expect("a build");
+    assert!(built < said.lines().position(|line| line == cleaned).expect("a line"), "{said}");
+
+    let refused = run_in(root()).await;
+    assert_eq!(refused.code, Some(1), "{refused:?}");
+    assert!(refused.stderr.contains("would overwrite ") && refused.stderr.contains("hint: "), "{refused:?}");
 }
 
 #[test]
 fn never_leak_what_git_ignores_as_an_operators_own_is_kept_from_the_images_build_too() {
     let ignored = |file: &str| text(file).lines().map(str::to_owned).collect::<BTreeSet<_>>();
     let (git, docker) = (ignored(".gitignore"), ignored(".dockerignore"));
-    for own in ["/wolkvox-exporter.yml", "/tokens/"] {
+    for own in ["/wolkvox-exporter.yml", "/tokens/", "/.env"] {
         assert!(git.contains(own) && docker.contains(own), "{own}");
     }
 }
@@ -266,11 +362,14 @@ fn the_version_is_the_same_wherever_it_is_repeated() {
         "README.es.md",
         "deploy/README.md",
         "deploy/Dockerfile",
+        "docker-compose.yml",
+        "deploy/compose.check.yml",
         "deploy/kubernetes/wolkvox-exporter.yaml",
     ];
     for place in places {
         let text = text(place);
-        for (name, end) in [("wolkvox-exporter:", ""), ("wolkvox-exporter_", "-1_amd64.deb")] {
+        let names = ["wolkvox-exporter:", "wolkvox-history:", "wolkvox-vendor:"].map(|name| (name, ""));
+        for (name, end) in names.into_iter().chain([("wolkvox-exporter_", "-1_amd64.deb")]) {
             for rest in text.split(name).skip(1).filter(|rest| rest.starts_with(|c: char| c.is_ascii_digit())) {
                 assert!(
                     rest.starts_with(&format!("{version}{end}")),
@@ -281,7 +380,7 @@ fn the_version_is_the_same_wherever_it_is_repeated() {
             }
         }
     }
-    assert!(seen >= 6, "only {seen} places");
+    assert!(seen >= 9, "only {seen} places");
     let changelog = text("CHANGELOG.md");
     assert!(changelog.contains(&format!("\n## [{version}]\n")), "CHANGELOG.md has no section of this version");
 }
