@@ -72,3 +72,22 @@ impl PollData {
         !self.is_stale(now) && self.window.has_its_name(now.wall)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::segment::Renderer;
+
+    #[test]
+    fn what_is_served_takes_the_memory_of_its_segments_and_of_its_entries() {
+        let mut renderer = Renderer::default();
+        renderer.push(|text| text.extend_from_slice(b"a 1\n"));
+        let segment = renderer.finish();
+        let mut entries = InfoEntries::new(1);
+        entries.push(["Ana"]);
+        let (deflated, named) = (segment.deflated.len(), entries.memory());
+        assert!(deflated > 0 && named >= "Ana".len());
+        let families = [(FamilyId(0), segment.clone()), (FamilyId(1), segment)];
+        assert_eq!(served_bytes(&families, &[(FamilyId(2), Arc::new(entries))]), 2 * deflated + named);
+    }
+}

@@ -113,3 +113,26 @@ pub struct Forecast {
     /// The pace of the fastest report; `None` where nothing is left for the current day.
     pub pace: Option<Duration>,
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_an_answer_that_was_too_large_is_told_as_cut_short() {
+        for (reason, truncated) in [(Reason::TooLarge, true), (Reason::RecordLimit, true), (Reason::Timeout, false)] {
+            let failure = Some(Failure::new(reason, "it failed"));
+            assert_eq!(Health { failure, ..Health::default() }.is_truncated(), truncated, "{reason:?}");
+        }
+        assert!(!Health::default().is_truncated());
+    }
+
+    #[test]
+    fn never_lie_up_means_that_the_last_poll_worked() {
+        let polled = Some(Timestamp::UNIX_EPOCH);
+        for (last_success, consecutive_failures, up) in [(None, 0, false), (polled, 0, true), (polled, 1, false)] {
+            let health = Health { last_success, consecutive_failures, ..Health::default() };
+            assert_eq!(health.is_up(), up, "{health:?}");
+        }
+    }
+}

@@ -440,4 +440,155 @@ mod tests {
         store.fail(&target("a"), time("12:00:00"), Failure::new(Reason::Timeout, "slow"));
         assert!(store.all_tried());
     }
+
+    fn roster(agent: &'static str, at: Moment) -> PollData {
+        let mut entries = InfoEntries::new(3);
+        entries.push(["", "", agent]);
+        PollData { infos: vec![(FamilyId(20), Arc::new(entries))], ..served(at, "x 1\n") }
+    }
+
+    #[test]
+    fn a_good_poll_says_what_it_brought_and_ends_the_failures_before_it() {
+        let store = store();
+        store.schedule(&target("a"), time("12:05:00").wall, LIMIT);
+        for at in ["11:58:00", "11:59:00"] {
+            store.fail(&target("a"), time(at), Failure::new(Reason::TooLarge, "large"));
+            assert_eq!(store.view(time(at)).statuses[0].health.last_attempt, Some(time(at).wall));
+        }
+        assert_eq!(store.view(time("11:59:00")).statuses[0].health.consecutive_failures, 2);
+        let rejected = vec![("time".to_owned(), 6)];
+        let data =
+            PollData { rows: 9, series: 8, dropped: 7, rejected: rejected.clone(), ..served(time("12:00:00"), "") };
+        store.succeed(&target("a"), data);
+        let polled = Some(time("12:00:00").wall);
+        let status = store.view(time("12:01:00")).statuses.remove(0);
+        let health = Health {
+            interval: LIMIT,
+            last_attempt: polled,
+            last_success: polled,
+            consecutive_failures: 0,
+            failure: None,
+            rows: 9,
+            series: 8,
+            dropped: 7,
+            rejected,
+            next_poll: Some(time("12:05:00").wall),
+        };
+        assert_eq!(status.health, health);
+        assert_eq!(status.age, Some(Duration::from_mins(1)));
+        assert_eq!(status.window, Some((time("05:00:00").wall, time("12:00:00").wall)));
+    }
+
+    #[test]
+    fn never_lie_data_from_before_a_restart_come_with_the_failures_after_them() {
+        let store = store();
+        store.register(&target("a"), LIMIT);
+        assert!(!store.has_data(&target("a")));
+        store.restore(&target("a"), served(time("12:00:00"), "a 1\n"), 3);
+        let status = store.view(time("12:01:00")).statuses.remove(0);
+        assert!(store.has_data(&target("a")) && !status.health.is_up());
+        assert_eq!((status.health.consecutive_failures, status.health.interval), (3, LIMIT));
+        assert_eq!(texts(&store, time("12:01:00"))[0], "a 1\n");
+    }
+
+    #[test]
+    fn never_lie_what_is_not_polled_any_more_is_forgotten_with_its_operations_budget() {
+        let (store, now) = (store(), time("12:00:00"));
+        let forecast = Forecast { reports: 1, fastest: LIMIT, requests: 96, limit: 1000, pace: Some(LIMIT) };
+        for operation in ["acme", "beta"] {
+            for report in ["a", "b"] {
+                let target = Target { operation: operation.into(), ..target(report) };
+                store.succeed(&target, served(now, "x 1\n"));
+            }
+            let budget = BudgetStatus { limit: 10, used: 4, resets_at: time("13:00:00").wall };
+            store.set_budget(&operation.into(), budget);
+            store.set_forecast(&operation.into(), forecast);
+        }
+        store.retain(&[target("a")].into());
+        let view = store.view(now);
+        assert_eq!(view.statuses.iter().map(|status| &status.target).collect::<Vec<_>>(), [&target("a")]);
+        assert_eq!(view.budgets.iter().map(|(operation, _)| &**operation).collect::<Vec<_>>(), ["acme"]);
+        assert_eq!(view.forecasts, [("acme".into(), forecast)].into());
+        assert_eq!(texts(&store, now).len(), 2);
+        store.forget(&target("a"));
+        assert_eq!(texts(&store, now), Vec::<String>::new());
+        assert_eq!(store.view(now).statuses[0].health, Health::default());
+    }
+
+    #[test]
+    fn a_budget_is_unused_from_its_reset_on_though_nobody_polled_yet() {
+        let store = store();
+        let resets_at = time("12:00:00").wall;
+        store.set_budget(&"acme".into(), BudgetStatus { limit: 10, used: 4, resets_at });
+        let seen = |at: &str| store.view(time(at)).budgets[0].1;
+        assert_eq!(seen("11:59:59"), BudgetStatus { limit: 10, used: 4, resets_at });
+        assert_eq!(seen("12:00:00"), BudgetStatus { limit: 10, used: 0, resets_at });
+    }
+
+    #[test]
+    fn every_change_is_a_new_version_and_a_look_is_none() {
+        let (store, now) = (store(), time("12:00:00"));
+        let mut versions = vec![store.view(now).version];
+        store.register(&target("a"), LIMIT);
+        versions.push(store.view(now).version);
+        store.succeed(&target("a"), served(now, "a 1\n"));
+        versions.push(store.view(now).version);
+        store.note_pause(&target("a"), Failure::new(Reason::Concurrency, "two at once"));
+        versions.push(store.view(now).version);
+        store.forget(&target("a"));
+        versions.push(store.view(now).version);
+        assert!(versions.is_sorted_by(|before, after| before < after), "{versions:?}");
+        assert_eq!(store.view(now).version, *versions.last().unwrap());
+    }
+
+    #[test]
+    fn ready_also_means_a_target_that_is_known_not_to_be_polled_or_that_has_only_succeeded() {
+        let store = store();
+        store.register(&target("a"), LIMIT);
+        store.note_pause(&target("a"), Failure::new(Reason::Concurrency, "two at once"));
+        assert!(store.all_tried());
+        store.register(&target("b"), LIMIT);
+        assert!(!store.all_tried());
+        store.succeed(&target("b"), served(time("12:00:00"), "b 1\n"));
+        assert!(store.all_tried());
+    }
+
+    #[test]
+    fn never_lie_the_roster_is_of_what_is_served() {
+        let store = store();
+        store.succeed(&target("a"), roster("Ana", time("12:00:00")));
+        store.succeed(&target("b"), roster("Luz", time("12:10:00")));
+        let names = |at: &str| {
+            let all = texts(&store, time(at)).concat();
+            ["Ana", "Luz"].map(|name| all.contains(name))
+        };
+        assert_eq!(names("12:14:59"), [true, true]);
+        assert_eq!(names("12:15:00"), [false, true]);
+        assert_eq!(names("12:25:00"), [false, false]);
+    }
+
+    #[test]
+    fn a_roster_is_joined_when_a_poll_comes_in_and_no_scrape_waits_for_it() {
+        let store = store();
+        for (report, at) in [("a", "12:00:00"), ("b", "12:01:00"), ("a", "12:02:00")] {
+            for operation in ["acme", "beta"] {
+                let target = Target { operation: operation.into(), ..target(report) };
+                store.succeed(&target, roster("Ana", time(at)));
+                let contents = store.contents();
+                let sources = info::sources(contents.current(time(at)));
+                for (key, sources) in sources {
+                    assert!(contents.infos[&key].is_of(&sources), "{operation} {report} at {at}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_report_that_names_nobody_makes_no_roster() {
+        let (store, now) = (store(), time("12:00:00"));
+        let infos = vec![(FamilyId(20), Arc::new(InfoEntries::new(3)))];
+        store.succeed(&target("a"), PollData { infos, ..served(now, "a 1\n") });
+        let families: Vec<FamilyId> = store.view(now).snapshot.families.iter().map(|(family, _)| *family).collect();
+        assert_eq!(families, [FamilyId(0)]);
+    }
 }
