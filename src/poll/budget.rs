@@ -628,4 +628,85 @@ mod tests {
         assert_eq!(slowdown(30, hour, 60.0 / 3600.0), Some(2.0));
         assert_eq!(slowdown(0, hour, 1.0), None);
     }
+
+    #[tokio::test]
+    async fn each_report_has_its_own_turn_and_a_pause_is_one_of_the_whole_budget() {
+        let (state, now) = (Arc::new(State::in_memory()), at("2026-03-01T12:00:00Z"));
+        let due = at("2026-03-01T12:05:00Z").wall;
+        let mut budget = open(&state, Some(10), now);
+        budget.note_turn(&target("beta"), TargetRecord { due, ..turn(now) }).await.unwrap();
+        budget.note_pause(due).await.unwrap();
+        for budget in [budget, open(&state, Some(10), now)] {
+            assert_eq!(budget.turn(&target("beta")).map(|turn| turn.due), Some(due));
+            assert_eq!(budget.turn(&target("acme")), None);
+            assert_eq!(budget.paused_until(), Some(due));
+            assert_eq!((budget.left(now), budget.must_ask()), (10, false));
+        }
+        for operation in ["acme", "beta"] {
+            let Loaded::Known(record) = state.load_calls(operation) else { panic!("{operation} has no record") };
+            assert_eq!(record.paused_until, Some(due), "{operation} alone would not pause after a restart");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_clock_that_steps_by_two_seconds_was_set_and_a_smaller_step_keeps_it_right() {
+        let now = at("2026-03-01T12:00:00Z");
+        for (step, told) in [(1_999, 0), (2_000, 2_000), (-1_999, 0), (-2_000, -2_000)] {
+            let mut budget = open(&Arc::new(State::in_memory()), Some(10), now);
+            let set = Moment { wall: now.wall + SignedDuration::from_millis(step), ..now };
+            assert_eq!(budget.observe(set).await.unwrap(), SignedDuration::from_millis(told));
+            assert_eq!(budget.observe(set).await.unwrap(), SignedDuration::ZERO, "it is told once");
+        }
+    }
+
+    #[tokio::test]
+    async fn never_overspend_after_days_on_a_clock_that_ran_ahead_todays_calls_stay_in_the_record() {
+        let (state, start) = (Arc::new(State::in_memory()), at("2026-03-01T12:00:00Z"));
+        let mut budget = open(&state, Some(100), start);
+        let days = |count: i64| SignedDuration::from_hours(24 * count);
+        let moment = |steady: i64, wall: i64| Moment {
+            wall: start.wall + days(wall),
+            steady: start.steady + days(steady).unsigned_abs(),
+        };
+        for day in 0..3 {
+            pay(&mut budget, "acme", moment(day, day + 3), 1).await;
+        }
+        let right = moment(2, 2);
+        pay(&mut budget, "acme", right, 5).await;
+        assert_eq!(budget.left(right), 100 - 3 - 5, "days ahead count today, and today counts too");
+        for day in 3..9 {
+            pay(&mut budget, "acme", moment(day, day), 1).await;
+        }
+        let Loaded::Known(record) = state.load_calls("acme") else { panic!("no record") };
+        let kept: Vec<String> = record.calls.keys().map(Date::to_string).collect();
+        assert_eq!(kept, ["2026-03-07", "2026-03-08", "2026-03-09"]);
+    }
+
+    #[tokio::test]
+    async fn never_overspend_only_days_that_can_be_todays_count_today_in_a_timezone_that_is_not_known_any_more() {
+        let now = at("2026-03-10T12:00:00Z");
+        for (day, used) in
+            [("2026-03-06", 0), ("2026-03-07", 4), ("2026-03-09", 4), ("2026-03-10", 4), ("2026-03-13", 4)]
+        {
+            let state = Arc::new(State::in_memory());
+            let calls = [(day.parse().unwrap(), 4)].into();
+            let record = CallRecord { calls, zone: Some("America/Macondo".to_owned()), ..CallRecord::default() };
+            state.save_calls("acme", &record).unwrap();
+            assert_eq!(open(&state, Some(10), now).status(now).used, used, "{day}");
+            // The same after one more start: what was moved was written down.
+            assert_eq!(open(&state, Some(10), now).status(now).used, used, "{day}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_pause_longer_than_any_that_the_exporter_makes_is_ignored() {
+        let now = at("2026-03-01T12:00:00Z");
+        let longest = now.wall + LONGEST_PAUSE;
+        for (until, kept) in [(longest, Some(longest)), (longest + SignedDuration::from_secs(1), None)] {
+            let state = Arc::new(State::in_memory());
+            let record = CallRecord { paused_until: Some(until), ..CallRecord::default() };
+            state.save_calls("acme", &record).unwrap();
+            assert_eq!(open(&state, Some(10), now).paused_until(), kept);
+        }
+    }
 }
