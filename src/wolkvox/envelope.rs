@@ -680,4 +680,89 @@ mod tests {
         }
         assert!(successes > 1_000, "{successes}");
     }
+
+    struct Taken<'k>(&'k mut Kept);
+
+    impl<'de> Rows<'de> for Taken<'_> {
+        fn row<D: Deserializer<'de>>(&mut self, row: D) -> Result<(), D::Error> {
+            self.0.row(row)
+        }
+    }
+
+    impl TakesAnswers for Kept {
+        type Rows<'a, 'de> = Taken<'a>;
+
+        fn begin<'de>(&mut self, _: bool) -> Self::Rows<'_, 'de> {
+            Taken(self)
+        }
+    }
+
+    /// Pieces of a body, the last one first, and what comes after them.
+    struct Pieces(Vec<bytes::Bytes>, Option<Failure>);
+
+    impl Source for Pieces {
+        fn next(&mut self) -> Result<Option<bytes::Bytes>, Failure> {
+            match (self.0.pop(), self.1.take()) {
+                (None, Some(failure)) => Err(failure),
+                (piece, after) => {
+                    self.1 = after;
+                    Ok(piece)
+                }
+            }
+        }
+    }
+
+    /// Reads a body that comes in so many bytes at a time.
+    fn streamed(body: &[u8], piece: usize, after: Option<Failure>) -> (Result<Reading, Failure>, usize) {
+        let pieces = body.chunks(piece).rev().map(bytes::Bytes::copy_from_slice).collect();
+        let mut kept = Kept::default();
+        (read_streamed(&mut Streamed::new(Pieces(pieces, after)), &mut kept), kept.0.len())
+    }
+
+    #[test]
+    fn never_lie_an_answer_that_comes_in_by_the_byte_is_what_a_whole_one_is() {
+        // Where it stands differs by the blanks that were passed over.
+        let what = |read: Result<Reading, Failure>| {
+            read.map_err(|failure| (failure.reason, failure.detail.split(" at line").next().unwrap().to_owned()))
+        };
+        for body in [
+            "",
+            " \n ",
+            "\u{feff}",
+            "\u{feff} \n",
+            "<html>",
+            " \n<html>",
+            "\u{feff} <html>",
+            "null",
+            "hello",
+            "[{},{}]",
+            " \t[{}]",
+            "\u{feff}[{}]",
+            "\u{feff}\n [{}] ",
+            "[{}] x",
+            "[{}",
+            r#" {"code":200,"data":[{}]} "#,
+            r#"{"code":"404","msg":"Validate dates entered","data":null}"#,
+            r#"{"code":403,"msg":"TOKEN LIMIT EXCEEDED","data":[]}"#,
+        ] {
+            let mut kept = Kept::default();
+            let whole = what(read_whole(body.as_bytes(), &mut kept));
+            for piece in [1, 2, 64] {
+                let (read, rows) = streamed(body.as_bytes(), piece, None);
+                assert_eq!(what(read), whole, "{body:?} by {piece}");
+                assert!(whole.is_err() || rows == kept.0.len(), "{body:?} by {piece}: {rows} rows");
+            }
+        }
+        let (read, _) = streamed(b"\xef\xbb[{}]", 1, None);
+        assert_eq!(read.unwrap_err().detail, "half a byte order mark");
+    }
+
+    #[test]
+    fn never_lie_a_body_that_breaks_off_fails_for_that_and_not_for_its_json() {
+        for body in ["", " ", "[{}", r#"{"code":403"#] {
+            let broken = Failure::new(Reason::Timeout, "no more came");
+            let (read, _) = streamed(body.as_bytes(), 1, Some(broken.clone()));
+            assert_eq!(read, Err(broken), "{body:?}");
+        }
+    }
 }
