@@ -399,3 +399,67 @@ fn is_same(field: usize, row: &[Slot<'_>], before: &[Slot<'_>], most: usize) -> 
         (value, before) => value.is_none() && before.is_none(),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::catalog::{Catalog, Privacy};
+    use crate::memory::{LEAST_TOTAL, Memory};
+    use crate::rows::{Rows, TakesAnswers};
+    use crate::time::WindowName;
+    use jiff::tz::TimeZone;
+
+    fn aggregator(catalog: &Catalog) -> Aggregator {
+        let plan = Arc::new(RowPlan::new(catalog.report("agent_kpi").unwrap(), &Privacy::default()));
+        let now = "2026-03-01T20:00:00Z".parse().unwrap();
+        Aggregator::new(plan, Window::at(WindowName::Today, now, &TimeZone::UTC))
+    }
+
+    /// Rows of agents whose names are so long.
+    fn rows(count: u32, name: usize) -> Vec<String> {
+        let name = "x".repeat(name);
+        let day = r#"{"date":"20260301","points":"1","hits":"1","calls":"1","aht_time":"1","acw_time":"1","occupancy":"1 %","login_time":"1"}"#;
+        let row = |id: u32| format!(r#"{{"agent_id":"{id:04}","agent_name":"{id:04}{name}","stats":[{day}]}}"#);
+        (0..count).map(row).collect()
+    }
+
+    /// Takes rows until one is refused, and tells why.
+    fn take(aggregator: &mut Aggregator, rows: &[String]) -> Option<MemoryError> {
+        let mut decoder = aggregator.begin(false);
+        let refused = rows.iter().any(|row| decoder.row(&mut serde_json::Deserializer::from_str(row)).is_err());
+        let why = decoder.refused();
+        assert_eq!((refused, decoder.refused()), (why.is_some(), None), "it is told once");
+        why
+    }
+
+    #[test]
+    fn the_memory_taken_is_at_least_what_is_kept_and_then_what_is_rendered_of_it() {
+        let catalog = Catalog::builtin().unwrap();
+        for name in [1, 500] {
+            let mut aggregator = aggregator(&catalog);
+            assert_eq!(take(&mut aggregator, &rows(1024, name)), None);
+            aggregator.take_memory().unwrap();
+            let cells = aggregator.cells.len() * (size_of::<Cell>() + size_of::<Option<f64>>());
+            let kept = aggregator.groups.memory() + aggregator.infos[0].memory() + cells;
+            let taken = aggregator.memory.bytes();
+            assert!(kept <= taken && taken <= 3 * kept, "{taken} for {kept}");
+            let aggregated = aggregator.finish(usize::MAX, &mut SeriesCap::default()).unwrap();
+            let segments = aggregated.render(&catalog, "acme", WindowName::Today).unwrap();
+            let rendered: usize = segments.iter().map(|(_, segment)| segment.deflated.len()).sum();
+            assert_eq!((segments.len(), aggregated.memory.bytes()), (8, taken + rendered));
+        }
+    }
+
+    #[test]
+    fn never_crash_rows_are_refused_where_they_take_more_memory_than_a_poll_may() {
+        let (catalog, memory) = (Catalog::builtin().unwrap(), Arc::new(Memory::new(LEAST_TOTAL)));
+        let most = LEAST_TOTAL / 4;
+        let mut large = aggregator(&catalog).within(memory.poll().share());
+        assert_eq!(take(&mut large, &rows(9_000, 500)), Some(MemoryError::TooLarge(most)));
+        assert!(large.groups.memory() < 2 * most, "rows were taken on and on");
+        assert!(large.memory.bytes() <= most);
+        let mut small = aggregator(&catalog).within(memory.poll().share());
+        assert_eq!(take(&mut small, &rows(200, 500)), None);
+        assert!(small.memory.bytes() > 0, "it is counted while rows come in");
+    }
+}

@@ -104,3 +104,90 @@ impl Cell {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::catalog::{Format, FormatKind};
+
+    const NO_ROW: [[Option<f64>; 2]; 0] = [];
+
+    fn cell(combine: CellCombine, rows: &[[Option<f64>; 2]]) -> Cell {
+        let mut cell = Cell::default();
+        rows.iter().for_each(|row| cell.add(combine, row));
+        cell
+    }
+
+    #[test]
+    fn rows_give_the_same_in_one_answer_and_in_two() {
+        let (value, weight) = (0, 1);
+        let rows = [[Some(-3.0), Some(2.0)], [None, Some(5.0)], [Some(-1.0), None], [Some(-0.5), Some(4.0)]];
+        for (combine, expected) in [
+            (CellCombine::Count, 4.0),
+            (CellCombine::Sum { value }, -4.5),
+            (CellCombine::Product { value, times: weight }, -8.0),
+            (CellCombine::Max { value }, -0.5),
+            (CellCombine::Mean { value, weight }, -8.0 / 6.0),
+        ] {
+            for parts in 0..=rows.len() {
+                let (first, second) = rows.split_at(parts);
+                let mut merged = cell(combine, first);
+                merged.merge(combine, cell(combine, second));
+                assert_eq!(merged.value(combine), Some(expected), "{combine:?} of {first:?} and {second:?}");
+            }
+            let mut none = cell(combine, &NO_ROW);
+            none.merge(combine, cell(combine, &NO_ROW));
+            assert_eq!(none.value(combine), None, "{combine:?} of nothing");
+        }
+    }
+
+    #[test]
+    fn the_largest_of_two_answers_is_it_whichever_came_first() {
+        let combine = CellCombine::Max { value: 0 };
+        for (first, second) in [(2.0, 7.0), (7.0, 2.0)] {
+            let mut merged = cell(combine, &[[Some(first), None]]);
+            merged.merge(combine, cell(combine, &[[Some(second), None]]));
+            assert_eq!(merged.value(combine), Some(7.0));
+            assert_eq!(cell(combine, &[[Some(first), None], [Some(second), None]]).value(combine), Some(7.0));
+        }
+    }
+
+    #[test]
+    fn a_mean_whose_weights_are_zero_is_absent() {
+        let combine = CellCombine::Mean { value: 0, weight: 1 };
+        assert_eq!(cell(combine, &[[Some(5.0), Some(0.0)]]).value(combine), None);
+    }
+
+    #[test]
+    fn never_lie_a_value_is_read_or_missing_or_counted_as_unreadable() {
+        let text = |text: &'static str| Some(Scalar::Text(text.into()));
+        let number = |number: &str| Some(Scalar::Number(number.into()));
+        for (slot, read) in [
+            (None, Some(None)),
+            (text(""), Some(None)),
+            (text(" \u{a0}"), Some(None)),
+            (text("-"), Some(None)),
+            (text(" -- "), Some(None)),
+            (text("---"), None),
+            (text("00:01:05"), Some(Some(65.0))),
+            (text("\u{a0}65 "), Some(Some(65.0))),
+            (text("soon"), None),
+            (number("65.0"), Some(Some(65.0))),
+            (number("65.5"), None),
+            (Some(Scalar::Other), None),
+        ] {
+            let input = InputPlan { field: 1, format: Format { kind: FormatKind::Duration, signed: false } };
+            let row = [text("7"), slot];
+            assert_eq!(read_value(&input, &row).ok(), read, "{row:?}");
+        }
+    }
+
+    #[test]
+    fn a_value_counts_once_in_a_row() {
+        let mut counts = FieldCounts::new(2);
+        for (field, row) in [(0, 1), (0, 1), (1, 1), (0, 2), (0, 3), (1, 3), (1, 3)] {
+            counts.add(field, row);
+        }
+        assert_eq!(counts.0.iter().map(|of_field| of_field.count).collect::<Vec<_>>(), [3, 2]);
+    }
+}

@@ -297,4 +297,26 @@ mod tests {
             prop_assert_eq!(sorted, model.iter().map(|(prefix, last)| format!("{prefix},{last}")).collect::<Vec<_>>());
         }
     }
+
+    #[test]
+    fn the_memory_told_is_at_least_what_texts_and_numbers_take_and_at_most_twice_that() {
+        let (mut groups, count) = (Groups::default(), 1024);
+        for number in 0..count {
+            groups.select_prefix(&format!("p{number:07}"));
+            groups.place(&format!("l{:07}", number % (count / 2)));
+        }
+        for keys in [&groups.prefixes, &groups.last_labels] {
+            let least = keys.len() * (8 + size_of::<usize>() + size_of::<u64>() + size_of::<u32>());
+            assert!((least..=2 * least).contains(&keys.memory()), "{} of {least}", keys.memory());
+        }
+        let numbers = |groups: &Groups| groups.memory() - groups.prefixes.memory() - groups.last_labels.memory();
+        let least = count * size_of::<Pair>() + count / 2 * size_of::<u32>();
+        let before = numbers(&groups);
+        assert!((least..=2 * least).contains(&before), "{before} of {least}");
+        // A prefix that comes back is looked up, and for that every group is in a table.
+        groups.select_prefix("p0000000");
+        assert_eq!(groups.place("l0000000"), 0);
+        let table = numbers(&groups) - before;
+        assert!((count * size_of::<u32>()..=4 * count * size_of::<u32>()).contains(&table), "{table} for {count}");
+    }
 }
