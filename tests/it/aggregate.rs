@@ -325,3 +325,54 @@ fn over_the_cap_the_same_series_stay_from_poll_to_poll() {
     let (fewer, dropped) = poll(0..8);
     assert_eq!((fewer.len(), dropped), (8, 0));
 }
+
+#[test]
+fn never_crash_as_much_as_may_be_inside_of_a_row_is_read_and_no_more() {
+    let most_bytes = 1 << 20;
+    let plan = plan("agent_kpi");
+    for (days, date, read) in [
+        (MOST_NESTED, 8, true),
+        (MOST_NESTED + 1, 8, false),
+        (1, most_bytes, true),
+        (1, most_bytes + 1, false),
+        (4, most_bytes / 4, true),
+        (4, most_bytes / 4 + 1, false),
+    ] {
+        let day = format!(r#"{{"date":"{}"}}"#, "x".repeat(date));
+        let row = format!(r#"{{"agent_id":"1","agent_name":"A","stats":[{}]}}"#, vec![day; days].join(","));
+        let added = added(&plan, &window(), format!("[{row}]").as_bytes());
+        assert_eq!(
+            added.map(|added| added.rows()).map_err(|failure| failure.reason).ok(),
+            read.then_some(1),
+            "{days} of {date}"
+        );
+    }
+}
+
+#[test]
+fn over_the_cap_a_group_keeps_all_of_its_series_or_none() {
+    let day = |calls: u32| {
+        format!(
+            r#"{{"date":"20260301","points":"1","hits":"1","calls":"{calls}","aht_time":"1","acw_time":"1",
+            "occupancy":"1 %","login_time":"1"}}"#
+        )
+    };
+    // Without calls there is no average: seven series instead of eight.
+    let row = |id: u32| format!(r#"{{"agent_id":"{id}","agent_name":"x","stats":[{}]}}"#, day(id % 2));
+    let rows: Vec<String> = (0..20).map(row).collect();
+    for cap in [0, 7, 8, 50, 149, 150] {
+        let body = format!("[{}]", rows.join(","));
+        let aggregator = added(&plan("agent_kpi"), &window(), body.as_bytes()).unwrap();
+        let aggregated = aggregator.finish(cap, &mut SeriesCap::default()).unwrap();
+        let text = lines(&aggregated);
+        let of = |id: u32| text.lines().filter(|line| line.contains(&format!("agent_id=\"{id}\""))).count();
+        let series: Vec<usize> = (0..20).map(of).collect();
+        let whole = |(id, count): (usize, &usize)| *count == 0 || *count == 7 + id % 2;
+        assert!(series.iter().enumerate().all(whole), "{cap}: {series:?}");
+        let kept: usize = series.iter().sum();
+        let entries = 20_usize.saturating_sub(cap);
+        assert_eq!((aggregated.series(), aggregated.dropped), (kept, (150 - kept + entries) as u64), "{cap}");
+        assert!(kept <= cap && (cap < 150 || kept == 150), "{kept} of {cap}");
+        assert!(kept + 8 > cap.min(150), "{cap}: there was room for one more than {series:?}");
+    }
+}
