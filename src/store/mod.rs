@@ -472,6 +472,9 @@ mod tests {
             series: 8,
             dropped: 7,
             rejected,
+            findings: Findings::default(),
+            last_change: polled,
+            change_gaps: [].into(),
             next_poll: Some(time("12:05:00").wall),
         };
         assert_eq!(status.health, health);
