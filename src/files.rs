@@ -1,17 +1,23 @@
-//! Files that may be anything by now: only regular ones are read, and only up to a length.
+//! Files that may be anything by now: only regular ones are read, and only up to a length. Those written are whole.
 //!
 //! A name can lead to a pipe that nobody writes to, to a device without an end, or to more than the memory holds. Only
 //! regular files are read, and only up to a length; symbolic links to them, as secrets of pods are, count as such.
 
-use std::fs::{self, File, FileType, OpenOptions};
-use std::io::{self, Read};
-use std::os::unix::fs::{FileTypeExt, OpenOptionsExt};
+use std::fmt::Write as _;
+use std::fs::{self, File, FileType, OpenOptions, Permissions};
+use std::io::{self, Read, Write};
+use std::os::unix::fs::{FileTypeExt, OpenOptionsExt, PermissionsExt};
 use std::path::Path;
 
 use rustix::fs::OFlags;
+use tempfile::NamedTempFile;
 
 /// No file that an operator writes is longer: a bundle of certificates has some hundred kilobytes.
 pub const LONGEST_WRITTEN: u64 = 16 << 20;
+/// How the names of files begin that are being written.
+pub const UNFINISHED: &str = ".new-";
+/// Longest file name made of another name.
+const LONGEST_NAME: usize = 150;
 
 /// Opens a regular file without waiting for the other end of a pipe.
 pub fn open(path: &Path, options: &mut OpenOptions) -> io::Result<File> {
@@ -47,6 +53,40 @@ pub fn read(path: &Path, longest: u64) -> io::Result<Vec<u8>> {
 /// Reads a text that an operator wrote.
 pub fn read_text(path: &Path) -> io::Result<String> {
     String::from_utf8(read(path, LONGEST_WRITTEN)?).map_err(|_| io::Error::other("it is not UTF-8"))
+}
+
+/// Writes a file beside its place and puts it there: a crash leaves the old one or the new one.
+pub fn write_whole(folder: &Path, name: &str, parts: &[&[u8]]) -> io::Result<()> {
+    let mut file = unfinished(folder)?;
+    for part in parts {
+        file.write_all(part)?;
+    }
+    file.as_file().sync_all()?;
+    file.persist(folder.join(name)).map_err(|error| error.error)?;
+    File::open(folder)?.sync_all()
+}
+
+/// A file for its user alone, which is gone when it is dropped.
+pub fn unfinished(folder: &Path) -> io::Result<NamedTempFile> {
+    tempfile::Builder::new().prefix(UNFINISHED).permissions(Permissions::from_mode(0o600)).tempfile_in(folder)
+}
+
+/// A file name of another name: different names stay different, and none can leave its folder.
+pub fn safe_name(text: &str) -> String {
+    let mut name = String::new();
+    // Writing to a String cannot fail.
+    for byte in text.bytes() {
+        if byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_' {
+            name.push(char::from(byte));
+        } else {
+            let _ = write!(name, "%{byte:02x}");
+        }
+    }
+    if name.len() > LONGEST_NAME {
+        name.truncate(LONGEST_NAME);
+        let _ = write!(name, "~{:08x}", crc32fast::hash(text.as_bytes()));
+    }
+    name
 }
 
 fn named(kind: FileType) -> &'static str {
@@ -94,5 +134,23 @@ mod tests {
         assert_eq!(read(Path::new("/proc/self/maps"), 10).unwrap_err().to_string(), "it is longer than 10 bytes");
         fs::write(&path, [0xff]).unwrap();
         assert_eq!(read_text(&path).unwrap_err().to_string(), "it is not UTF-8");
+    }
+
+    #[test]
+    fn no_name_leaves_its_folder_and_different_names_stay_different() {
+        assert_eq!(safe_name("../../etc"), "%2e%2e%2f%2e%2e%2fetc");
+        assert_ne!(safe_name(&"é".repeat(64)), safe_name(&format!("{}e", "é".repeat(63))));
+        assert!(safe_name(&"é".repeat(64)).len() < 200);
+    }
+
+    #[test]
+    fn a_file_is_whole_for_its_user_alone_and_leaves_nothing_beside_it() {
+        let folder = tempfile::tempdir().unwrap();
+        for text in ["first", "second"] {
+            write_whole(folder.path(), "name", &[text.as_bytes(), b"!"]).unwrap();
+        }
+        assert_eq!(fs::read(folder.path().join("name")).unwrap(), b"second!");
+        assert_eq!(fs::metadata(folder.path().join("name")).unwrap().permissions().mode() & 0o777, 0o600);
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
     }
 }

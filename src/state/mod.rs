@@ -11,15 +11,13 @@ mod data;
 
 use std::collections::{HashMap, HashSet};
 use std::error::Error;
-use std::fmt::Write as _;
-use std::fs::{self, DirBuilder, File, Permissions};
-use std::io::{self, Write};
-use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt};
+use std::fs::{self, DirBuilder, File};
+use std::io;
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, OnceLock, RwLock, RwLockReadGuard};
 
 use secrecy::{ExposeSecret, SecretString};
-use tempfile::NamedTempFile;
 use tracing::warn;
 
 use crate::files;
@@ -37,12 +35,8 @@ const DAMAGED: &str = "corrupt";
 const CALLS_FILE_DAMAGED: &str = "calls.corrupt";
 /// The secret that makes pseudonyms; another exporter with the same one makes the same.
 const KEY_FILE: &str = "names.key";
-/// How the names of files begin that are being written.
-const UNFINISHED: &str = ".new-";
 /// A record has a line for each report and window, and a few more.
 const LONGEST_CALLS: u64 = 1 << 20;
-/// Longest file name made of an operation's name.
-const LONGEST_NAME: usize = 150;
 
 /// Where state is kept.
 #[derive(Debug)]
@@ -136,7 +130,7 @@ impl State {
         let unusable = |error| StateError::Unusable { path: path.to_owned(), error };
         let lock = lock_in(path).map_err(unusable)?.ok_or_else(|| StateError::InUse(path.to_owned()))?;
         // The lock may be there from better days: only a new file tells whether the folder takes any.
-        drop(new_file(path).map_err(unusable)?);
+        drop(files::unfinished(path).map_err(unusable)?);
         remove_unfinished(path);
         let folder = Folder { path: path.to_owned(), lock: RwLock::new(lock), known: Mutex::default() };
         Ok(State(Place::Folder(folder)))
@@ -238,7 +232,7 @@ impl State {
     fn folder(&self, operation: &str) -> Option<PathBuf> {
         match &self.0 {
             Place::Memory { .. } => None,
-            Place::Folder(Folder { path, .. }) => Some(path.join(file_name(operation))),
+            Place::Folder(Folder { path, .. }) => Some(path.join(files::safe_name(operation))),
         }
     }
 }
@@ -350,7 +344,7 @@ fn lock_in(path: &Path) -> io::Result<Option<File>> {
 }
 
 fn calls_file(path: &Path, operation: &str) -> PathBuf {
-    path.join(file_name(operation)).join(CALLS_FILE)
+    path.join(files::safe_name(operation)).join(CALLS_FILE)
 }
 
 /// An operation's record, if there is one; or why it cannot be read.
@@ -363,7 +357,7 @@ fn read_calls(path: &Path, operation: &str) -> Result<Option<CallRecord>, String
 }
 
 fn write_calls(path: &Path, operation: &str, record: &CallRecord) -> io::Result<()> {
-    write_whole(&path.join(file_name(operation)), CALLS_FILE, &[&record.to_bytes(operation)?])
+    write_whole(&path.join(files::safe_name(operation)), CALLS_FILE, &[&record.to_bytes(operation)?])
 }
 
 /// A damaged file is evidence and not to be overwritten; its place must be free for a new one.
@@ -377,24 +371,14 @@ fn set_aside(file: &Path, why: &str) {
     warn!(file = %file.display(), aside = %aside.display(), moved = moved.is_ok(), why, "a damaged state file was set aside");
 }
 
-/// All or nothing: beside its place, synced, renamed, and the rename itself synced.
+/// All or nothing, in a folder that is made if need be.
 fn write_whole(folder: &Path, name: &str, parts: &[&[u8]]) -> io::Result<()> {
     // The state folder itself is made with its lock only.
     match DirBuilder::new().mode(0o700).create(folder) {
         Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(error),
         _ => {}
     }
-    let mut file = new_file(folder)?;
-    for part in parts {
-        file.write_all(part)?;
-    }
-    file.as_file().sync_all()?;
-    file.persist(folder.join(name)).map_err(|error| error.error)?;
-    File::open(folder)?.sync_all()
-}
-
-fn new_file(folder: &Path) -> io::Result<NamedTempFile> {
-    tempfile::Builder::new().prefix(UNFINISHED).permissions(Permissions::from_mode(0o600)).tempfile_in(folder)
+    files::write_whole(folder, name, parts)
 }
 
 /// Whoever was killed while it wrote left a file behind; under the lock, nobody else is writing one now.
@@ -402,7 +386,7 @@ fn remove_unfinished(path: &Path) {
     let entries = |folder: &Path| fs::read_dir(folder).into_iter().flatten().flatten().map(|entry| entry.path());
     for file in entries(path).chain(entries(path).flat_map(|folder| entries(&folder))) {
         let name = file.file_name().unwrap_or_default();
-        if name.as_encoded_bytes().starts_with(UNFINISHED.as_bytes()) {
+        if name.as_encoded_bytes().starts_with(files::UNFINISHED.as_bytes()) {
             // One that stays costs some bytes and is tried again at the next start.
             let _ = fs::remove_file(&file);
         }
@@ -413,27 +397,10 @@ fn make_folder(path: &Path) -> io::Result<()> {
     DirBuilder::new().recursive(true).mode(0o700).create(path)
 }
 
-/// A file name of an operation's name: different names stay different, and none can leave the folder.
-fn file_name(operation: &str) -> String {
-    let mut name = String::new();
-    // Writing to a String cannot fail.
-    for byte in operation.bytes() {
-        if byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_' {
-            name.push(char::from(byte));
-        } else {
-            let _ = write!(name, "%{byte:02x}");
-        }
-    }
-    if name.len() > LONGEST_NAME {
-        name.truncate(LONGEST_NAME);
-        let _ = write!(name, "~{:08x}", crc32fast::hash(operation.as_bytes()));
-    }
-    name
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::os::unix::fs::PermissionsExt;
 
     fn record(calls: u64) -> CallRecord {
         let mut record = CallRecord::default();
@@ -588,12 +555,5 @@ mod tests {
         left.sort();
         assert_eq!(left, ["acme", "calls.json", "lock"]);
         assert_eq!(state.load_calls("acme"), Loaded::Known(record(7)));
-    }
-
-    #[test]
-    fn operation_names_cannot_leave_the_folder_or_meet() {
-        assert_eq!(file_name("../../etc"), "%2e%2e%2f%2e%2e%2fetc");
-        assert_ne!(file_name(&"é".repeat(64)), file_name(&format!("{}e", "é".repeat(63))));
-        assert!(file_name(&"é".repeat(64)).len() < 200);
     }
 }
