@@ -30,7 +30,7 @@ use tokio::task::JoinHandle;
 pub use call_log::{Call, CallLog};
 pub use fault::{Fault, REFUSED_CODES, Scope};
 pub use message::{Answer, Request};
-pub use vendor::{InFlight, Vendor, passes};
+pub use vendor::{InFlight, Script, Vendor, passes};
 pub use world::World;
 
 /// Where the simulator gets the time from.

@@ -4,6 +4,8 @@ use std::borrow::Cow;
 
 use serde_json::json;
 
+const NO_ROWS: &str = "Validate dates entered";
+
 /// One request, taken apart.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Request {
@@ -48,6 +50,16 @@ pub struct Answer {
 }
 
 impl Answer {
+    /// A success with this body.
+    pub fn ok(body: Vec<u8>) -> Answer {
+        Answer { body, ..Answer::json(200, String::new()) }
+    }
+
+    /// What the vendor says where it has no rows, though the dates are right.
+    pub fn no_rows() -> Answer {
+        refusal(404, NO_ROWS)
+    }
+
     /// The body as text.
     pub fn text(&self) -> Cow<'_, str> {
         String::from_utf8_lossy(&self.body)

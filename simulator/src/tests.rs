@@ -497,6 +497,20 @@ async fn a_dripping_answer_is_complete() {
     assert!(serde_json::from_slice::<Value>(&opened(&received).1.unwrap()).is_ok());
 }
 
+#[test]
+fn a_scripted_report_is_answered_by_its_script_within_the_same_limits_and_no_other_is() {
+    let vendor = Vendor::new(settings(1, Operation { calls_per_day: 3, ..operation("America/Bogota", 2) }));
+    let script = |now: Timestamp| Answer::ok(now.to_string().into_bytes());
+    vendor.answer_by("t", "/api/v2/reports_manager.php", "agent_3", Arc::new(script));
+    let ask = |target: &str, token| vendor.answer(&Request::get(target, Some(token)), noon());
+    let answer = ask(AGENT_3, "t");
+    assert_eq!((answer.status, answer.text().into_owned()), (200, noon().to_string()));
+    assert!(ask("/api/v2/reports_manager.php?api=agent_9", "t").text().contains("PARAMETERS"), "from the world");
+    assert_eq!(ask(AGENT_3, "other").status, 403);
+    assert_eq!([ask(AGENT_3, "t").status, ask(AGENT_3, "t").status], [200, 403], "the budget counts them");
+    assert_eq!((Answer::no_rows().status, Answer::no_rows().text().contains("Validate dates")), (404, true));
+}
+
 #[tokio::test]
 async fn requests_given_up_by_their_client_are_no_longer_in_flight() {
     let simulator = running(|settings| settings.simultaneous = 1).await;

@@ -24,8 +24,15 @@ pub struct Vendor {
     record_limit: usize,
     books: Mutex<Books>,
     faults: Mutex<Faults>,
+    scripts: Mutex<HashMap<ScriptKey, Script>>,
     flights: Arc<Mutex<Flights>>,
 }
+
+/// Makes an answer at the time of its request.
+pub type Script = Arc<dyn Fn(Timestamp) -> Answer + Send + Sync>;
+
+/// Token, path and report.
+type ScriptKey = (String, String, String);
 
 #[derive(Default)]
 struct Flights {
@@ -70,7 +77,6 @@ type Passes = Vec<(Timestamp, Timestamp)>;
 const DAYS_LIMIT: f64 = 31.0;
 const NO_SUCH_API: &str = "THE API YOU WANT TO CONSULT DOES NOT EXIST";
 const PARAMETERS: &str = "SOME PARAMETERS ARE REQUIRED";
-const EMPTY: &str = "Validate dates entered";
 
 impl Vendor {
     /// A vendor that serves these operations.
@@ -85,6 +91,7 @@ impl Vendor {
             record_limit: settings.record_limit,
             books: Mutex::default(),
             faults: Mutex::default(),
+            scripts: Mutex::default(),
             flights: Arc::default(),
         }
     }
@@ -102,6 +109,17 @@ impl Vendor {
     /// Ends all faults.
     pub fn clear_faults(&self) {
         locked(&self.faults).clear();
+    }
+
+    /// Answers a report by a script instead of from the world: for a token, and a path such as `/api/v2/gamification.php`.
+    pub fn answer_by(&self, token: &str, path: &str, api: &str, script: Script) {
+        locked(&self.scripts).insert((token.to_owned(), path.to_owned(), api.to_owned()), script);
+    }
+
+    fn scripted(&self, token: &str, request: &Request, api: &str, now: Timestamp) -> Option<Answer> {
+        let key = (token.to_owned(), request.path.clone(), api.to_owned());
+        let script = locked(&self.scripts).get(&key).cloned()?;
+        Some(script(now))
     }
 
     /// The fault that befalls this request, if any; asking uses up one of its times.
@@ -180,6 +198,9 @@ impl Vendor {
     fn routed(&self, request: &Request, now: Timestamp, index: usize, used: u64) -> Result<Answer, Answer> {
         let operation = &self.operations[index];
         let api = request.parameter("api").filter(|api| !api.is_empty()).ok_or_else(|| refusal(400, PARAMETERS))?;
+        if let Some(answer) = self.scripted(&operation.token, request, api, now) {
+            return Ok(answer);
+        }
         let known = match request.path.strip_prefix("/api/v2/").unwrap_or_default() {
             "reports_manager.php" => ["agent_3", "agent_9", "chat_7", "diagram_3"].contains(&api),
             "gamification.php" => api == "agents_kpi",
@@ -191,7 +212,7 @@ impl Vendor {
         }
         let printed = self.printed(api, index, &asked(request, &operation.zone)?, now);
         if printed.rows == 0 {
-            return Err(refusal(404, EMPTY));
+            return Err(Answer::no_rows());
         }
         Ok(success(&printed, api == "agents_kpi"))
     }
@@ -255,7 +276,7 @@ fn asked(request: &Request, zone: &TimeZone) -> Result<Passes, Answer> {
     let date = |name| request.parameter(name).and_then(civil).ok_or_else(|| refusal(400, PARAMETERS));
     let (begin, end) = (date("date_ini")?, date("date_end")?);
     if begin > end {
-        return Err(refusal(404, EMPTY));
+        return Err(Answer::no_rows());
     }
     let days = (end - begin).total((Unit::Day, jiff::SpanRelativeTo::days_are_24_hours()));
     if days.is_ok_and(|days| days > DAYS_LIMIT) {
