@@ -4,8 +4,9 @@
 //! when a report is asked for and asks it through [`wolkvox`], the vendor's HTTP API, whose answers become [`rows`];
 //! [`aggregate`] adds the rows up into [`series`] while they are parsed, and writes those as deflated [`segment`]s;
 //! [`store`] keeps the latest of each target and knows until when it is current, and [`state`] keeps it over a restart;
-//! [`exposition`] joins segments to the answer to a scrape, [`web`] sends it, and [`history`] writes it down. A scrape
-//! never causes a request to the vendor, and a failed request never becomes a value.
+//! [`exposition`] joins segments to the answer to a scrape, [`web`] sends it, and [`history`] writes it down. [`capture`]
+//! keeps answers as files that name nobody. A scrape never causes a request to the vendor, and a failed request never
+//! becomes a value.
 //!
 //! The modules stand below from the top floor down: each uses only those below it.
 
@@ -23,6 +24,7 @@ pub mod state;
 pub mod aggregate;
 pub mod segment;
 pub mod config;
+pub mod capture;
 pub mod wolkvox;
 pub mod catalog;
 pub mod rows;

@@ -1,6 +1,8 @@
 //! An answer's body: whole in memory where it is of the usual size, and read while it comes in where it is larger.
 
+use std::fmt;
 use std::io::{self, Read};
+use std::sync::Arc;
 
 use bytes::Bytes;
 use reqwest::Response;
@@ -40,6 +42,11 @@ pub enum Content<'b> {
     Streamed(&'b mut StreamedBody),
 }
 
+/// Sees a body as it is read, piece by piece. `None` is its end, which a reader that gives up does not come to.
+pub trait BodyWatch: fmt::Debug + Send + Sync {
+    fn see(&self, piece: Option<&[u8]>);
+}
+
 /// A body that is read while it comes in, on a thread that may be blocked.
 pub type StreamedBody = Streamed<Incoming>;
 
@@ -50,11 +57,7 @@ impl Body {
     }
 
     /// Reads a body of at most `limit` bytes, to its end where the memory for a whole one suffices.
-    pub(super) async fn read(
-        mut response: Response,
-        limit: usize,
-        memory: &std::sync::Arc<PollMemory>,
-    ) -> Result<Body, Failure> {
+    pub(super) async fn read(mut response: Response, limit: usize, memory: &Arc<PollMemory>) -> Result<Body, Failure> {
         let (share, mut bytes) = (memory.share(), Vec::new());
         let whole = memory.memory().whole_body();
         while let Some(chunk) = response.chunk().await.map_err(|error| broken(error, "the answer broke off"))? {
@@ -76,6 +79,17 @@ impl Body {
             bytes.extend_from_slice(&chunk);
         }
         Ok(Body(BodyKind::Whole { bytes, _memory: share }))
+    }
+
+    /// Shows all that is read of it to `watch`.
+    pub fn watched_by(&mut self, watch: &Arc<dyn BodyWatch>) {
+        match &mut self.0 {
+            BodyKind::Whole { bytes, .. } => {
+                watch.see(Some(bytes));
+                watch.see(None);
+            }
+            BodyKind::Streamed(streamed) => streamed.source.watch = Some(Arc::clone(watch)),
+        }
     }
 
     pub fn content(&mut self) -> Content<'_> {
@@ -125,6 +139,7 @@ pub struct Incoming {
     given_up: CancellationToken,
     came: usize,
     limit: usize,
+    watch: Option<Arc<dyn BodyWatch>>,
 }
 
 impl Incoming {
@@ -138,12 +153,11 @@ impl Incoming {
             runtime: Handle::current(),
             given_up: CancellationToken::new(),
             limit,
+            watch: None,
         }
     }
-}
 
-impl Source for Incoming {
-    fn next(&mut self) -> Result<Option<Bytes>, Failure> {
+    fn piece(&mut self) -> Result<Option<Bytes>, Failure> {
         self.handed_on = None;
         if let Some((bytes, memory)) = self.first.take() {
             self.handed_on = Some(memory);
@@ -159,6 +173,16 @@ impl Source for Incoming {
         };
         self.came += chunk.as_ref().map_or(0, Bytes::len);
         if self.came > self.limit { Err(over(self.limit)) } else { Ok(chunk) }
+    }
+}
+
+impl Source for Incoming {
+    fn next(&mut self) -> Result<Option<Bytes>, Failure> {
+        let piece = self.piece()?;
+        if let Some(watch) = &self.watch {
+            watch.see(piece.as_deref());
+        }
+        Ok(piece)
     }
 }
 

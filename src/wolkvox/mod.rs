@@ -11,7 +11,7 @@ mod surrogates;
 mod token;
 mod wording;
 
-pub use body::{Body, Source, Streamed};
+pub use body::{Body, BodyWatch, Source, Streamed};
 pub use client::{Call, Client, Proxies, Request, Vendor, is_loopback};
 pub use envelope::{Answer, Reading, classify, read_answer, read_streamed, read_whole};
 pub use failure::{Failure, Reason};

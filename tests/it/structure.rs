@@ -5,7 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// What must never be imported, whatever the order of the floors allows, and why.
-const NEVER: [(&str, &[&str], &str); 8] = [
+const NEVER: [(&str, &[&str], &str); 9] = [
     ("segment", &["aggregate", "catalog", "series", "store"], "bytes know neither rows nor reports"),
     ("store", &["aggregate"], "what is served does not know how it was made"),
     ("state", &["store", "poll", "segment", "catalog", "wolkvox"], "records know nobody"),
@@ -13,6 +13,7 @@ const NEVER: [(&str, &[&str], &str); 8] = [
     ("aggregate", &["wolkvox"], "rows come in, and nobody is called back"),
     ("wolkvox", &["aggregate", "telemetry", "store"], "the client knows no metrics"),
     ("history", &["exposition", "store", "poll"], "samples come in as text, whoever made it"),
+    ("capture", &["config", "poll", "telemetry", "state"], "answers become files, whoever asked for them"),
     ("rows", &["wolkvox", "aggregate"], "both ends know the rows, and the rows know no end"),
 ];
 
