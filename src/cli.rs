@@ -44,6 +44,15 @@ pub struct CheckFlags {
     /// Probe only this operation; can be given several times.
     #[arg(long = "operation", value_name = "NAME", requires = "probe")]
     pub operations: Vec<String>,
+
+    /// Save the answers into this folder, for a bug report: names, ids, phones and other texts in them are replaced. What
+    /// would be written is shown first, and nothing is sent anywhere.
+    #[arg(long, value_name = "DIR", requires = "probe")]
+    pub save: Option<PathBuf>,
+
+    /// Save the answers without asking.
+    #[arg(long, requires = "save")]
+    pub yes: bool,
 }
 
 /// How large the simulated contact centres are.
@@ -70,6 +79,10 @@ pub struct DemoFlags {
     /// Compress the files of the history with gzip, to a fifteenth of their size.
     #[arg(long, requires = "history")]
     pub gzip: bool,
+
+    /// Watch the answers that `check --probe --save=DIR` wrote into this folder, as if they came today.
+    #[arg(long, value_name = "DIR", conflicts_with_all = ["history", "operations", "agents"])]
+    pub replay: Option<PathBuf>,
 }
 
 #[derive(Debug, Args)]
@@ -182,9 +195,11 @@ mod tests {
         assert_eq!((plain.command, plain.flags.listen_addresses), (None, vec!["127.0.0.1:10077".to_owned()]));
         let check =
             parse("wolkvox-exporter check --config.file=a.yml --probe --web.listen-address=:1 --web.listen-address=:2");
-        let flags = CheckFlags { probe: true, operations: vec![] };
+        let flags = CheckFlags { probe: true, ..CheckFlags::default() };
         assert_eq!(check.command, Some(Command::Check(flags)));
         assert!(Cli::try_parse_from(["x", "check", "--operation=acme"]).is_err());
+        assert!(Cli::try_parse_from(["x", "check", "--save=a"]).is_err());
+        assert!(Cli::try_parse_from(["x", "check", "--probe", "--yes"]).is_err());
         assert_eq!(check.flags.listen_addresses, [":1", ":2"]);
     }
 

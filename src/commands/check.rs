@@ -9,6 +9,7 @@ use std::sync::Arc;
 use humantime::format_duration;
 
 use super::probe::probe;
+use super::save::{Saving, check_saving};
 use super::{CommandError, open_state, print, state_folder, table};
 use crate::catalog::{Agents, Catalog};
 use crate::cli::{CheckFlags, Flags};
@@ -43,7 +44,8 @@ pub async fn check(config_file: &Path, flags: &Flags, asked: &CheckFlags) -> Res
         return Ok(());
     }
     let jobs = chosen(one_window_each(jobs), &config, &asked.operations)?;
-    let context = Context {
+    check_saving(asked)?;
+    let mut context = Context {
         vendor: Arc::new(poll::client(&config).map_err(CommandError::Client)?),
         store: Arc::new(Store::new(Arc::clone(&catalog))),
         telemetry: Arc::default(),
@@ -52,7 +54,15 @@ pub async fn check(config_file: &Path, flags: &Flags, asked: &CheckFlags) -> Res
         clock: Clock::system(),
         catalog,
     };
-    probe(&config, &context, jobs).await
+    let saving = Saving::begin(asked, &config, &mut context, &jobs);
+    let probed = probe(&config, &context, jobs).await;
+    let Some(saving) = saving else { return probed };
+    let saved = saving.end().await;
+    if let (Err(_), Err(error)) = (&probed, &saved) {
+        // Only one of them can end the command.
+        print(&format!("not saved: {error}\n"))?;
+    }
+    probed.and(saved)
 }
 
 /// One token must not be used twice at the same time, nor one budget be spent by two counts.

@@ -6,7 +6,9 @@ mod demo;
 mod health;
 mod history;
 mod probe;
+mod replay;
 mod reports;
+mod save;
 mod simulated;
 
 use std::io::{self, Write};
@@ -18,6 +20,7 @@ use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
+use crate::capture::CaptureError;
 use crate::catalog::{Catalog, CatalogError};
 use crate::cli::Flags;
 use crate::config::{Config, ConfigError};
@@ -54,6 +57,18 @@ pub enum CommandError {
     Listen { address: String, error: std::io::Error },
     #[error(transparent)]
     History(#[from] HistoryError),
+    #[error(transparent)]
+    Capture(#[from] CaptureError),
+    #[error(
+        "there is no terminal to ask whether the answers may be saved\nhint: give --yes to save them without a question"
+    )]
+    NobodyToAsk,
+    #[error("the answer to the question cannot be read: {0}\nhint: give --yes to save without a question")]
+    Question(io::Error),
+    #[error(
+        "the capture has no answer that can be replayed\n  {left_out}\nhint: make another one once the probe succeeds"
+    )]
+    NothingToReplay { left_out: String },
     #[error("the history cannot be made: {target}: {failure}")]
     HistoryPoll { target: Target, failure: Failure },
     #[error("no hash was made: {0}")]

@@ -1,4 +1,5 @@
 //! The simulated operations that `demo` watches and whose past `demo --history` writes, and what an exporter of them is set to.
+//! Those of `demo --replay` are simulated too, but for what they answer.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -8,9 +9,10 @@ use url::Url;
 use wolkvox_simulator::{self as simulator, Simulator};
 
 use super::CommandError;
-use crate::catalog::{Catalog, Privacy};
+use crate::catalog::{Catalog, Privacy, Report};
 use crate::cli::DemoFlags;
 use crate::config::{Config, Limits, Operation, ReportPlan};
+use crate::files;
 use crate::time::WindowName;
 use crate::wolkvox::Token;
 
@@ -75,8 +77,13 @@ pub(super) struct DemoOperation {
 }
 
 impl DemoOperation {
-    fn token(&self) -> String {
-        format!("demo-{}", self.name)
+    /// An operation of nobody: what it answers comes from elsewhere.
+    pub(super) fn deserted(name: String, zone: TimeZone) -> DemoOperation {
+        DemoOperation { name, zone, agents: 0 }
+    }
+
+    pub(super) fn token(&self) -> String {
+        format!("demo-{}", files::safe_name(&self.name))
     }
 }
 
@@ -110,21 +117,28 @@ pub(super) async fn simulate(settings: simulator::Settings) -> Result<(Simulator
     Ok((simulator, base_url))
 }
 
+/// Every report of every operation, of today and of yesterday.
 pub(super) fn config(places: &[DemoOperation], base_url: &Url, catalog: &Catalog, interval: Duration) -> Config {
-    let plan = |report: &Arc<_>| ReportPlan {
-        report: Arc::clone(report),
-        interval,
-        windows: vec![WindowName::Today, WindowName::Yesterday],
-        stale_after: interval * 3,
-    };
+    let asked = |report: &Arc<Report>| (Arc::clone(report), vec![WindowName::Today, WindowName::Yesterday]);
+    config_of(places, base_url, interval, |_| catalog.reports().iter().map(asked).collect())
+}
+
+/// Of each operation, what is `asked` of it.
+pub(super) fn config_of(
+    places: &[DemoOperation],
+    base_url: &Url,
+    interval: Duration,
+    asked: impl Fn(&DemoOperation) -> Vec<(Arc<Report>, Vec<WindowName>)>,
+) -> Config {
+    let plan = |(report, windows)| ReportPlan { report, interval, windows, stale_after: interval * 3 };
     let operation = |place: &DemoOperation| Operation {
         name: place.name.as_str().into(),
         base_url: base_url.clone(),
-        token: Token::parse(&place.token()).expect("the demo's tokens are plain letters"),
+        token: Token::parse(&place.token()).expect("the demo's tokens are plain ASCII"),
         zone: place.zone.clone(),
         licenses: Some(LICENSES),
         pool: None,
-        reports: catalog.reports().iter().map(plan).collect(),
+        reports: asked(place).into_iter().map(plan).collect(),
         timeout: Duration::from_secs(10),
     };
     Config {
@@ -142,7 +156,7 @@ mod tests {
     use super::*;
 
     fn size(operations: u16, agents: u16) -> DemoFlags {
-        DemoFlags { operations, agents, history: None, days: 14, gzip: false }
+        DemoFlags { operations, agents, history: None, days: 14, gzip: false, replay: None }
     }
 
     #[test]

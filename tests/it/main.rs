@@ -23,6 +23,7 @@ mod config;
 mod config_errors;
 mod schema;
 mod commands;
+mod capture;
 mod probe;
 mod first_contact;
 mod additive;

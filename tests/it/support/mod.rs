@@ -2,6 +2,7 @@
 
 pub mod boards;
 pub mod browser;
+pub mod captured;
 pub mod certificates;
 pub mod child;
 pub mod forty;
