@@ -44,7 +44,7 @@ pub(super) const REFUSALS: &str = "MAINTENANCE MANTENIMIENTO BACKUP RESPALDO FOR
 pub(super) const KEYS: &str = "
 abandon accuracy accepted act action active activity acw ad after agent agents aht all amd amount an analyst and ani
 answer answered anwers api asa asked at ata att attempt attempts attribute attributes audio aux auxiliary available
-average avg aws ban begin bi billed birth birthday bill bot break busy by call callback callbacks called calls campaign campaign campaing
+average avg aws ban begin between bi bill billed birth birthday bot busy by call callback callbacks called calls campaign campaing
 cancel cantidad category chanel channel character characters chars chat chatbot chats choice city clean client close closed
 closing cobrowsing cod code codes coded comment comments company conference congestion conn connected connection connector
 consumption contact contacts content conversation conversations cost count country cpu created creation critical crm
@@ -52,7 +52,7 @@ current customer customers daily data date dates day days delay delete deleted d
 dialed dialled dialer diff disposition dni dnis document duration ended end email enabled error errors evaluation
 evaluations event events expertise extension facebook fail failed feeling field fields file finish first flag from fromname
 gamification global goal greater greet group groups guion handle handled hang hangup hit hits hold holds hour hours id ids
-idle in inbound index info information ini initial inner instagram int intelligentdial interaction interactions internal
+idle in inbound index information ini initial inner instagram int intelligentdial interaction interactions internal
 interval ip is item items ivr jitter key keys kind label language last latency level license licenses limit line lines
 list location log logged login logins logout logouts long lost machine machinecode mail mailgun manual max maximum mean
 menu message messages messenger method min minimum minute minutes missed mode mr ms msg mute muted name names needed network

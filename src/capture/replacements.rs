@@ -13,6 +13,8 @@ use crate::series::clean_into;
 pub const KEY_BYTES: usize = 32;
 /// Draws in which what is in the answers anyway is passed over: a replaced id should not be another agent's.
 const CAREFUL_DRAWS: u32 = 64;
+/// A shorter one is part of too many others.
+const SHORTEST_WORD: usize = 4;
 /// Draws in all. Short texts have few others of their shape, and each may be taken.
 const MOST_DRAWS: u32 = 4096;
 
@@ -26,7 +28,7 @@ pub(super) struct Replacements {
     known: HashMap<String, Arc<[char]>>,
     /// What stands for a text already, and what must not.
     taken: HashSet<String>,
-    /// Every text that is to be replaced.
+    /// Every text that is to be replaced, and the words of each.
     originals: HashSet<String>,
     /// Those of them that tell of a person by their key.
     personal: Arc<HashSet<String>>,
@@ -49,6 +51,7 @@ impl Replacements {
         if is_personal {
             Arc::make_mut(&mut self.personal).insert(folded.clone());
         }
+        self.originals.extend(words(&folded).map(str::to_owned));
         self.originals.insert(folded);
     }
 
@@ -67,7 +70,7 @@ impl Replacements {
         if folded.chars().any(char::is_alphanumeric) {
             for draw in 1..MOST_DRAWS {
                 let is_free = !self.taken.contains(&shown);
-                if is_free && (draw > CAREFUL_DRAWS || !self.originals.contains(&shown)) {
+                if is_free && (draw > CAREFUL_DRAWS || !self.is_original(&shown)) {
                     break;
                 }
                 (chars, shown) = self.draw(&folded, draw);
@@ -77,6 +80,11 @@ impl Replacements {
         let chars: Arc<[char]> = chars.into();
         self.known.insert(folded, Arc::clone(&chars));
         chars
+    }
+
+    /// Whether a text, or a word of it, is one that is to be replaced.
+    fn is_original(&self, shown: &str) -> bool {
+        self.originals.contains(shown) || words(shown).any(|word| self.originals.contains(word))
     }
 
     /// Characters of the same kinds, and the text that they make.
@@ -115,6 +123,11 @@ fn folded(text: &str) -> String {
     clean_into(&mut clean, text);
     let small = |char: char| char.to_lowercase().next().filter(|small| small.len_utf8() == char.len_utf8());
     clean.chars().map(|char| small(char).unwrap_or(char)).collect()
+}
+
+/// The words of a text that are long enough to tell of somebody.
+fn words(text: &str) -> impl Iterator<Item = &str> {
+    text.split(|char: char| !char.is_alphanumeric()).filter(|word| word.len() >= SHORTEST_WORD)
 }
 
 /// Another character of the same kind that takes as many bytes.

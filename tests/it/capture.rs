@@ -7,6 +7,8 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
 use serde_json::Value;
 use wolkvox_exporter::aggregate::{Aggregator, RowPlan, SeriesCap};
 use wolkvox_exporter::capture::{AnswerKind, Capture, ContentClass};
@@ -18,7 +20,7 @@ use wolkvox_simulator::{Fault, Scope, Simulator};
 
 use crate::support::captured::{self, Captured, FOLDER, SETS};
 use crate::support::child::{EXPORTER, Running, exporter, run};
-use crate::support::harness::{CONFIG_FILE, Setup, TOKEN, config_folder, until};
+use crate::support::harness::{CONFIG_FILE, Setup, TOKEN, config_folder, settings, until, zone};
 use crate::support::http;
 use crate::support::scraped::{Scraped, report_metrics};
 
@@ -28,10 +30,10 @@ const SUPERVISOR: [&str; 2] = ["Ana Núñez", "301 555 0123"];
 // === nobody is named ===
 
 /// Everything that tells of somebody in the simulator's world, and the operation's own words.
-fn roster(simulator: &Simulator) -> Vec<String> {
+fn roster(simulator: &Simulator, now: Timestamp, zone: &TimeZone) -> Vec<String> {
     let world = simulator.world();
     let agents = world.agents(0).iter().flat_map(|agent| [agent.name.clone(), agent.dni.clone(), agent.id.clone()]);
-    let (midnight, now) = (midnight_before(captured::moment(), &captured::zone()), captured::moment());
+    let midnight = midnight_before(now, zone);
     let callbacks = world.callbacks(0, midnight, now);
     let customers = callbacks.into_iter().flat_map(|row| [row.ani, row.dial_phone, row.customer_id, row.skill_id]);
     let words = world.aux(0, midnight, now).into_iter().map(|row| row.aux_state.to_owned());
@@ -93,18 +95,14 @@ fn stands_in(text: &str, form: &str) -> bool {
     text.match_indices(form).any(|(at, _)| form.len() > 8 || is_whole(at))
 }
 
-/// Of the roster, what stands in some of these texts, in whatever form.
-fn named(texts: &[String], roster: &[String]) -> Vec<String> {
+/// Who of the roster stands in some of these texts, in whatever form.
+fn named<'r>(texts: &[String], roster: &'r [String]) -> Vec<&'r String> {
     let texts: Vec<String> = texts.iter().flat_map(|text| [text.clone(), text.to_lowercase()]).collect();
-    let mut found = Vec::new();
-    for person in roster {
-        for form in forms(person).into_iter().flat_map(|form| [form.to_lowercase(), form]) {
-            if texts.iter().any(|text| stands_in(text, &form)) {
-                found.push(form);
-            }
-        }
-    }
-    found
+    let is_named = |person: &&String| {
+        let forms = forms(person).into_iter().flat_map(|form| [form.to_lowercase(), form]);
+        forms.into_iter().any(|form| texts.iter().any(|text| stands_in(text, &form)))
+    };
+    roster.iter().filter(is_named).collect()
 }
 
 fn texts(folder: &Path) -> Vec<String> {
@@ -125,14 +123,14 @@ fn root(folder: &str) -> PathBuf {
 async fn the_capture_sets_are_what_their_vendors_answer_and_name_nobody() {
     for name in SETS {
         let Captured { capture, originals, simulator, .. } = captured::set(name).await;
-        let roster = roster(&simulator);
+        let roster = roster(&simulator, captured::moment(), &captured::zone());
         let answers: Vec<String> = originals.iter().map(|body| String::from_utf8_lossy(body).into_owned()).collect();
         assert!(named(&answers, &roster).len() >= roster.len() - SUPERVISOR.len(), "the search finds them all");
         if std::env::var_os("UPDATE_DOCS").is_some_and(|value| value == "1") {
             let _ = fs::remove_dir_all(root(name));
             capture.write(&root(name)).unwrap();
         }
-        assert_eq!(named(&texts(&root(name)), &roster), Vec::<String>::new(), "{name}");
+        assert_eq!(named(&texts(&root(name)), &roster), Vec::<&String>::new(), "{name}");
         for (file, bytes) in capture.files() {
             let kept = fs::read(root(name).join(&file)).unwrap_or_default();
             assert!(
@@ -228,7 +226,7 @@ fn config_of(simulator: &Simulator, folder: &mut Option<tempfile::TempDir>, limi
 #[tokio::test(flavor = "multi_thread")]
 async fn never_leak_a_capture_of_hostile_answers_names_nobody() {
     let simulator = Simulator::start(captured::settings()).await.unwrap();
-    let roster = roster(&simulator);
+    let roster = roster(&simulator, captured::moment(), &captured::zone());
     let catalog = Catalog::builtin().unwrap();
     for (place, report) in catalog.reports().iter().enumerate() {
         let scope = Scope { api: Some(report.api.clone()), ..Scope::default() };
@@ -243,7 +241,7 @@ async fn never_leak_a_capture_of_hostile_answers_names_nobody() {
     assert_eq!(all.len(), 5);
     let (_, shown) = ended.stdout.split_once("These files would be written").expect("what would be written");
     all.push(shown.to_owned());
-    assert_eq!(named(&all, &roster), Vec::<String>::new());
+    assert_eq!(named(&all, &roster), Vec::<&String>::new());
     assert!(all.iter().all(|text| !text.contains(TOKEN) && !text.contains("s3cr3t")));
     let capture = Capture::read(&save).unwrap();
     let said = AnswerKind::NotJson { class: ContentClass::Markup, says: Some("MAINTENANCE".to_owned()) };
@@ -402,7 +400,7 @@ async fn never_overspend_nothing_is_asked_of_the_vendor_where_nothing_could_be_s
 
 #[tokio::test(flavor = "multi_thread")]
 async fn at_a_terminal_the_files_are_shown_and_written_only_after_a_yes() {
-    let simulator = Simulator::start(captured::settings()).await.unwrap();
+    let simulator = Simulator::start(settings()).await.unwrap();
     let (mut config, folder) = (None, tempfile::tempdir().unwrap());
     let config = config_of(&simulator, &mut config, "{}");
     let save = folder.path().join("capture");
@@ -417,12 +415,13 @@ async fn at_a_terminal_the_files_are_shown_and_written_only_after_a_yes() {
         assert_eq!(said.stdout.contains("nothing was written"), !written);
     }
     assert_eq!(texts(&save).len(), 6);
-    assert_eq!(named(&texts(&save), &roster(&simulator)), Vec::<String>::new());
+    let now = (settings().clock)();
+    assert_eq!(named(&texts(&save), &roster(&simulator, now, &zone())), Vec::<&String>::new());
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn answers_that_are_read_while_they_come_in_are_saved_too_and_longer_ones_are_told() {
-    let simulator = Simulator::start(captured::settings()).await.unwrap();
+    let simulator = Simulator::start(settings()).await.unwrap();
     let long = |bytes: usize| {
         let row = r#"{"agent_id":"12001","agent_dni":"","agent_name":"Ana","aux_state":"Break","time":"00:00:01"}"#;
         let rows = vec![row; bytes / row.len()].join(",");

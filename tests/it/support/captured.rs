@@ -79,14 +79,12 @@ fn bare_and_escaped(answer: &Answer) -> Vec<u8> {
     let text = answer.text();
     let (_, rows) = text.split_once("\"data\":").expect("rows");
     let mut bare = String::new();
-    for char in rows.trim_end_matches('}').chars() {
+    for char in rows.strip_suffix('}').expect("the envelope's end").chars() {
         match char {
             _ if char.is_ascii() => bare.push(char),
             _ => bare.push_str(&format!("\\u{:04x}", u32::from(char))),
         }
     }
-    // `{` ends the last row, and was trimmed with the envelope's.
-    let bare = bare.trim_end_matches(']').to_owned() + "}]";
     let mut numbers = String::new();
     for (place, part) in bare.split("\"count\":\"").enumerate() {
         let (count, rest) = part.split_once('"').unwrap_or(("", part));
