@@ -9,7 +9,7 @@ use crate::web;
 
 /// Prometheus exporter for contact centres on wolkvox.
 #[derive(Debug, Parser)]
-#[command(name = "wolkvox-exporter", version, about)]
+#[command(name = "wolkvox-exporter", version = env!("WOLKVOX_VERSION"), about)]
 pub struct Cli {
     #[command(subcommand)]
     pub command: Option<Command>,
@@ -98,7 +98,8 @@ pub struct Flags {
         global = true,
         value_name = "ADDRESS",
         value_delimiter = ',',
-        default_value = "127.0.0.1:10077"
+        default_value = "127.0.0.1:10077",
+        value_parser = listen_address
     )]
     pub listen_addresses: Vec<String>,
 
@@ -164,6 +165,17 @@ pub enum LogFormat {
     Json,
 }
 
+/// A host, or nothing, and a port. Whether it can be listened on is for the system to say.
+fn listen_address(text: &str) -> Result<String, String> {
+    match text.rsplit_once(':') {
+        Some((_, port)) if port.parse::<u16>().is_ok() => Ok(text.to_owned()),
+        None if text.parse::<u16>().is_ok() => {
+            Err(format!("a host and a port: 127.0.0.1:{text} for this machine alone, or :{text} for every address"))
+        }
+        _ => Err("a host and a port, such as 127.0.0.1:10077, or :10077 for every address".to_owned()),
+    }
+}
+
 /// A path of plain characters: it becomes a route, and routes have a syntax of their own.
 fn telemetry_path(text: &str) -> Result<String, String> {
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"/-_.".contains(&byte);
@@ -221,6 +233,18 @@ mod tests {
         assert!(telemetry_path("/metrics/wolkvox").is_ok());
     }
 
+    #[test]
+    fn a_listen_address_has_a_port_and_what_has_none_is_told_how_to_write_it() {
+        for right in [":10077", "127.0.0.1:0", "[::1]:9100", "localhost:80"] {
+            assert_eq!(listen_address(right).as_deref(), Ok(right));
+        }
+        let said = listen_address("10077").unwrap_err();
+        assert!(said.contains("127.0.0.1:10077") && said.contains(" :10077"), "{said}");
+        for wrong in ["", "localhost", "127.0.0.1", ":", ":99999", "127.0.0.1:http"] {
+            assert!(listen_address(wrong).unwrap_err().contains("127.0.0.1:10077"), "{wrong}");
+        }
+    }
+
     /// What the manual page says beyond the flags.
     const MANUAL_TAIL: &str = "\
 .SH \"EXIT STATUS\"
@@ -243,7 +267,8 @@ SIGHUP reads the config again; a wrong one changes nothing. SIGTERM and SIGINT e
 
     /// Title, flags with their variables, commands with what only they take, and the rest.
     fn manual() -> std::io::Result<String> {
-        let cli = Cli::command();
+        // Without the commit, which would be another one with each.
+        let cli = Cli::command().version(env!("CARGO_PKG_VERSION"));
         let mut out = Vec::new();
         let page = Man::new(cli.clone());
         page.render_title(&mut out)?;

@@ -10,7 +10,7 @@ use tokio::sync::{Notify, mpsc, watch};
 use tokio_util::sync::CancellationToken;
 
 use crate::catalog::{Agents, Catalog, NameKey};
-use crate::config::{Config, ConfigError, InForce, Refusal};
+use crate::config::{Config, ConfigErrors, InForce, Refusal};
 use crate::exposition::Exposition;
 use crate::memory::Memory;
 use crate::poll::{self, Context};
@@ -22,7 +22,7 @@ use crate::web::{self, Access, ClientLimits, HandlerContext, ReloadRequest, Rene
 use crate::wolkvox::{Failure, Vendor};
 
 /// Reads the config, at the start and whenever it is to be read again.
-pub type Loader = Box<dyn Fn() -> Result<Config, ConfigError> + Send + Sync>;
+pub type Loader = Box<dyn Fn() -> Result<Config, ConfigErrors> + Send + Sync>;
 
 /// What an exporter runs with.
 pub struct Setup {
@@ -44,7 +44,7 @@ pub struct Setup {
 #[derive(Debug, thiserror::Error)]
 pub enum ExporterError {
     #[error(transparent)]
-    Config(#[from] ConfigError),
+    Config(#[from] ConfigErrors),
     #[error(transparent)]
     State(#[from] StateError),
     #[error("{0}\nhint: {hint}", hint = .0.hint())]
@@ -73,6 +73,7 @@ pub async fn run(setup: Setup, stop: CancellationToken) -> Result<(), ExporterEr
     };
     let loaded_at = clock.now().wall;
     telemetry.config_loaded(config.operations.len(), loaded_at);
+    telemetry.secrets_exposed(&config.exposed);
     let (in_force, shown) = watch::channel(InForce { config: Arc::clone(&config), loaded_at, refusal: None });
     let exposition = Exposition::new(&catalog, Arc::clone(&store), Arc::clone(&telemetry));
     // One request waits while another is carried out; more would only ask for the same.
@@ -183,6 +184,7 @@ impl PollLoop {
             Ok(((config, vendor), access)) => {
                 take(&self.access, access, telemetry);
                 telemetry.config_loaded(config.operations.len(), now);
+                telemetry.secrets_exposed(&config.exposed);
                 self.in_force.send_replace(InForce { config: Arc::clone(&config), loaded_at: now, refusal: None });
                 Ok((config, vendor))
             }

@@ -89,6 +89,13 @@ pub fn safe_name(text: &str) -> String {
     name
 }
 
+/// Whether everybody on this machine can read a file: it lets them, and so does every folder on the way to it.
+pub fn is_readable_by_all(path: &Path) -> bool {
+    let lets = |path: &Path, bit| fs::metadata(path).is_ok_and(|found| found.permissions().mode() & bit != 0);
+    let Ok(path) = path.canonicalize() else { return false };
+    lets(&path, 0o004) && path.ancestors().skip(1).all(|folder| lets(folder, 0o001))
+}
+
 fn named(kind: FileType) -> &'static str {
     match () {
         () if kind.is_dir() => "a folder",
@@ -120,6 +127,22 @@ mod tests {
         assert_eq!(said("zero"), no_file("a device"));
         assert_eq!(said("."), no_file("a folder"));
         assert_eq!(read(&path("missing"), 10).unwrap_err().kind(), io::ErrorKind::NotFound);
+    }
+
+    #[test]
+    fn a_file_is_readable_by_all_where_it_and_every_folder_above_it_are() {
+        let (folder, modes) =
+            (tempfile::tempdir().unwrap(), [(0o755, 0o644, true), (0o755, 0o640, false), (0o700, 0o644, false)]);
+        let path = folder.path().join("token");
+        fs::write(&path, "s3cr3t").unwrap();
+        symlink(&path, folder.path().join("link")).unwrap();
+        for (of_folder, of_file, expected) in modes {
+            fs::set_permissions(&path, fs::Permissions::from_mode(of_file)).unwrap();
+            fs::set_permissions(folder.path(), fs::Permissions::from_mode(of_folder)).unwrap();
+            assert_eq!(is_readable_by_all(&path), expected, "{of_folder:o} {of_file:o}");
+            assert_eq!(is_readable_by_all(&folder.path().join("link")), expected, "{of_folder:o} {of_file:o}");
+        }
+        assert!(!is_readable_by_all(&folder.path().join("missing")));
     }
 
     #[test]

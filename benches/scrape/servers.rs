@@ -115,8 +115,13 @@ fn ours(series: usize, folding: &Arc<AtomicBool>) -> Server {
     let exposition = Exposition::new(&catalog, Arc::clone(&store), Arc::clone(&telemetry));
     let (reload, _) = tokio::sync::mpsc::channel(1);
     // Only the status page shows it, and nobody asks for that here.
-    let config =
-        Arc::new(Config { file: None, operations: Vec::new(), limits: Limits::default(), privacy: Privacy::default() });
+    let config = Arc::new(Config {
+        file: None,
+        operations: Vec::new(),
+        limits: Limits::default(),
+        privacy: Privacy::default(),
+        exposed: Vec::new(),
+    });
     let (_, config) = tokio::sync::watch::channel(InForce { config, loaded_at: clock.now().wall, refusal: None });
     let telemetry_path = "/metrics".to_owned();
     let ready = AtomicBool::new(true);

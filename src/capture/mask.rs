@@ -178,10 +178,10 @@ fn by_words<'b>(
 
 fn replaced<'b>(letters: &[Letter<'b>], meaning: Meaning, take: &mut dyn FnMut(Part<'_, 'b>)) {
     let text = text_of(letters);
-    if !text.trim().is_empty() {
-        take(Part::Replaced { letters, text, meaning });
-    } else {
+    if text.trim().is_empty() {
         letters.iter().for_each(|letter| take(Part::Kept(letter.source())));
+    } else {
+        take(Part::Replaced { letters, text, meaning });
     }
 }
 

@@ -146,7 +146,7 @@ fn like(char: char, stream: &mut Stream<'_>) -> char {
         _ if char == char::REPLACEMENT_CHARACTER => char,
         (2, ..) => '§',
         (3, ..) => '※',
-        (_, ..) => '🂠',
+        _ => '🂠',
     }
 }
 

@@ -32,6 +32,10 @@ pub async fn check(config_file: &Path, flags: &Flags, asked: &CheckFlags) -> Res
     let jobs = poll::jobs(&config);
     let (file, operations) = (config_file.display(), config.operations.len());
     print(&format!("{file}: fine, {operations} operation(s), {} windows of reports\n", jobs.len()))?;
+    for file in &config.exposed {
+        let file = file.display();
+        print(&format!("{file}: everybody on this machine can read this secret\nhint: chmod o-r {file}\n"))?;
+    }
     if let Some(file) = &flags.web_config_file {
         Access::open(Some(file))?;
         print(&format!("{}: fine\n", file.display()))?;
@@ -46,7 +50,7 @@ pub async fn check(config_file: &Path, flags: &Flags, asked: &CheckFlags) -> Res
     let jobs = chosen(one_window_each(jobs), &config, &asked.operations)?;
     check_saving(asked)?;
     let mut context = Context {
-        vendor: Arc::new(poll::client(&config).map_err(CommandError::Client)?),
+        vendor: Arc::new(poll::client(&config).map_err(|failure| CommandError::Client(Box::new(failure)))?),
         store: Arc::new(Store::new(Arc::clone(&catalog))),
         telemetry: Arc::default(),
         state: Arc::new(open_state(flags.state_dir.as_deref()).map_err(not_beside_an_exporter)?),

@@ -165,7 +165,7 @@ impl Past {
         let failed = |(target, failure): (_, Option<Failure>)| failure.map(|failure| (target, failure));
         let statuses = self.store.view(self.clock.moment()).statuses.into_iter();
         match statuses.map(|status| (status.target, status.health.failure)).find_map(failed) {
-            Some((target, failure)) => Err(CommandError::HistoryPoll { target, failure }),
+            Some((target, failure)) => Err(CommandError::HistoryPoll { target, failure: Box::new(failure) }),
             None => Ok(()),
         }
     }

@@ -23,7 +23,7 @@ use tracing::{info, warn};
 use crate::capture::CaptureError;
 use crate::catalog::{Catalog, CatalogError};
 use crate::cli::Flags;
-use crate::config::{Config, ConfigError};
+use crate::config::{Config, ConfigErrors};
 use crate::exporter::{self, ExporterError, Setup};
 use crate::history::HistoryError;
 use crate::state::{State, StateError};
@@ -46,7 +46,7 @@ pub enum CommandError {
     #[error(transparent)]
     Catalog(#[from] CatalogError),
     #[error(transparent)]
-    Config(#[from] ConfigError),
+    Config(#[from] ConfigErrors),
     #[error(transparent)]
     Exporter(#[from] ExporterError),
     #[error(transparent)]
@@ -70,7 +70,7 @@ pub enum CommandError {
     )]
     NothingToReplay { left_out: String },
     #[error("the history cannot be made: {target}: {failure}")]
-    HistoryPoll { target: Target, failure: Failure },
+    HistoryPoll { target: Target, failure: Box<Failure> },
     #[error("no hash was made: {0}")]
     NotAPassword(&'static str),
     #[error("the password cannot be read: {0}")]
@@ -86,7 +86,7 @@ pub enum CommandError {
     #[error("the simulated wolkvox cannot listen on this machine: {0}")]
     Simulator(std::io::Error),
     #[error("{0}\nhint: {hint}", hint = .0.hint())]
-    Client(Failure),
+    Client(Box<Failure>),
     #[error("there is no operation {name} in the config\nhint: there are {known}")]
     UnknownOperation { name: String, known: String },
     #[error(
@@ -141,7 +141,7 @@ async fn run(setup: Setup, stop: CancellationToken) -> Result<(), CommandError> 
 }
 
 /// Who may read, and by which names they ask.
-fn open_access(flags: &Flags) -> Result<Access, ConfigError> {
+fn open_access(flags: &Flags) -> Result<Access, ConfigErrors> {
     let hosts = Hosts::new(&flags.allowed_hosts, &flags.listen_addresses);
     Ok(Access::open(flags.web_config_file.as_deref())?.answering_to(hosts))
 }

@@ -3,22 +3,46 @@
 use super::{CommandError, print, table};
 use crate::catalog::{Catalog, Report};
 
-/// Prints the catalogue: a row per metric, and what each report is about.
+/// Prints the catalogue: what each report is about, and a row for each of its metrics.
 pub fn reports() -> Result<(), CommandError> {
-    let mut rows = vec![["REPORT", "API", "LABELS", "METRIC", "VALUE", "MEANING"].map(str::to_owned).to_vec()];
-    for report in Catalog::builtin()?.reports() {
-        rows.extend(rows_of(report));
-    }
-    print(&table(&rows))
+    print(&shown(&Catalog::builtin()?))
 }
 
-fn rows_of(report: &Report) -> Vec<Vec<String>> {
-    let labels: Vec<&str> = report.labels.iter().map(|label| label.name.as_str()).collect();
-    let [none, nothing] = [String::new(), String::new()];
-    let head = [report.name.to_string(), report.api.clone(), labels.join(", "), none, nothing, report.meaning.clone()];
-    let metrics = report.metrics.iter().map(|metric| {
-        let blank = [""; 3].map(str::to_owned);
-        blank.into_iter().chain([metric.name.clone(), metric.combine.to_string()]).collect()
+fn shown(catalog: &Catalog) -> String {
+    let metrics = catalog.reports().iter().flat_map(|report| &report.metrics);
+    // One table, so that the columns of all reports stand below each other.
+    let rows: Vec<Vec<String>> = metrics.map(|metric| vec![metric.name.clone(), metric.combine.to_string()]).collect();
+    let table = table(&rows);
+    let mut lines = table.lines();
+    let blocks = catalog.reports().iter().map(|report| {
+        let metrics = lines.by_ref().take(report.metrics.len()).map(|line| format!("  {line}\n"));
+        head(report) + &metrics.collect::<String>()
     });
-    [head.to_vec()].into_iter().chain(metrics).collect()
+    blocks.collect::<Vec<_>>().join("\n")
+}
+
+fn head(report: &Report) -> String {
+    let labels: Vec<&str> = report.labels.iter().map(|label| label.name.as_str()).collect();
+    format!("{} ({})\n  {}\n  labels: {}\n", report.name, report.api, report.meaning, labels.join(", "))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_catalogue_fits_a_terminal_of_a_hundred_columns() {
+        let catalog = Catalog::builtin().unwrap();
+        let shown = shown(&catalog);
+        for line in shown.lines() {
+            assert!(line.chars().count() <= 100, "{line}");
+        }
+        assert!(shown.starts_with("agent_aux_time (agent_3)\n  Time per agent"), "{shown}");
+        for report in catalog.reports() {
+            let block = shown.split("\n\n").find(|block| block.starts_with(&format!("{} (", report.name))).unwrap();
+            let metrics = block.lines().skip(3).filter_map(|line| line.split_whitespace().next());
+            let names: Vec<&str> = report.metrics.iter().map(|metric| metric.name.as_str()).collect();
+            assert_eq!(metrics.collect::<Vec<_>>(), names);
+        }
+    }
 }

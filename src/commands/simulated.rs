@@ -146,6 +146,7 @@ pub(super) fn config_of(
         operations: places.iter().map(operation).collect(),
         limits: Limits::default(),
         privacy: Privacy::default(),
+        exposed: Vec::new(),
     }
 }
 

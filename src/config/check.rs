@@ -1,330 +1,320 @@
-//! Checking: the shapes of a config file become a config, or an error that says what is wrong and where.
+//! Checking: the shapes of config files become a config, or errors that say what is wrong and where.
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::time::Duration;
 
-use jiff::tz::TimeZone;
-use serde_saphyr::Location;
-use url::Url;
-
-use super::error::{ConfigError, quoted};
-use super::file::{self, AgentDni, AgentName, ConfigFile, ReportEntry, ReportMapping};
-use super::yaml::At;
-use super::{Config, Limits, Operation, ReportPlan, VENDOR_INTERVAL};
+use super::error::{ConfigError, ConfigErrors, FilePlace, Mistakes, quoted_path};
+use super::file::{AgentDni, AgentName, ConfigFile, LimitsEntry, OperationsFile, PollingEntry, PrivacyEntry};
+use super::values::Span;
+use super::yaml::{self, At};
+use super::{Config, Limits, Operation, VENDOR_INTERVAL, operations_files};
 use crate::catalog::{Agents, Catalog, NameKey, Privacy};
 use crate::files;
 use crate::memory::LEAST_TOTAL;
 use crate::time::WindowName;
-use crate::wolkvox::{Token, is_loopback};
 
-/// Most integrators of the vendor's are Colombian; so is the zone of its own examples.
-const DEFAULT_ZONE: &str = "America/Bogota";
 /// The vendor's own limit for one request.
+/// The folder in which the service manager puts what only the service may read.
+const CREDENTIALS: &str = "$CREDENTIALS_DIRECTORY/";
 const DEFAULT_TIMEOUT: Duration = Duration::from_mins(1);
 /// A request that is given longer than this blocks its token's other reports for a whole interval.
 const LONGEST_TIMEOUT: Duration = Duration::from_mins(5);
 /// A report that is asked less than once a day says nothing of some days.
 const LONGEST_INTERVAL: Duration = Duration::from_hours(24);
-/// Polls that may fail before the series they would have renewed are dropped.
-const STALE_INTERVALS: u32 = 3;
 /// Longest value of a label that can be asked for: names must stay whole, and a scrape short.
 const LABEL_RANGE: std::ops::RangeInclusive<usize> = 64..=64 * 1024;
+/// What to do where nothing would be polled.
+const NO_OPERATION: &str = "name at least one operation, with its name, server and token_file";
+/// What the file of a token or a key must be.
+const SECRET_FILE: &str = "it must be readable by the exporter's user";
 
-/// Checks a file against the catalogue and reads the tokens it names.
-pub(super) fn check(file: ConfigFile, path: &Path, catalog: &Catalog) -> Result<Config, ConfigError> {
-    let checker = Checker { path, catalog, polling: &file.polling };
-    let limits = checker.limits(&file.limits)?;
-    let privacy = checker.privacy(&file.privacy)?;
-    if file.operations.value.is_empty() {
-        return Err(checker
-            .wrong(file.operations.referenced, "operations is empty")
-            .hint("name at least one operation, with its server and token_file"));
+/// Checks a file's text against the catalogue, and reads the files that it names.
+pub(super) fn check(text: &str, path: &Path, catalog: &Catalog) -> Result<Config, ConfigErrors> {
+    let mut main = Checker::of(path, catalog);
+    let Some(At { value: file, place, is_whole }) = main.read::<At<ConfigFile>>(text) else {
+        return told(vec![main], None);
+    };
+    let limits = main.limits(&file.limits);
+    let privacy = main.privacy(&file.privacy);
+    let polling = main.polling(&file.polling);
+    let mut gathered = Gathered::default();
+    for entry in file.operations.iter().flat_map(|list| &list.value) {
+        main.operation(entry, &polling, &mut gathered);
     }
-    let mut names: HashMap<String, u64> = HashMap::new();
-    let mut operations = Vec::new();
-    for operation in file.operations.value {
-        let name = &operation.name;
-        if let Some(line) = names.insert(name.value.clone(), name.referenced.line()) {
-            return Err(checker
-                .wrong(name.referenced, "an operation of this name is there already")
-                .hint(format!("the first is at line {line}; each operation needs a name of its own")));
+    let patterns = file.operations_files.as_ref();
+    let found = patterns.map(|patterns| operations_files::find(path, patterns)).unwrap_or_default();
+    let is_read = is_whole && patterns.is_none_or(|patterns| patterns.is_whole) && found.mistakes.is_empty();
+    match &file.operations {
+        Some(list) if list.value.is_empty() && list.is_whole => {
+            main.mistakes.note(main.wrong(list.place, "operations is empty").hint(NO_OPERATION));
         }
-        operations.push(checker.operation(operation)?);
+        None if is_read && found.files.is_empty() => main.mistakes.note(match patterns {
+            None => main.wrong(place, "the config has no operations").hint(NO_OPERATION),
+            Some(patterns) => main
+                .wrong(patterns.place, "operations_files finds no file, and there are no other operations")
+                .hint("put a file there that has operations: with at least one in it"),
+        }),
+        _ => {}
     }
-    Ok(Config { file: Some(path.to_owned()), operations, limits, privacy })
+    found.mistakes.into_iter().for_each(|mistake| main.mistakes.note(mistake));
+    let mut others: Vec<Checker> = found.files.iter().map(|other| Checker::of(other, catalog)).collect();
+    for other in &mut others {
+        other.operations_file(&polling, &mut gathered);
+    }
+    main.stale_after(&polling, &gathered);
+    let config =
+        Config { file: Some(path.to_owned()), operations: gathered.operations, limits, privacy, exposed: Vec::new() };
+    others.insert(0, main);
+    told(others, Some(config))
 }
 
-struct Checker<'a> {
-    path: &'a Path,
-    catalog: &'a Catalog,
-    polling: &'a file::PollingEntry,
+/// The config, unless there is a mistake in any of its files.
+fn told(files: Vec<Checker>, config: Option<Config>) -> Result<Config, ConfigErrors> {
+    let (mut mistakes, mut exposed) = (Mistakes::default(), Vec::new());
+    for file in files {
+        mistakes.add_file(file.mistakes);
+        exposed.extend(file.exposed);
+    }
+    mistakes.instead_of(config.map(|config| Config { exposed, ..config }))
 }
 
-impl Checker<'_> {
-    fn wrong(&self, location: Location, what: impl Into<String>) -> ConfigError {
-        ConfigError::at(self.path, location, what)
+/// What all files together have.
+#[derive(Default)]
+pub(super) struct Gathered {
+    pub operations: Vec<Operation>,
+    /// Where each name was first.
+    pub names: HashMap<String, (PathBuf, u64)>,
+    /// Whether there is a report that goes by `polling.interval`.
+    pub follows_polling: bool,
+}
+
+/// `polling`, checked.
+pub(super) struct Polling {
+    /// `None`: it is wrong, and what depends on it cannot be told.
+    pub interval: Option<Duration>,
+    pub is_faster_allowed: bool,
+    pub timeout: Duration,
+    pub stale_after: Option<(Duration, FilePlace)>,
+    pub windows: Vec<WindowName>,
+}
+
+/// Checks one file.
+pub(super) struct Checker<'a> {
+    pub path: &'a Path,
+    pub catalog: &'a Catalog,
+    pub mistakes: Mistakes,
+    /// Files with a secret that everybody on this machine can read.
+    pub exposed: Vec<PathBuf>,
+}
+
+impl<'a> Checker<'a> {
+    fn of(path: &'a Path, catalog: &'a Catalog) -> Checker<'a> {
+        Checker { path, catalog, mistakes: Mistakes::default(), exposed: Vec::new() }
     }
 
-    fn limits(&self, limits: &file::LimitsEntry) -> Result<Limits, ConfigError> {
-        let series = limits.series_per_report.as_ref();
-        let bytes = limits.response_bytes.as_ref();
-        if let Some(series) = series.filter(|series| series.value == 0) {
-            return Err(self.wrong(series.referenced, "limits.series_per_report is 0: nothing could be served"));
+    pub fn wrong(&self, place: FilePlace, what: impl Into<String>) -> ConfigError {
+        ConfigError::at(self.path, place, what)
+    }
+
+    /// The value, or nothing and a note.
+    pub fn keep<T>(&mut self, result: Result<T, ConfigError>) -> Option<T> {
+        self.mistakes.keep(result)
+    }
+
+    fn read<T: serde::de::DeserializeOwned>(&mut self, text: &str) -> Option<T> {
+        let is_blank = text.lines().map(str::trim).all(|line| line.is_empty() || line.starts_with('#'));
+        if is_blank {
+            self.mistakes.note(
+                self.wrong(FilePlace { line: 1, column: 1 }, "the file is empty, or all of it is comments")
+                    .hint(NO_OPERATION),
+            );
+            return None;
         }
-        if let Some(bytes) = bytes.filter(|bytes| bytes.value.0 == 0) {
-            return Err(self.wrong(bytes.referenced, "limits.response_bytes is 0: no answer could be read"));
+        yaml::read(text, self.path, &mut self.mistakes)
+    }
+
+    /// A file that one of `operations_files` names.
+    fn operations_file(&mut self, polling: &Polling, gathered: &mut Gathered) {
+        let text = files::read_text(self.path)
+            .map_err(|error| ConfigError::of_file(self.path, format!("the operations file cannot be read: {error}")));
+        let Some(text) = self.keep(text) else { return };
+        let Some(At { value: file, place, is_whole }) = self.read::<At<OperationsFile>>(&text) else { return };
+        let list = file.operations.unwrap_or(At { value: Vec::new(), place, is_whole });
+        if list.value.is_empty() && list.is_whole {
+            let hint = "take the file away, or give it another ending than operations_files asks for";
+            self.mistakes.note(self.wrong(list.place, "the file has no operations").hint(hint));
         }
-        let rows = limits.rows_per_answer.as_ref();
-        if let Some(rows) = rows.filter(|rows| rows.value == 0) {
-            return Err(self.wrong(rows.referenced, "limits.rows_per_answer is 0: every answer would count as cut off"));
+        for entry in &list.value {
+            self.operation(entry, polling, gathered);
         }
-        let memory = limits.memory.as_ref();
-        if let Some(memory) = memory.filter(|memory| memory.value.0 < LEAST_TOTAL) {
-            return Err(self
-                .wrong(memory.referenced, "limits.memory is under 16MiB: a poll of the usual size could fail")
-                .hint("leave limits.memory out for half of what this process may use"));
-        }
-        let label = limits.label_bytes.as_ref();
-        if let Some(label) = label.filter(|label| !LABEL_RANGE.contains(&label.value.0)) {
-            return Err(self.wrong(label.referenced, "limits.label_bytes must lie between 64B and 64KiB"));
-        }
+    }
+
+    fn limits(&mut self, limits: &LimitsEntry) -> Limits {
         let default = Limits::default();
-        Ok(Limits {
-            series_per_report: series.map_or(default.series_per_report, |series| series.value),
-            response_bytes: bytes.map_or(default.response_bytes, |bytes| bytes.value.0),
-            rows_per_answer: rows.map_or(default.rows_per_answer, |rows| rows.value),
-            memory: memory.map_or(default.memory, |memory| memory.value.0),
-            label_bytes: label.map_or(default.label_bytes, |label| label.value.0),
-        })
+        let series = self.limit(
+            limits.series_per_report.as_ref(),
+            |series| *series > 0,
+            "limits.series_per_report is 0: nothing could be served",
+        );
+        let bytes = self.limit(
+            limits.response_bytes.as_ref(),
+            |bytes| bytes.0 > 0,
+            "limits.response_bytes is 0: no answer could be read",
+        );
+        let rows = self.limit(
+            limits.rows_per_answer.as_ref(),
+            |rows| *rows > 0,
+            "limits.rows_per_answer is 0: every answer would count as cut off",
+        );
+        let memory = self.limit(limits.memory.as_ref(), |memory| memory.0 >= LEAST_TOTAL, "limits.memory is under 16MiB: a poll of the usual size could fail\nhint: leave it out for half of what this process may use");
+        let label = self.limit(
+            limits.label_bytes.as_ref(),
+            |label| LABEL_RANGE.contains(&label.0),
+            "limits.label_bytes must lie between 64B and 64KiB",
+        );
+        Limits {
+            series_per_report: series.unwrap_or(default.series_per_report),
+            response_bytes: bytes.map_or(default.response_bytes, |bytes| bytes.0),
+            rows_per_answer: rows.unwrap_or(default.rows_per_answer),
+            memory: memory.map_or(default.memory, |memory| memory.0),
+            label_bytes: label.map_or(default.label_bytes, |label| label.0),
+        }
     }
 
-    fn privacy(&self, privacy: &file::PrivacyEntry) -> Result<Privacy, ConfigError> {
+    fn limit<T: Copy>(&mut self, given: Option<&At<T>>, is_right: impl Fn(&T) -> bool, what: &str) -> Option<T> {
+        let given = given?;
+        if !is_right(&given.value) {
+            self.mistakes.note(ConfigError::of_text(self.path, given.place, what));
+        }
+        Some(given.value)
+    }
+
+    fn privacy(&mut self, At { value: privacy, is_whole, .. }: &At<PrivacyEntry>) -> Privacy {
         let document = privacy.agent_dni.as_ref().filter(|document| document.value == AgentDni::Plain);
         let agents = match (privacy.agent_name, &privacy.key_file) {
-            (AgentName::Hashed, None) => Agents::Hashed(NameKey::passing()),
-            (AgentName::Hashed, Some(file)) => Agents::Hashed(self.key_file(file)?),
-            (AgentName::Plain | AgentName::Omitted, Some(file)) => {
-                return Err(self
-                    .wrong(file.referenced, "privacy.key_file is there, and no name is hashed")
-                    .hint("set privacy.agent_name: hashed, or leave key_file out"));
+            (AgentName::Plain, _) => Agents::Plain,
+            (AgentName::Omitted, _) => Agents::Omitted,
+            (AgentName::Hashed, file) => {
+                let key = file.as_ref().and_then(|file| self.key_file(file));
+                Agents::Hashed(key.unwrap_or_else(NameKey::passing))
             }
-            (AgentName::Plain, None) => Agents::Plain,
-            (AgentName::Omitted, None) => Agents::Omitted,
         };
+        match &privacy.key_file {
+            Some(file) if *is_whole && privacy.agent_name != AgentName::Hashed => self.mistakes.note(
+                self.wrong(file.place, "privacy.key_file is there, and no name is hashed")
+                    .hint("set privacy.agent_name: hashed, or leave key_file out"),
+            ),
+            _ => {}
+        }
         match document {
-            Some(document) if privacy.agent_name != AgentName::Plain => Err(self
-                .wrong(document.referenced, "agent_dni: plain would tell whose names are hidden")
-                .hint("set privacy.agent_name: plain, or leave agent_dni out")),
-            _ => Ok(Privacy { agents, agent_dni: document.is_some() }),
+            Some(document) if privacy.agent_name != AgentName::Plain => self.mistakes.note(
+                self.wrong(document.place, "agent_dni: plain would tell whose names are hidden")
+                    .hint("set privacy.agent_name: plain, or leave agent_dni out"),
+            ),
+            _ => {}
         }
+        Privacy { agents, agent_dni: document.is_some() }
     }
 
-    fn key_file(&self, file: &At<String>) -> Result<NameKey, ConfigError> {
-        let path = self.beside_config(&file.value);
-        let hint = "make one with: openssl rand -hex 32 > names.key; it must be readable by the exporter's user";
-        let text = files::read_text(&path)
-            .map_err(|error| self.wrong(file.referenced, format!("the key file cannot be read: {error}")).hint(hint))?;
-        NameKey::parse(&text).map_err(|error| self.wrong(file.referenced, error.to_string()).hint(hint))
+    fn key_file(&mut self, file: &At<String>) -> Option<NameKey> {
+        let text = self.secret("key", file)?;
+        let key = NameKey::parse(&text).map_err(|error| {
+            self.wrong(file.place, format!("the key file {} is too short: {error}", self.shown(&file.value)))
+                .hint("make one with: openssl rand -hex 32 > names.key")
+        });
+        self.keep(key)
     }
 
-    fn operation(&self, operation: file::OperationEntry) -> Result<Operation, ConfigError> {
-        let name = &operation.name;
-        if name.value.trim() != name.value || name.value.is_empty() || name.value.chars().any(char::is_control) {
-            return Err(self.wrong(name.referenced, "an operation's name cannot be blank or have blanks around it"));
+    /// Reads a file with a secret, and notes whether others can read it too.
+    pub fn secret(&mut self, kind: &str, file: &At<String>) -> Option<String> {
+        let path = self.beside(&file.value);
+        let text = files::read_text(&path).map_err(|error| {
+            let is_elsewhere = error.kind() == std::io::ErrorKind::NotFound && Path::new(&file.value).is_relative();
+            let hint = if is_elsewhere { "a relative path starts at the folder of this file" } else { SECRET_FILE };
+            let what = format!("the {kind} file {} cannot be read: {error}", self.shown(&file.value));
+            self.wrong(file.place, what).hint(hint)
+        });
+        if text.is_ok() && files::is_readable_by_all(&path) && !self.exposed.contains(&path) {
+            self.exposed.push(path);
         }
-        if let Some(licenses) = operation.licenses.as_ref().filter(|licenses| licenses.value == 0) {
-            return Err(self
-                .wrong(licenses.referenced, "licenses is 0: there would be no API request to spend")
-                .hint("leave licenses out if the number is not known"));
+        self.keep(text)
+    }
+
+    /// A relative path starts at the folder of the file that has it, and a service manager's at its folder of credentials.
+    fn beside(&self, file: &str) -> PathBuf {
+        if let Some((name, folder)) = file.strip_prefix(CREDENTIALS).zip(std::env::var_os("CREDENTIALS_DIRECTORY")) {
+            return PathBuf::from(folder).join(name);
         }
-        Ok(Operation {
-            base_url: self.base_url(&operation)?,
-            token: self.token(&operation)?,
-            zone: self.zone(operation.timezone.as_ref())?,
-            licenses: operation.licenses.map(|licenses| licenses.value),
-            pool: operation.pool,
-            reports: self.reports(operation.reports)?,
-            timeout: self.timeout()?,
-            name: Arc::from(operation.name.value),
-        })
-    }
-
-    fn base_url(&self, operation: &file::OperationEntry) -> Result<Url, ConfigError> {
-        match (&operation.server, &operation.base_url) {
-            (Some(server), None) => self.server(server),
-            (None, Some(base_url)) => self.given_url(base_url, operation.allow_plain_http),
-            (Some(_), Some(both)) => Err(self
-                .wrong(both.referenced, "server and base_url exclude each other")
-                .hint("server is enough, unless a proxy stands between")),
-            (None, None) => Err(self
-                .wrong(operation.name.referenced, "the operation has no server")
-                .hint("add server: \"0003\", the number in the address https://wv0003.wolkvox.com")),
-        }
-    }
-
-    fn server(&self, server: &At<String>) -> Result<Url, ConfigError> {
-        let digits = server.value.strip_prefix("wv").unwrap_or(&server.value);
-        let valid = digits.len() == 4 && digits.bytes().all(|byte| byte.is_ascii_digit());
-        let url = Url::parse(&format!("https://wv{digits}.wolkvox.com"));
-        url.ok().filter(|_| valid).ok_or_else(|| {
-            self.wrong(server.referenced, "server is not a wolkvox server number")
-                .hint("four digits as in https://wv0003.wolkvox.com, in quotes: \"0003\"")
-        })
-    }
-
-    fn given_url(&self, base_url: &At<String>, allow_plain_http: bool) -> Result<Url, ConfigError> {
-        let wrong = |what: &str| self.wrong(base_url.referenced, format!("base_url {what}"));
-        let url = Url::parse(&base_url.value).map_err(|error| wrong(&format!("is not a URL: {error}")))?;
-        if !url.username().is_empty() || url.password().is_some() {
-            return Err(wrong("carries a user or password").hint("the token belongs into a token_file"));
-        }
-        if url.query().is_some() || url.fragment().is_some() {
-            return Err(wrong("has a query or fragment").hint("give only what comes before /api/v2/"));
-        }
-        match url.scheme() {
-            "https" => Ok(url),
-            "http" if is_loopback(&url) || allow_plain_http => Ok(url),
-            "http" => Err(wrong("is plain http beyond this machine, and the token would travel readable")
-                .hint("use https, or set allow_plain_http: true on this operation")),
-            _ => Err(wrong("is neither https nor http")),
-        }
-    }
-
-    fn token(&self, operation: &file::OperationEntry) -> Result<Token, ConfigError> {
-        let hint = "use token_file: /run/secrets/…, or token_env: NAME_OF_A_VARIABLE";
-        if let Some(inline) = &operation.token {
-            return Err(self.wrong(inline.referenced, "a token written into the config is refused").hint(hint));
-        }
-        let (source, text) = match (&operation.token_file, &operation.token_env) {
-            (Some(file), None) => (file, self.token_file(file)?),
-            (None, Some(variable)) => (variable, self.token_variable(variable)?),
-            (Some(_), Some(both)) => {
-                return Err(self.wrong(both.referenced, "token_file and token_env exclude each other").hint(hint));
-            }
-            (None, None) => {
-                return Err(self.wrong(operation.name.referenced, "the operation has no token").hint(hint));
-            }
-        };
-        Token::parse(&text).map_err(|error| self.wrong(source.referenced, error.to_string()))
-    }
-
-    fn token_file(&self, file: &At<String>) -> Result<String, ConfigError> {
-        let path = self.beside_config(&file.value);
-        files::read_text(&path).map_err(|error| {
-            self.wrong(file.referenced, format!("the token file cannot be read: {error}"))
-                .hint("the file must hold the token alone and be readable by the exporter's user")
-        })
-    }
-
-    fn token_variable(&self, variable: &At<String>) -> Result<String, ConfigError> {
-        std::env::var(&variable.value)
-            .map_err(|_| self.wrong(variable.referenced, "the environment variable of token_env is not set"))
-    }
-
-    fn beside_config(&self, file: &str) -> PathBuf {
         self.path.parent().map_or_else(|| PathBuf::from(file), |folder| folder.join(file))
     }
 
-    fn zone(&self, zone: Option<&At<String>>) -> Result<TimeZone, ConfigError> {
-        let name = zone.map_or(DEFAULT_ZONE, |zone| &zone.value);
-        TimeZone::get(name).map_err(|_| {
-            let location = zone.map_or(Location::UNKNOWN, |zone| zone.referenced);
-            self.wrong(location, "timezone is not known").hint("an IANA name such as America/Bogota")
-        })
+    /// The same for a message.
+    pub fn shown(&self, file: &str) -> String {
+        self.beside(&quoted_path(file)).display().to_string()
     }
 
-    fn timeout(&self) -> Result<Duration, ConfigError> {
-        let Some(timeout) = &self.polling.timeout else { return Ok(DEFAULT_TIMEOUT) };
-        let value = timeout.value.0;
-        if value < Duration::from_secs(1) || value > LONGEST_TIMEOUT {
-            return Err(self.wrong(timeout.referenced, "polling.timeout must lie between 1s and 5m"));
+    fn polling(&mut self, At { value: polling, is_whole, .. }: &At<PollingEntry>) -> Polling {
+        let is_faster_allowed = polling.allow_faster_than_vendor;
+        let timeout = polling.timeout.as_ref().map_or(DEFAULT_TIMEOUT, |timeout| {
+            if !(Duration::from_secs(1)..=LONGEST_TIMEOUT).contains(&timeout.value.0) {
+                self.mistakes.note(self.wrong(timeout.place, "polling.timeout must lie between 1s and 5m"));
+            }
+            timeout.value.0
+        });
+        let interval = match &polling.interval {
+            Some(interval) => {
+                let checked = self.interval(interval, is_faster_allowed || !is_whole);
+                self.keep(checked)
+            }
+            None => is_whole.then_some(VENDOR_INTERVAL),
+        };
+        let windows = polling.windows.as_ref().and_then(|windows| self.windows(windows));
+        Polling {
+            interval,
+            is_faster_allowed: is_faster_allowed || !is_whole,
+            timeout,
+            stale_after: polling.stale_after.as_ref().map(|span| (span.value.0, span.place)),
+            windows: windows.unwrap_or_else(|| vec![WindowName::Today, WindowName::Yesterday]),
+        }
+    }
+
+    pub fn interval(&self, interval: &At<Span>, is_faster_allowed: bool) -> Result<Duration, ConfigError> {
+        let value = interval.value.0;
+        if value < VENDOR_INTERVAL && !is_faster_allowed {
+            return Err(self
+                .wrong(interval.place, "an interval under 5m is faster than the vendor allows")
+                .hint("the vendor's reports change every ten minutes; to ask faster all the same, set polling.allow_faster_than_vendor: true"));
+        }
+        if value < Duration::from_secs(1) {
+            return Err(self.wrong(interval.place, "an interval cannot be under 1s"));
+        }
+        if value > LONGEST_INTERVAL {
+            return Err(self.wrong(interval.place, "an interval cannot be over 24h"));
         }
         Ok(value)
     }
 
-    fn reports(&self, entries: Option<At<Vec<At<ReportEntry>>>>) -> Result<Vec<ReportPlan>, ConfigError> {
-        let Some(entries) = entries else {
-            let all = self.catalog.reports().iter();
-            return all.map(|report| self.report(&ReportMapping::named(&report.name), Location::UNKNOWN)).collect();
-        };
-        if entries.value.is_empty() {
-            return Err(self
-                .wrong(entries.referenced, "reports is empty: nothing would be polled")
-                .hint("leave reports out for the default ones"));
-        }
-        let mut plans: Vec<ReportPlan> = Vec::new();
-        for entry in entries.value {
-            let plan = self.report(&entry.value.0, entry.referenced)?;
-            if plans.iter().any(|known| known.report.name == plan.report.name) {
-                return Err(self.wrong(entry.referenced, format!("report {} is there twice", plan.report.name)));
-            }
-            plans.push(plan);
-        }
-        Ok(plans)
-    }
-
-    fn report(&self, entry: &ReportMapping, location: Location) -> Result<ReportPlan, ConfigError> {
-        let report = self.catalog.report(&entry.name).ok_or_else(|| {
-            let known: Vec<&str> = self.catalog.reports().iter().map(|report| &*report.name).collect();
-            self.wrong(location, format!("report {} is not known", quoted(&entry.name)))
-                .hint(format!("the known reports are {}", known.join(", ")))
-        })?;
-        let interval = self.interval(entry)?;
-        Ok(ReportPlan {
-            report: Arc::clone(report),
-            interval,
-            windows: self.windows(entry)?,
-            stale_after: self.stale_after(interval)?,
-        })
-    }
-
-    fn interval(&self, entry: &ReportMapping) -> Result<Duration, ConfigError> {
-        let Some(interval) = entry.interval.as_ref().or(self.polling.interval.as_ref()) else {
-            return Ok(VENDOR_INTERVAL);
-        };
-        if interval.value.0 < VENDOR_INTERVAL && !self.polling.allow_faster_than_vendor {
-            return Err(self
-                .wrong(interval.referenced, "an interval under 5m is faster than the vendor allows")
-                .hint("the vendor's reports change every ten minutes; to ask faster all the same, set polling.allow_faster_than_vendor: true"));
-        }
-        if interval.value.0 < Duration::from_secs(1) {
-            return Err(self.wrong(interval.referenced, "an interval cannot be under 1s"));
-        }
-        if interval.value.0 > LONGEST_INTERVAL {
-            return Err(self.wrong(interval.referenced, "an interval cannot be over 24h"));
-        }
-        Ok(interval.value.0)
-    }
-
-    fn windows(&self, entry: &ReportMapping) -> Result<Vec<WindowName>, ConfigError> {
-        let Some(windows) = entry.windows.as_ref().or(self.polling.windows.as_ref()) else {
-            return Ok(vec![WindowName::Today, WindowName::Yesterday]);
-        };
+    pub fn windows(&mut self, windows: &At<Vec<WindowName>>) -> Option<Vec<WindowName>> {
         let mut unique = windows.value.clone();
         unique.sort_unstable();
         unique.dedup();
-        if unique.is_empty() || unique.len() < windows.value.len() {
-            return Err(self.wrong(windows.referenced, "windows must name today, yesterday or both, each once"));
+        if windows.is_whole && (unique.is_empty() || unique.len() < windows.value.len()) {
+            let what = "windows must name today, yesterday or both, each once";
+            self.mistakes.note(self.wrong(windows.place, what));
+            return None;
         }
-        Ok(unique)
+        Some(unique)
     }
 
-    fn stale_after(&self, interval: Duration) -> Result<Duration, ConfigError> {
-        match &self.polling.stale_after {
-            None => Ok(interval * STALE_INTERVALS),
-            Some(span) if span.value.0 < interval => Err(self
-                .wrong(span.referenced, "stale_after is shorter than a report's interval: its series would come and go")
-                .hint("three intervals are a good start")),
-            Some(span) => Ok(span.value.0),
+    fn stale_after(&mut self, polling: &Polling, gathered: &Gathered) {
+        if let (Some((stale_after, place)), Some(interval)) = (polling.stale_after, polling.interval)
+            && stale_after < interval
+            && gathered.follows_polling
+        {
+            let what = "stale_after is shorter than a report's interval: its series would come and go";
+            self.mistakes.note(self.wrong(place, what).hint("three intervals are a good start"));
         }
-    }
-}
-
-impl ReportMapping {
-    fn named(name: &str) -> ReportMapping {
-        ReportMapping { name: name.to_owned(), ..ReportMapping::default() }
     }
 }
 
@@ -332,10 +322,11 @@ impl ReportMapping {
 mod tests {
     use super::*;
 
-    fn parse(text: &str) -> Result<Config, ConfigError> {
+    fn parse(text: &str) -> Result<Config, ConfigErrors> {
         let folder = tempfile::tempdir().unwrap();
         std::fs::write(folder.path().join("token"), "s3cr3t-t0ken\n").unwrap();
         std::fs::write(folder.path().join("empty"), "\n").unwrap();
+        std::fs::write(folder.path().join("two"), "s3cr3t-t0ken\ns3cr3t-t0ken\n").unwrap();
         Config::parse(text, &folder.path().join("c.yml"), &Catalog::builtin().unwrap())
     }
 
@@ -399,7 +390,7 @@ mod tests {
         assert_eq!(parse(&elsewhere).unwrap().operations[0].base_url.as_str(), "http://proxy.example/wolkvox");
         let variable = example.replace("    token_file: token\n", "").replace("    # token_env", "    token_env");
         let error = parse(&variable).unwrap_err().to_string();
-        assert!(error.contains("the environment variable of token_env is not set"), "{error}");
+        assert!(error.contains("the environment variable ACME_TOKEN is not set"), "{error}");
     }
 
     #[test]
@@ -422,7 +413,10 @@ mod tests {
     fn every_mistake_says_what_where_and_what_to_do() {
         for (text, what, place) in [
             ("operations: []\n".to_owned(), "operations is empty", ":1:13"),
-            (String::new(), "unexpected end", ":1:1"),
+            (String::new(), "the file is empty", ":1:1"),
+            ("# s3cr3t-t0ken\n\n".to_owned(), "all of it is comments", ":1:1"),
+            ("operations:\n".to_owned(), "the config has no operations", ":1:1"),
+            ("polling: {}\n".to_owned(), "the config has no operations", ":1:1"),
             (with("    tokn: x\n", ""), "unknown field `tokn`", ":5:5"),
             (
                 with(&format!("    {}: x\n", "long_".repeat(9)), ""),
@@ -436,37 +430,47 @@ mod tests {
             (with("    licenses: [1]\n", ""), "neither a list nor a mapping", ":5:15"),
             (with("    allow_plain_http: maybe\n", ""), "neither true nor false", ":5:23"),
             (with("    reports: all\n", ""), "a list is expected", ":5:14"),
-            (with("    reports: [[x]]\n", ""), "a report is a name", ":5:15"),
+            (with("    reports: [[x]]\n", ""), "a report's name, or a mapping", ":5:15"),
             (with("", "polling: 5m\n"), "keys with values are expected", ":5:10"),
             (with("    licenses: 0\n", ""), "licenses is 0", ":5:15"),
-            (with("    timezone: America/Bogata\n", ""), "timezone is not known", ":5:15"),
+            (with("    timezone: America/Bogata\n", ""), "timezone America/Bogata is not known", ":5:15"),
             (with("    reports: [agent_3]\n", ""), "report agent_3 is not known", ":5:15"),
             (with("    reports: []\n", ""), "reports is empty", ":5:14"),
             (with("    reports: [agent_kpi, agent_kpi]\n", ""), "agent_kpi is there twice", ":5:26"),
             (with("    reports: [{name: agent_kpi, every: 5m}]\n", ""), "unknown field `every`", ":5:33"),
             (with("", "polling: {interval: 1m}\n"), "under 5m", ":5:21"),
             (with("", "polling: {interval: soon}\n"), "not a span of time", ":5:21"),
+            (with("", "polling: {interval: 300}\n"), "hint: a number needs its unit: 300s", ":5:21"),
             (with("", "polling: {interval: 500000000000y}\n"), "cannot be over 24h", ":5:21"),
             (with("", "polling: {stale_after: 1m}\n"), "shorter than a report's interval", ":5:24"),
             (with("", "polling: {timeout: 1h}\n"), "between 1s and 5m", ":5:20"),
             (with("", "polling: {windows: []}\n"), "windows must name", ":5:20"),
-            (with("", "polling: {windows: [tomorrow]}\n"), "unknown variant", ":5:21"),
+            (
+                with("", "polling: {windows: [tomorrow]}\n"),
+                "`tomorrow` is not known here, expected one of today",
+                ":5:21",
+            ),
             (with("", "limits: {response_bytes: much}\n"), "not a number of bytes", ":5:26"),
             (with("", "limits: {series_per_report: 0}\n"), "nothing could be served", ":5:29"),
             (with("", "limits: {rows_per_answer: 0}\n"), "count as cut off", ":5:27"),
-            (with("", "privacy: {agent_name: hidden}\n"), "unknown variant", ":5:23"),
+            (with("", "privacy: {agent_name: hidden}\n"), "`hidden` is not known here, expected one of plain", ":5:23"),
             (with("", "privacy: {key_file: token}\n"), "no name is hashed", ":5:21"),
             (with("", "privacy: {agent_name: omitted, key_file: token}\n"), "no name is hashed", ":5:42"),
             (with("", "privacy: {agent_name: hashed, key_file: token}\n"), "at least 32 characters", ":5:41"),
-            (with("", "privacy: {agent_name: hashed, key_file: missing}\n"), "cannot be read", ":5:41"),
+            (with("", "privacy: {agent_name: hashed, key_file: missing}\n"), "/missing cannot be read", ":5:41"),
             (with("", "privacy: {agent_name: hashed, agent_dni: plain}\n"), "whose names are hidden", ":5:42"),
             (with("", "privacy: {agent_name: omitted, agent_dni: plain}\n"), "whose names are hidden", ":5:43"),
             (with("", "").replace("\"0003\"", "\"3\""), "not a wolkvox server number", ":3:13"),
             (with("", "").replace("    server: \"0003\"\n", ""), "the operation has no server", ":2:11"),
             (with("", "").replace("    token_file: token\n", ""), "has no token", ":2:11"),
-            (with("", "").replace("token_file: token", "token_file: missing"), "cannot be read", ":4:17"),
-            (with("", "").replace("token_file: token", "token_file: empty"), "the token is empty", ":4:17"),
-            (with("", "").replace("token_file: token", "token_env: WOLKVOX_NO_SUCH"), "is not set", ":4:16"),
+            (with("", "").replace("token_file: token", "token_file: missing"), "/missing cannot be read", ":4:17"),
+            (with("", "").replace("token_file: token", "token_file: empty"), "/empty is empty", ":4:17"),
+            (with("", "").replace("token_file: token", "token_file: two"), "/two has more than one line", ":4:17"),
+            (
+                with("", "").replace("token_file: token", "token_env: WOLKVOX_NO_SUCH"),
+                "WOLKVOX_NO_SUCH is not set",
+                ":4:16",
+            ),
             (with("", "").replace("name: acme", "name: ' '"), "cannot be blank", ":2:11"),
             (
                 with("  - {name: acme, server: \"0004\", token_file: token}\n", ""),
@@ -474,11 +478,62 @@ mod tests {
                 ":5:12",
             ),
             (with("    base_url: https://a.example\n", ""), "exclude each other", ":5:15"),
+            (
+                with("", "").replace("server: \"0003\"", "base_url: https://a.example/x/api/v2/"),
+                "hint: give only what comes before: https://a.example/x",
+                ":3:15",
+            ),
+            (with("", "").replace("name: acme", "pool: acme"), "the operation has no name", ":2:5"),
+            (with("", "operations_files: none.yml\n"), "/none.yml is not there", ":5:19"),
+            (with("", "operations_files: [none.d/*.yml]\n"), "folder of the operations files", ":5:20"),
+            ("operations_files: '*.yaml'\n".to_owned(), "operations_files finds no file", ":1:19"),
         ] {
             let error = parse(&text).expect_err(&text).to_string();
             assert!(error.contains(what), "{text}\n{error}");
             assert!(error.contains(&format!("c.yml{place}")), "{text}\n{error}");
         }
+    }
+
+    /// What is wrong is as good as left out, and must not be missed a second time.
+    #[test]
+    fn one_mistake_is_told_once_however_much_depends_on_it() {
+        for text in [
+            with("", "").replace("\"0003\"", "[3]"),
+            with("", "").replace("token_file", "tokn_file"),
+            with("", "").replace("name: acme", "nme: acme"),
+            with("    reports: [[x]]\n", ""),
+            with("    reports: [{name: agent_kpi, windows: [tomorrow]}]\n", ""),
+            with("", "polling: {windows: [tomorrow]}\n"),
+            with("", "polling: {interval: 10, stale_after: 2m}\n"),
+            with("", "polling: {interval: 1m}\n"),
+            with("", "polling: {interval: 1m, allow_faster_than_vendor: maybe, stale_after: 1m}\n"),
+            with("", "privacy: {agent_name: hash, key_file: missing}\n"),
+            with("", "").replace("server: \"0003\"", "base_url: http://a.example\n    allow_plain_http: maybe"),
+            "operation:\n  - {name: acme}\n".to_owned(),
+            "operations:\n  - x\n".to_owned(),
+            "operations_files: [[x]]\n".to_owned(),
+            "operations_files: none/*.yml\n".to_owned(),
+        ] {
+            let error = parse(&text).expect_err(&text).to_string();
+            assert!(!error.contains("mistakes in"), "{text}\n{error}");
+        }
+    }
+
+    #[test]
+    fn all_mistakes_are_told_in_the_order_of_the_file() {
+        let text = with(
+            "    tokn: x\n    licenses: 0\n  - {name: acme, server: 3, timezone: x/y}\n",
+            "privacy: {agent_name: hidden}\nlimits: {series_per_report: 0}\npolling: {timeout: 1h, interval: 1m}\n",
+        );
+        let error = parse(&text).unwrap_err().to_string();
+        let places: Vec<&str> =
+            error.lines().filter_map(|line| line.split_once("c.yml:").map(|(_, place)| place)).collect();
+        assert_eq!(
+            places,
+            ["5:5", "6:15", "7:12", "7:12", "7:26", "7:39", "8:23", "9:29", "10:20", "10:34"],
+            "{error}"
+        );
+        assert!(error.ends_with("c.yml") && error.contains("\n\n10 mistakes in "), "{error}");
     }
 
     #[test]
@@ -497,6 +552,13 @@ mod tests {
             with("  - {name: s3cr3t-t0ken}\n", "").replace("acme", "s3cr3t-t0ken"),
             with("    reports: s3cr3t-t0ken\n", ""),
             with("    licenses: -1\n    token: s3cr3t-t0ken\n", ""),
+            with("", "operations_files: s3cr3t-t0ken\n"),
+            with("", "operations_files: [s3cr3t-t0ken/*.yml, 's3cr3t-t0ken*', '**/s3cr3t-t0ken', '[s3cr3t-t0ken']\n"),
+            with("", "polling: {interval: 573015550001, timeout: s3cr3t-t0ken}\n"),
+            with("", "").replace("token_file: token", "token_file: two"),
+            with("", "").replace("token_file: token", "token_file: /run/s3cr3t-t0ken/acme"),
+            with("", "").replace("server: \"0003\"", "base_url: https://a.example/s3cr3t-t0ken/api/v2/"),
+            with("", "privacy: {agent_name: hashed, key_file: two}\n"),
             with("    \"tokn\n    token: s3cr3t-t0ken\n    pool\": x\n", ""),
             with("    timezone: \"America\n    token: s3cr3t-t0ken\n    pool\"\n", ""),
             with("    timezone: >\n      America\n      # token s3cr3t-t0ken\n", ""),

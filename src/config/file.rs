@@ -4,42 +4,61 @@
 
 use std::fmt;
 
-use serde::de::value::MapAccessDeserializer;
-use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, Visitor};
+use serde::de::value::{MapAccessDeserializer, SeqAccessDeserializer};
+use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
-use super::yaml::{At, Size, Span};
+use super::values::{Size, Span};
+use super::yaml::At;
 use crate::time::WindowName;
 
 /// The config of wolkvox-exporter.
 #[derive(serde::Deserialize)]
 #[serde(deny_unknown_fields)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
+#[cfg_attr(test, schemars(extend("anyOf" = serde_json::json!([
+    { "required": ["operations"] }, { "required": ["operations_files"] },
+]))))]
 pub(super) struct ConfigFile {
-    /// The contact centres to watch. At least one.
+    /// The contact centres to watch. At least one, here or in `operations_files`.
     #[cfg_attr(test, schemars(extend("minItems" = 1)))]
-    pub operations: At<Vec<OperationEntry>>,
+    pub operations: Option<At<Vec<At<OperationEntry>>>>,
+    /// Files with more operations: a path or a pattern, or a list of such, which start at this file's folder. Each file has
+    /// `operations:` and nothing else, as above; a `*` stands for any part of a name that does not begin with a dot. They
+    /// are read in the order of their names, and again with this file.
+    #[cfg_attr(test, schemars(extend("examples" = [["conf.d/*.yml"]])))]
+    pub operations_files: Option<At<Patterns>>,
     /// For all reports that do not say otherwise.
     #[serde(default)]
-    pub polling: PollingEntry,
+    pub polling: At<PollingEntry>,
     /// What one report may cost this machine.
     #[serde(default)]
     pub limits: LimitsEntry,
     /// What is shown of agents. docs/privacy.md says what each choice means.
     #[serde(default)]
-    pub privacy: PrivacyEntry,
+    pub privacy: At<PrivacyEntry>,
 }
+
+/// A file that `operations_files` finds.
+#[derive(serde::Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct OperationsFile {
+    pub operations: Option<At<Vec<At<OperationEntry>>>>,
+}
+
+/// One pattern, which has no place of its own, or a list of them.
+pub(super) struct Patterns(pub Vec<At<String>>);
 
 #[derive(serde::Deserialize)]
 #[serde(deny_unknown_fields)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
-#[cfg_attr(test, schemars(extend("allOf" = serde_json::json!([
+#[cfg_attr(test, schemars(extend("required" = ["name"], "allOf" = serde_json::json!([
     { "oneOf": [{ "required": ["server"] }, { "required": ["base_url"] }] },
     { "oneOf": [{ "required": ["token_file"] }, { "required": ["token_env"] }] },
 ]))))]
 pub(super) struct OperationEntry {
     /// The `operation` label of every series. Required, and unique.
     #[cfg_attr(test, schemars(extend("examples" = ["acme"])))]
-    pub name: At<String>,
+    pub name: Option<At<String>>,
     /// The number of the wolkvox server, in quotes. "0003" and "wv0003" mean `https://wv0003.wolkvox.com`. Required, or
     /// else `base_url`.
     #[cfg_attr(test, schemars(extend("examples" = ["0003"], "pattern" = "^(wv)?[0-9]{4}$")))]
@@ -171,6 +190,30 @@ pub(super) enum AgentDni {
     Omitted,
 }
 
+impl<'de> Deserialize<'de> for Patterns {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Patterns, D::Error> {
+        struct PatternsVisitor;
+
+        impl<'de> Visitor<'de> for PatternsVisitor {
+            type Value = Patterns;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a path such as conf.d/*.yml, or a list of such,")
+            }
+
+            fn visit_str<E>(self, one: &str) -> Result<Patterns, E> {
+                Ok(Patterns(vec![At { value: one.to_owned(), ..At::default() }]))
+            }
+
+            fn visit_seq<A: SeqAccess<'de>>(self, list: A) -> Result<Patterns, A::Error> {
+                Vec::deserialize(SeqAccessDeserializer::new(list)).map(Patterns)
+            }
+        }
+
+        deserializer.deserialize_any(PatternsVisitor)
+    }
+}
+
 impl<'de> Deserialize<'de> for ReportEntry {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<ReportEntry, D::Error> {
         struct EntryVisitor;
@@ -179,7 +222,7 @@ impl<'de> Deserialize<'de> for ReportEntry {
             type Value = ReportEntry;
 
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a report's name, or a mapping with name, interval and windows")
+                f.write_str("a report's name, or a mapping with name, interval and windows,")
             }
 
             fn visit_str<E>(self, name: &str) -> Result<ReportEntry, E> {

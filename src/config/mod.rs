@@ -1,14 +1,17 @@
 //! The config: what the operator asked for, checked once and then beyond doubt.
 //!
-//! A file is read into the shapes of `file.rs`; `check.rs` turns those into the types here, or says what is
-//! wrong, where, and what to do about it.
+//! `yaml/` reads a file into the shapes of `file.rs`; `check.rs` and `operation.rs` turn those into the types here, or say
+//! all that is wrong, where, and what to do about it.
 
 mod check;
 mod error;
 mod file;
+mod operation;
+mod operations_files;
 #[cfg(test)]
 mod schema;
 mod shard;
+mod values;
 mod yaml;
 
 use std::path::{Path, PathBuf};
@@ -25,10 +28,11 @@ use crate::series::LABEL_BYTES;
 use crate::time::WindowName;
 use crate::wolkvox::Token;
 
-pub use error::ConfigError;
-pub(crate) use error::quoted;
+pub use error::{ConfigError, ConfigErrors, FilePlace};
+pub(crate) use error::{Mistakes, quoted};
 pub use shard::Shard;
-pub(crate) use yaml::{Span, parse as parse_yaml};
+pub(crate) use values::Span;
+pub(crate) use yaml::{At, parse as parse_yaml};
 
 /// The vendor's own advice: one consumption every five minutes.
 pub const VENDOR_INTERVAL: Duration = Duration::from_mins(5);
@@ -41,6 +45,8 @@ pub struct Config {
     pub operations: Vec<Operation>,
     pub limits: Limits,
     pub privacy: Privacy,
+    /// Files with a token or a key that everybody on this machine can read.
+    pub exposed: Vec<PathBuf>,
 }
 
 /// The config that is polled, and how the last try to replace it went.
@@ -118,8 +124,8 @@ impl Default for Limits {
 }
 
 impl Config {
-    /// Reads and checks a file, and the token files it names.
-    pub fn load(path: &Path, catalog: &Catalog) -> Result<Config, ConfigError> {
+    /// Reads and checks a file, and those it names.
+    pub fn load(path: &Path, catalog: &Catalog) -> Result<Config, ConfigErrors> {
         let text = crate::files::read_text(path)
             .map_err(|error| ConfigError::of_file(path, format!("the config cannot be read: {error}")))?;
         Config::parse(&text, path, catalog)
@@ -142,8 +148,8 @@ impl Config {
         Ok(self)
     }
 
-    /// Reads and checks a text; relative token files are looked up beside `path`.
-    pub fn parse(text: &str, path: &Path, catalog: &Catalog) -> Result<Config, ConfigError> {
-        yaml::parse(text, path).and_then(|file| check::check(file, path, catalog))
+    /// Reads and checks a text; relative files are looked up beside `path`.
+    pub fn parse(text: &str, path: &Path, catalog: &Catalog) -> Result<Config, ConfigErrors> {
+        check::check(text, path, catalog)
     }
 }

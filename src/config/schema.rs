@@ -13,8 +13,11 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::de::{Deserialize, Deserializer, Error as _, Visitor};
 use serde_json::{Value, json};
 
-use super::file::{ConfigFile, LimitsEntry, OperationEntry, PollingEntry, PrivacyEntry, ReportEntry, ReportMapping};
-use super::yaml::{At, Size, Span};
+use super::file::{
+    ConfigFile, LimitsEntry, OperationEntry, Patterns, PollingEntry, PrivacyEntry, ReportEntry, ReportMapping,
+};
+use super::values::{Size, Span};
+use super::yaml::At;
 use crate::catalog::Catalog;
 use crate::cli::Cli;
 
@@ -60,6 +63,16 @@ impl JsonSchema for Size {
 
     fn json_schema(_: &mut SchemaGenerator) -> Schema {
         json_schema!({ "type": ["string", "integer"], "pattern": "^[0-9]+ *(B|kB|KB|MB|GB|KiB|MiB|GiB)?$", "minimum": 1 })
+    }
+}
+
+impl JsonSchema for Patterns {
+    fn schema_name() -> Cow<'static, str> {
+        "Patterns".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({ "type": ["array", "string"], "items": { "type": "string" } })
     }
 }
 
@@ -268,7 +281,7 @@ fn key_rows(of: &str, schema: &Value, above: &str) -> String {
         let below =
             if item.get("properties").is_some() { key_rows(key, item, &format!("{path}[].")) } else { String::new() };
         // Operations are nothing but their keys.
-        if of.is_empty() { below } else { key_row(key, &path, property, schema) + &below }
+        if key == "operations" { below } else { key_row(key, &path, property, schema) + &below }
     });
     rows.collect()
 }

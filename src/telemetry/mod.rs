@@ -9,6 +9,7 @@ mod reports;
 use std::collections::{HashMap, HashSet};
 use std::fmt;
 use std::ops::Deref;
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, RwLock};
 use std::time::{Duration, Instant};
@@ -447,8 +448,11 @@ impl Telemetry {
             self.counted.web_reload_successful.clone(),
         );
         self.counted.web_reload_successful.set(1);
-        let version =
-            Info::new([("version", env!("CARGO_PKG_VERSION")), ("rustversion", env!("CARGO_PKG_RUST_VERSION"))]);
+        let version = Info::new([
+            ("version", env!("CARGO_PKG_VERSION")),
+            ("revision", option_env!("WOLKVOX_REVISION").unwrap_or("unknown")),
+            ("rustversion", env!("CARGO_PKG_RUST_VERSION")),
+        ]);
         registry.register("wolkvox_exporter_build", "Always 1; the labels say what is running", version);
     }
 
@@ -666,6 +670,13 @@ impl Telemetry {
     pub fn config_refused(&self, error: &str) {
         self.change().reload_successful.set(0);
         warn!(error, "config refused, the old one stays");
+    }
+
+    /// Everybody on this machine can read files with a token or a key.
+    pub fn secrets_exposed(&self, files: &[PathBuf]) {
+        for file in files {
+            warn!(file = %file.display(), hint = "chmod o-r", "everybody on this machine can read a secret");
+        }
     }
 
     /// The web config was loaded again.

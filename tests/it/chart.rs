@@ -16,7 +16,7 @@ const CHART: &str = "deploy/chart";
 const RELEASE: &str = "wolkvox-exporter";
 /// The one template that is no manifest.
 const NOTES: &str = "wolkvox-exporter/templates/NOTES.txt";
-/// Of what the API server takes, be it a ConfigMap's or a Secret's data.
+/// Of what the API server takes, be it the data of a config map or of a secret.
 const MOST_BYTES: usize = 1 << 20;
 
 /// What Helm makes of the chart and one set of values.

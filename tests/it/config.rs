@@ -1,9 +1,12 @@
 //! A wrong config ends the program with a word on what, where, and what to do.
 
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
-use crate::support::child::{Ended, exporter};
-use crate::support::harness::{TOKEN, config_folder};
+use wolkvox_simulator::Simulator;
+
+use crate::support::child::{EXPORTER, Ended, Running, exporter};
+use crate::support::harness::{Setup, TOKEN, config_folder, settings, until};
 
 const GOOD: &str = "operations:\n  - name: acme\n    server: \"0003\"\n    token_file: token\n";
 
@@ -18,11 +21,11 @@ async fn every_kind_of_mistake_names_file_and_line_and_repeats_no_token() {
     for (config, what, place) in [
         (instead("token_file: nowhere"), "cannot be read", ":4:17"),
         (instead("token_file: ."), "cannot be read", ":4:17"),
-        (instead("token_file: empty"), "the token is empty", ":4:17"),
+        (instead("token_file: empty"), "empty is empty", ":4:17"),
         (instead(&format!("token: {TOKEN}")), "refused", ":4:12"),
         (with("tokn_file: x"), "unknown field", ":5:5"),
         (with("licenses: many"), "not a whole number", ":5:15"),
-        (with("timezone: Bogota"), "timezone is not known", ":5:15"),
+        (with("timezone: Bogota"), "the timezone Bogota is not known", ":5:15"),
         (with("reports: [agent_3]"), "report agent_3 is not known", ":5:15"),
         (GOOD.replace("\"0003\"", "wolkvox"), "server is not", ":3:13"),
         (GOOD.replace("server: \"0003\"", "base_url: http://wv0003.wolkvox.com"), "plain http", ":3:15"),
@@ -88,7 +91,8 @@ async fn a_check_says_what_will_run_at_what_pace_and_what_it_costs() {
     assert_eq!(rows(&told, "acme  ").len(), 6, "{told}");
     assert_eq!(rows(&told, "acme  ")[0], "acme | agent_aux_time | today, yesterday | 5m | 7m 25s | 199 | 19.9 %");
     assert_eq!(rows(&told, "acme  ")[5], "acme | token_info | 6 | 0.6 %");
-    let sentence = "acme: 5 reports, the fastest every 5m = 1,471 API requests a day of 1,000: pacing at 7m 25s";
+    let sentence = "acme: 5 reports, the fastest every 5m, want 1,471 API requests a day, and 1,000 are to be had: \
+                    none is asked more often than every 7m 25s";
     assert!(told.contains(sentence) && told.contains("until the vendor has said more"), "{told}");
     assert_eq!(
         rows(&told, "beta  "),
@@ -98,7 +102,10 @@ async fn a_check_says_what_will_run_at_what_pace_and_what_it_costs() {
             "beta | agent_aux_time | today, yesterday | 10m | 10m | 149 | 14.9 %",
         ]
     );
-    assert!(told.contains("beta: 2 reports, the fastest every 5m = 447 API requests a day of 1,000\n"), "{told}");
+    assert!(
+        told.contains("beta: 2 reports, the fastest every 5m, want 447 API requests a day, and 1,000 are to be had\n"),
+        "{told}"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -107,4 +114,26 @@ async fn a_check_makes_no_key_and_no_state() {
     let ended = check(folder.path()).await;
     assert!(ended.code == Some(0) && ended.stdout.contains("agents: hashed"), "{ended:?}");
     assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 2, "the config and its token");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_token_that_everybody_can_read_is_told_in_the_log_and_by_a_check_and_one_for_the_group_is_not() {
+    let simulator = Simulator::start(settings()).await.unwrap();
+    let folder = config_folder(&Setup::default().config(&simulator.base_url()));
+    let set = |name: &str, mode| {
+        std::fs::set_permissions(folder.path().join(name), std::fs::Permissions::from_mode(mode)).unwrap();
+    };
+    let config = format!("--config.file={}", folder.path().join("wolkvox-exporter.yml").display());
+    for (mode, is_told) in [(0o640, false), (0o644, true)] {
+        set(".", 0o755);
+        set("token", mode);
+        let checked = check(folder.path()).await.stdout;
+        assert_eq!(checked.contains("everybody on this machine can read this secret"), is_told, "{checked}");
+        let mut serve = Running::start(EXPORTER, &[&config, "--web.listen-address=127.0.0.1:0", "--state.dir=none"]);
+        serve.after("address=").await;
+        until("the config", async || serve.said().contains("config loaded").then_some(())).await;
+        let (_, _, said) = serve.terminate().await;
+        assert_eq!(said.contains("everybody on this machine can read a secret"), is_told, "{said}");
+        assert!(!said.contains(TOKEN), "{said}");
+    }
 }

@@ -1,6 +1,6 @@
 //! The first contact with the vendor: what each thing that can be wrong costs, and what it says first.
 //!
-//! docs/first-contact.md has the table and the screen. To renew it: UPDATE_DOCS=1 cargo test --test it first_contact
+//! docs/first-contact.md has the table and the screen. To renew it: `UPDATE_DOCS=1` cargo test --test it `first_contact`
 
 use std::fmt::Write as _;
 use std::path::Path;
@@ -221,7 +221,7 @@ async fn first_contact_costs_and_says_what_its_page_has() {
     let kept = std::fs::read_to_string(&path).unwrap();
     let mut written = between(&kept, "<!-- table -->\n", "<!-- end of table -->", &table);
     let mut block = "```\n".to_owned();
-    let _ = write!(block, "{screen}```\n");
+    let _ = writeln!(block, "{screen}```");
     written = between(&written, "<!-- screen -->\n", "<!-- end of screen -->", &block);
     if std::env::var_os("UPDATE_DOCS").is_some_and(|value| value == "1") {
         std::fs::write(path, written).unwrap();

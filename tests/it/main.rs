@@ -21,6 +21,8 @@ mod proxy;
 mod privacy;
 mod config;
 mod config_errors;
+mod config_mistakes;
+mod operations_files;
 mod schema;
 mod commands;
 mod capture;

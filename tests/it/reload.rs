@@ -63,7 +63,7 @@ async fn a_wrong_config_or_token_is_refused_with_the_reason_and_the_old_config_g
         (inline.as_str(), "a token written into the config is refused"),
         (&wrong_key, "unknown field `tokn`"),
         (&unreadable, "cannot be read"),
-        ("", "unexpected end"),
+        ("", "the file is empty"),
         (good.split("    token_file").next().unwrap_or_default(), "has no token"),
     ] {
         let answer = harness.reload(config).await;
@@ -88,10 +88,12 @@ async fn a_hangup_reloads_and_a_wrong_config_is_told_in_the_log() {
     let exporter = home.start(&[]).await;
     exporter.scrape_until("two reports", |scraped| scraped.sum("wolkvox_report_up", &[]) == 2.0).await;
     let url = home.simulator.base_url();
-    fs::write(home.config_file(), "operations: []\n").unwrap();
+    fs::write(home.config_file(), "operations: []\npolling: {interval: 300}\n").unwrap();
     exporter.process.signal("HUP").await;
     exporter.scrape_until("the refusal", |scraped| scraped.value(SUCCESSFUL, &[]) == Some(0.0)).await;
-    assert!(exporter.process.said().contains("operations is empty"), "{}", exporter.process.said());
+    let said = exporter.process.said();
+    let line = said.lines().find(|line| line.contains("operations is empty")).expect("a line about the refusal");
+    assert!(line.contains("not a span of time") && line.contains("2 mistakes in "), "{said}");
     fs::write(home.config_file(), Setup { reports: "[agent_aux_time, smart_wait]", ..two_reports() }.config(&url))
         .unwrap();
     exporter.process.signal("HUP").await;

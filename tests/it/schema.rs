@@ -35,13 +35,16 @@ fn is_taken(text: &str) -> bool {
     for name in ["token", "acme.token", "names.key"] {
         fs::write(folder.path().join(name), "s3cr3t-t0ken-or-key-of-the-harness-0003").expect("a writable folder");
     }
+    fs::create_dir(folder.path().join("conf.d")).expect("a writable folder");
+    let other = GOOD.replace("acme", "other").replace("token_file: token", "token_file: ../token");
+    fs::write(folder.path().join("conf.d/other.yml"), other).expect("a writable folder");
     Config::parse(text, &folder.path().join("c.yml"), &Catalog::builtin().expect("the shipped one")).is_ok()
 }
 
 /// The YAML blocks of a text that are configs.
 fn configs_in(markdown: &str) -> Vec<String> {
     let blocks = markdown.split("```yaml\n").skip(1).filter_map(|rest| rest.split("```").next());
-    blocks.filter(|block| block.starts_with("operations:")).map(str::to_owned).collect()
+    blocks.filter(|block| block.starts_with("operations")).map(str::to_owned).collect()
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -72,6 +75,9 @@ async fn what_the_schema_takes_and_refuses_so_does_the_exporter() {
         (true, below("limits: {response_bytes: 300}")),
         (true, below("privacy: {agent_name: plain, agent_dni: plain}")),
         (true, below("privacy: {agent_name: hashed, key_file: names.key}")),
+        (true, below("operations_files: conf.d/*.yml")),
+        (true, "operations_files: [conf.d/other.yml]\n".to_owned()),
+        (false, below("operations_files: {conf.d: other.yml}")),
         (false, below("pollng: {}")),
         (false, with("tokn_file: x")),
         (false, with("token: x")),
@@ -130,7 +136,7 @@ fn the_docs_list_every_key_of_the_schema_and_its_default() {
     for file in ["docs/configuration.md", "docs/configuration.es.md"] {
         let text = read(file);
         let rows = text.lines().filter(|line| line.starts_with("| `")).map(|line| line.split('|').collect::<Vec<_>>());
-        let starts = ["operations[].", "polling.", "limits.", "privacy."];
+        let starts = ["operations[].", "operations_files", "polling.", "limits.", "privacy."];
         let rows: BTreeMap<String, &str> = rows
             .map(|cells| (cells[1].trim().trim_matches('`').to_owned(), cells[2]))
             .filter(|(key, _)| starts.iter().any(|start| key.starts_with(start)))

@@ -4,35 +4,33 @@
 
 use std::collections::BTreeMap;
 
-use serde_saphyr::Spanned;
-
-use crate::config::Span;
+use crate::config::{At, Span};
 
 #[derive(Default, serde::Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct WebConfigFile {
-    pub tls_server_config: Option<Spanned<Tls>>,
+    pub tls_server_config: Option<At<Tls>>,
     pub http_server_config: Option<Http>,
-    pub basic_auth_users: Option<BTreeMap<String, Spanned<String>>>,
+    pub basic_auth_users: Option<BTreeMap<String, At<String>>>,
     pub rate_limit: Option<RateLimit>,
 }
 
 #[derive(serde::Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Tls {
-    pub cert_file: Option<Spanned<String>>,
-    pub cert: Option<Spanned<String>>,
-    pub key_file: Option<Spanned<String>>,
-    pub key: Option<Spanned<String>>,
-    pub client_ca_file: Option<Spanned<String>>,
-    pub client_ca: Option<Spanned<String>>,
-    pub client_auth_type: Option<Spanned<ClientAuth>>,
-    pub client_allowed_sans: Option<Spanned<Vec<Spanned<String>>>>,
-    pub min_version: Option<Spanned<Version>>,
-    pub max_version: Option<Spanned<Version>>,
-    pub cipher_suites: Option<Spanned<Vec<Spanned<String>>>>,
+    pub cert_file: Option<At<String>>,
+    pub cert: Option<At<String>>,
+    pub key_file: Option<At<String>>,
+    pub key: Option<At<String>>,
+    pub client_ca_file: Option<At<String>>,
+    pub client_ca: Option<At<String>>,
+    pub client_auth_type: Option<At<ClientAuth>>,
+    pub client_allowed_sans: Option<At<Vec<At<String>>>>,
+    pub min_version: Option<At<Version>>,
+    pub max_version: Option<At<Version>>,
+    pub cipher_suites: Option<At<Vec<At<String>>>>,
     pub prefer_server_cipher_suites: Option<bool>,
-    pub curve_preferences: Option<Spanned<Vec<Spanned<String>>>>,
+    pub curve_preferences: Option<At<Vec<At<String>>>>,
 }
 
 /// Go's names, which the field knows.
@@ -59,7 +57,7 @@ pub(super) enum Version {
 #[derive(serde::Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Http {
-    pub http2: Option<Spanned<bool>>,
+    pub http2: Option<At<bool>>,
     pub headers: Option<Headers>,
 }
 
@@ -68,20 +66,20 @@ pub(super) struct Http {
 #[serde(deny_unknown_fields)]
 pub(super) struct Headers {
     #[serde(rename = "Content-Security-Policy")]
-    pub content_security_policy: Option<Spanned<String>>,
+    pub content_security_policy: Option<At<String>>,
     #[serde(rename = "X-Frame-Options")]
-    pub x_frame_options: Option<Spanned<String>>,
+    pub x_frame_options: Option<At<String>>,
     #[serde(rename = "X-Content-Type-Options")]
-    pub x_content_type_options: Option<Spanned<String>>,
+    pub x_content_type_options: Option<At<String>>,
     #[serde(rename = "X-XSS-Protection")]
-    pub x_xss_protection: Option<Spanned<String>>,
+    pub x_xss_protection: Option<At<String>>,
     #[serde(rename = "Strict-Transport-Security")]
-    pub strict_transport_security: Option<Spanned<String>>,
+    pub strict_transport_security: Option<At<String>>,
 }
 
 #[derive(serde::Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct RateLimit {
-    pub interval: Option<Spanned<Span>>,
-    pub burst: Option<Spanned<u32>>,
+    pub interval: Option<At<Span>>,
+    pub burst: Option<At<u32>>,
 }

@@ -19,7 +19,7 @@ use rustls::ServerConfig;
 use super::client_address::{Arrival, ClientAddress};
 use super::host::Hosts;
 use super::rate_limit::RateLimiter;
-use crate::config::ConfigError;
+use crate::config::ConfigErrors;
 use crate::lock;
 use password::{Login, PasswordCheck, Passwords};
 use sources::Sources;
@@ -58,7 +58,7 @@ pub enum Denial {
 
 impl Access {
     /// Reads the web config, if there is one.
-    pub fn open(path: Option<&Path>) -> Result<Access, ConfigError> {
+    pub fn open(path: Option<&Path>) -> Result<Access, ConfigErrors> {
         let (config, sources) = path.map_or_else(|| (Ok(WebConfig::default()), Sources::default()), WebConfig::load);
         Ok(Access {
             path: path.map(Path::to_owned),
@@ -77,7 +77,7 @@ impl Access {
     }
 
     /// Reads the web config again. It is not in force before [`Access::take`].
-    pub fn read_again(&self) -> Result<Option<Renewed>, ConfigError> {
+    pub fn read_again(&self) -> Result<Option<Renewed>, ConfigErrors> {
         let Some(path) = &self.path else { return Ok(None) };
         match WebConfig::load(path) {
             (Ok(config), sources) => Ok(Some(Renewed(config, sources))),

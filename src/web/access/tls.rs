@@ -8,12 +8,11 @@ use rustls::version::{TLS12, TLS13};
 use rustls::{ServerConfig, SupportedCipherSuite, SupportedProtocolVersion};
 use rustls_pki_types::pem::PemObject;
 use rustls_pki_types::{CertificateDer, PrivateKeyDer};
-use serde_saphyr::{Location, Spanned};
 
 use super::client_certificate::{AllowedSan, ClientPolicy, Roots};
 use super::file::{ClientAuth, Tls, Version};
 use super::web_config::Reader;
-use crate::config::{ConfigError, quoted};
+use crate::config::{At, ConfigError, FilePlace, quoted};
 
 /// The groups for key exchange, as Go names them.
 const CURVES: [(&str, &dyn SupportedKxGroup); 3] = [
@@ -22,12 +21,12 @@ const CURVES: [(&str, &dyn SupportedKxGroup); 3] = [
     ("CurveP384", ring::kx_group::SECP384R1),
 ];
 
-type Files<'f> = (&'f Option<Spanned<String>>, &'f Option<Spanned<String>>);
+type Files<'f> = (&'f Option<At<String>>, &'f Option<At<String>>);
 
 impl Reader<'_> {
     /// How TLS is to be spoken, with everything that it needs read and checked.
-    pub(super) fn server_config(&self, tls: &Spanned<Tls>) -> Result<ServerConfig, ConfigError> {
-        let (place, tls) = (tls.referenced, &tls.value);
+    pub(super) fn server_config(&self, tls: &At<Tls>) -> Result<ServerConfig, ConfigError> {
+        let (place, tls) = (tls.place, &tls.value);
         let (chain, cert_place) = self
             .certificates(["cert_file", "cert"], (&tls.cert_file, &tls.cert))?
             .ok_or_else(|| self.wrong(place, "tls_server_config has neither cert_file nor cert"))?;
@@ -57,25 +56,25 @@ impl Reader<'_> {
     }
 
     /// What a file or the text in place of it holds, and where the web config says so.
-    fn pem(&self, keys: [&str; 2], (file, text): Files<'_>) -> Result<Option<(Vec<u8>, Location)>, ConfigError> {
+    fn pem(&self, keys: [&str; 2], (file, text): Files<'_>) -> Result<Option<(Vec<u8>, FilePlace)>, ConfigError> {
         // A blank value is none, as in exporter-toolkit.
         let [file, text] = [file, text].map(|value| value.as_ref().filter(|value| !value.value.is_empty()));
         match (file, text) {
             (None, None) => Ok(None),
             (Some(_), Some(both)) => {
-                Err(self.wrong(both.referenced, format!("{} and {} exclude each other", keys[0], keys[1])))
+                Err(self.wrong(both.place, format!("{} and {} exclude each other", keys[0], keys[1])))
             }
-            (None, Some(text)) => Ok(Some((text.value.clone().into_bytes(), text.referenced))),
+            (None, Some(text)) => Ok(Some((text.value.clone().into_bytes(), text.place))),
             (Some(file), None) => {
                 let path =
                     self.path.parent().map_or_else(|| file.value.clone().into(), |folder| folder.join(&file.value));
                 let bytes = self.sources.read(&path).map_err(|error| {
                     let what = format!("the {} cannot be read: {error}", keys[0]);
-                    self.wrong(file.referenced, what).hint(
+                    self.wrong(file.place, what).hint(
                         "it must be readable by the exporter's user; a relative path starts at the web config's folder",
                     )
                 })?;
-                Ok(Some((bytes, file.referenced)))
+                Ok(Some((bytes, file.place)))
             }
         }
     }
@@ -84,7 +83,7 @@ impl Reader<'_> {
         &self,
         keys: [&str; 2],
         files: Files<'_>,
-    ) -> Result<Option<(Vec<CertificateDer<'static>>, Location)>, ConfigError> {
+    ) -> Result<Option<(Vec<CertificateDer<'static>>, FilePlace)>, ConfigError> {
         let Some((pem, place)) = self.pem(keys, files)? else { return Ok(None) };
         let read: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(&pem).collect();
         match read {
@@ -96,7 +95,7 @@ impl Reader<'_> {
     }
 
     /// A key is never told of in any detail.
-    fn key(&self, tls: &Tls) -> Result<Option<(PrivateKeyDer<'static>, Location)>, ConfigError> {
+    fn key(&self, tls: &Tls) -> Result<Option<(PrivateKeyDer<'static>, FilePlace)>, ConfigError> {
         let Some((pem, place)) = self.pem(["key_file", "key"], (&tls.key_file, &tls.key))? else { return Ok(None) };
         let key = PrivateKeyDer::from_pem_slice(&pem).map_err(|_| {
             self.wrong(place, "key_file holds no private key in PEM")
@@ -109,7 +108,7 @@ impl Reader<'_> {
         for (key, version) in [("min_version", &tls.min_version), ("max_version", &tls.max_version)] {
             if let Some(old) = version.as_ref().filter(|version| version.value < Version::Tls12) {
                 return Err(self
-                    .wrong(old.referenced, format!("{key} is older than TLS 1.2, which this exporter does not speak"))
+                    .wrong(old.place, format!("{key} is older than TLS 1.2, which this exporter does not speak"))
                     .hint("use TLS12 or TLS13"));
             }
         }
@@ -119,7 +118,7 @@ impl Reader<'_> {
             (Version::Tls13, Version::Tls13) => Ok(vec![&TLS13]),
             (_, Version::Tls13) => Ok(vec![&TLS13, &TLS12]),
             (Version::Tls13, _) => {
-                let place = tls.max_version.as_ref().map_or(Location::UNKNOWN, |version| version.referenced);
+                let place = tls.max_version.as_ref().map_or(FilePlace::default(), |version| version.place);
                 Err(self.wrong(place, "max_version is below min_version"))
             }
             _ => Ok(vec![&TLS12]),
@@ -136,7 +135,7 @@ impl Reader<'_> {
                 let known = provider.cipher_suites.iter().find(|suite| go_name(suite) == name.value);
                 let known = known.ok_or_else(|| {
                     let names: Vec<String> = old.iter().map(go_name).collect();
-                    self.wrong(name.referenced, format!("cipher suite {} is not offered", quoted(&name.value)))
+                    self.wrong(name.place, format!("cipher suite {} is not offered", quoted(&name.value)))
                         .hint(format!("those of TLS 1.2 are {}", names.join(", ")))
                 })?;
                 if !suites.contains(known) {
@@ -149,7 +148,7 @@ impl Reader<'_> {
             let groups = named.value.iter().map(|name| {
                 let known = CURVES.iter().find(|(known, _)| *known == name.value);
                 known.map(|(_, group)| *group).ok_or_else(|| {
-                    self.wrong(name.referenced, format!("curve {} is not offered", quoted(&name.value)))
+                    self.wrong(name.place, format!("curve {} is not offered", quoted(&name.value)))
                         .hint(format!("the curves are {}", CURVES.map(|(name, _)| name).join(", ")))
                 })
             });
@@ -161,7 +160,7 @@ impl Reader<'_> {
     /// Which certificate clients must show; `None`: no certificate is asked for.
     fn clients(&self, tls: &Tls, provider: &CryptoProvider) -> Result<Option<ClientPolicy>, ConfigError> {
         let auth = tls.client_auth_type.as_ref().map_or(ClientAuth::NoClientCert, |auth| auth.value);
-        let place = tls.client_auth_type.as_ref().map_or(Location::UNKNOWN, |auth| auth.referenced);
+        let place = tls.client_auth_type.as_ref().map_or(FilePlace::default(), |auth| auth.place);
         let roots = self.certificates(["client_ca_file", "client_ca"], (&tls.client_ca_file, &tls.client_ca))?;
         let sans = self.sans(tls, auth)?;
         let mandatory = matches!(auth, ClientAuth::RequireAnyClientCert | ClientAuth::RequireAndVerifyClientCert);
@@ -196,17 +195,17 @@ impl Reader<'_> {
         let Some(named) = &tls.client_allowed_sans else { return Ok(Vec::new()) };
         if named.value.is_empty() {
             return Err(self
-                .wrong(named.referenced, "client_allowed_sans has no name: nobody could ever connect")
+                .wrong(named.place, "client_allowed_sans has no name: nobody could ever connect")
                 .hint("leave it out to let in every certificate that client_auth_type does"));
         }
         if !matches!(auth, ClientAuth::RequireAnyClientCert | ClientAuth::RequireAndVerifyClientCert) {
             return Err(self
-                .wrong(named.referenced, "client_allowed_sans needs every client to show a certificate")
+                .wrong(named.place, "client_allowed_sans needs every client to show a certificate")
                 .hint("set client_auth_type: RequireAndVerifyClientCert"));
         }
         let sans = named.value.iter().map(|san| {
             AllowedSan::parse(&san.value).ok_or_else(|| {
-                self.wrong(san.referenced, "an allowed SAN is blank or an e-mail address, which cannot be compared")
+                self.wrong(san.place, "an allowed SAN is blank or an e-mail address, which cannot be compared")
                     .hint("use a DNS name, an IP address or a URI of the client's certificate")
             })
         });

@@ -15,11 +15,10 @@ use axum::http::{HeaderMap, HeaderName, HeaderValue};
 use bcrypt::HashParts;
 use rustls::ServerConfig;
 use secrecy::{ExposeSecret, SecretString};
-use serde_saphyr::{Location, Spanned};
 
 use super::file::{self, WebConfigFile};
 use super::sources::Sources;
-use crate::config::{ConfigError, parse_yaml, quoted};
+use crate::config::{At, ConfigError, ConfigErrors, FilePlace, Mistakes, parse_yaml, quoted};
 use crate::web::rate_limit::Rate;
 
 /// Under this, a hash that gets lost is broken in no time.
@@ -50,7 +49,7 @@ pub struct PasswordHash {
 impl WebConfig {
     /// Reads and checks a file and those that it names; also says which they were, so that a change can be seen, even
     /// where they were wrong.
-    pub fn load(path: &Path) -> (Result<WebConfig, ConfigError>, Sources) {
+    pub fn load(path: &Path) -> (Result<WebConfig, ConfigErrors>, Sources) {
         let reader = Reader { path, sources: Sources::default() };
         (reader.web_config(), reader.sources)
     }
@@ -88,42 +87,47 @@ pub(super) struct Reader<'a> {
 }
 
 impl Reader<'_> {
-    pub(super) fn wrong(&self, location: Location, what: impl Into<String>) -> ConfigError {
+    pub(super) fn wrong(&self, location: FilePlace, what: impl Into<String>) -> ConfigError {
         ConfigError::at(self.path, location, what)
     }
 
-    fn web_config(&self) -> Result<WebConfig, ConfigError> {
+    fn web_config(&self) -> Result<WebConfig, ConfigErrors> {
         let unreadable = |why: String| ConfigError::of_file(self.path, format!("the web config cannot be read: {why}"));
         let bytes = self.sources.read(self.path).map_err(|error| unreadable(error.to_string()))?;
         let text = str::from_utf8(&bytes).map_err(|_| unreadable("it is not UTF-8".to_owned()))?;
-        let file: Option<WebConfigFile> = parse_yaml(text, self.path)?;
         let WebConfigFile { tls_server_config, http_server_config, basic_auth_users, rate_limit } =
-            file.unwrap_or_default();
-        Ok(WebConfig {
-            tls: tls_server_config.map(|tls| self.server_config(&tls)).transpose()?.map(Arc::new),
-            headers: http_server_config.map(|http| self.headers(http)).transpose()?.unwrap_or_default(),
-            users: basic_auth_users.map(|users| self.users(users)).transpose()?.unwrap_or_default(),
-            rate: rate_limit.map(|rate| self.rate(&rate)).transpose()?.flatten(),
-        })
+            parse_yaml(text, self.path)?;
+        let mut mistakes = Mistakes::default();
+        let tls = mistakes.keep(tls_server_config.map(|tls| self.server_config(&tls)).transpose());
+        let headers = mistakes.keep(http_server_config.map_or_else(|| Ok(HeaderMap::new()), |http| self.headers(http)));
+        let users = mistakes.keep(self.users(basic_auth_users.unwrap_or_default()));
+        let rate = mistakes.keep(rate_limit.map_or(Ok(None), |rate| self.rate(&rate)));
+        let all = tls.zip(headers).zip(users).zip(rate);
+        mistakes.instead_of(all.map(|(((tls, headers), users), rate)| WebConfig {
+            tls: tls.map(Arc::new),
+            headers,
+            users,
+            rate,
+        }))
     }
 
     fn headers(&self, http: file::Http) -> Result<HeaderMap, ConfigError> {
         if let Some(http2) = http.http2.filter(|http2| http2.value) {
             return Err(self
-                .wrong(http2.referenced, "http2 cannot be true: this exporter speaks HTTP/1.1")
+                .wrong(http2.place, "http2 cannot be true: this exporter speaks HTTP/1.1")
                 .hint("leave http2 out, or set it to false; Prometheus scrapes over HTTP/1.1 then"));
         }
         let Some(headers) = http.headers else { return Ok(HeaderMap::new()) };
         let mut map = HeaderMap::new();
-        let mut set = |name: HeaderName, value: Option<Spanned<String>>, allowed: &[&str]| {
+        let mut set = |name: HeaderName, value: Option<At<String>>, allowed: &[&str]| {
             // A blank value leaves the header out, as in exporter-toolkit.
             let Some(value) = value.filter(|value| !value.value.is_empty()) else { return Ok(()) };
             if !allowed.is_empty() && !allowed.contains(&value.value.to_ascii_lowercase().as_str()) {
                 let what = format!("the header {name} can only be {}", allowed.join(" or "));
-                return Err(self.wrong(value.referenced, what));
+                return Err(self.wrong(value.place, what));
             }
             let text = HeaderValue::from_str(&value.value).map_err(|_| {
-                self.wrong(value.referenced, format!("the header {name} has a character that no header can carry"))
+                self.wrong(value.place, format!("the header {name} has a character that no header can carry"))
             })?;
             map.insert(name, text);
             Ok(())
@@ -136,20 +140,20 @@ impl Reader<'_> {
         Ok(map)
     }
 
-    fn users(&self, users: BTreeMap<String, Spanned<String>>) -> Result<BTreeMap<String, PasswordHash>, ConfigError> {
+    fn users(&self, users: BTreeMap<String, At<String>>) -> Result<BTreeMap<String, PasswordHash>, ConfigError> {
         let hint = "make one with: wolkvox-exporter bcrypt";
         let checked = users.into_iter().map(|(name, hash)| {
             if name.is_empty() || name.chars().any(|c| c == ':' || c.is_control()) {
                 let what = "a user's name is blank or has a colon, and could never be sent";
-                return Err(self.wrong(hash.referenced, what));
+                return Err(self.wrong(hash.place, what));
             }
             let who = format!("the password of user {}", quoted(&name));
             let Some(parsed) = PasswordHash::parse(&hash.value) else {
-                return Err(self.wrong(hash.referenced, format!("{who} is not a bcrypt hash")).hint(hint));
+                return Err(self.wrong(hash.place, format!("{who} is not a bcrypt hash")).hint(hint));
             };
             if !(LEAST_COST..=HIGHEST_COST).contains(&parsed.cost) {
                 let what = format!("{who} is hashed with a cost that is not from {LEAST_COST} to {HIGHEST_COST}");
-                return Err(self.wrong(hash.referenced, what).hint(hint));
+                return Err(self.wrong(hash.place, what).hint(hint));
             }
             Ok((name, parsed))
         });
@@ -163,7 +167,7 @@ impl Reader<'_> {
         };
         let burst = rate.burst.as_ref().map_or(0, |burst| burst.value);
         if burst == 0 {
-            let place = rate.burst.as_ref().map_or(interval.referenced, |burst| burst.referenced);
+            let place = rate.burst.as_ref().map_or(interval.place, |burst| burst.place);
             return Err(self
                 .wrong(place, "rate_limit.burst is 0 or left out: nobody could ever ask")
                 .hint("20 is a good start; to have no limit, set interval to 0s"));

@@ -473,7 +473,7 @@ mod tests {
                 "left_calls": 39812,
                 "resets_at": "2026-03-02T05:00:00Z"
               },
-              "plan": "5 reports, the fastest every 5m = 1,440 API requests a day of 40,000",
+              "plan": "5 reports, the fastest every 5m, want 1,440 API requests a day, and 40,000 are to be had",
               "reports": [
                 {
                   "report": "agent_aux_time",
@@ -591,7 +591,7 @@ mod tests {
             ">fresh<",
             ">6m 40s ago</span><span class=\"of\">still served<",
             ">2h 30m ago</span><span class=\"of\">none served<",
-            "1,440 API requests a day of 40,000",
+            "1,440 API requests a day, and 40,000 are to be had",
             "no answer &lt;within&gt; 60s",
             "in 3m 25s",
             "7m (set: 5m)",
@@ -623,7 +623,7 @@ mod tests {
             ">hace 6 min 40 s</span><span class=\"of\">aún se sirven<",
             "quedan 39.812 peticiones al API<",
             "las peticiones al API empiezan de nuevo en 17 h",
-            "= 1.440 peticiones al API al día, de 40.000",
+            "quieren 1.440 peticiones al API al día, y hay 40.000",
             "pista: el proveedor responde en 60 s",
             "1 mar 00:00 a 06:58",
             "leída hace 3 h",

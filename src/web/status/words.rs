@@ -381,19 +381,21 @@ pub fn plan(language: Language, forecast: &Forecast) -> String {
     let slower = pace.filter(|pace| *pace > fastest).map(|pace| language.span(pace.as_secs()));
     let cost = match language {
         Language::English => {
-            format!("{reports} reports, the fastest every {fast} = {requests} API requests a day of {limit}")
+            format!(
+                "{reports} reports, the fastest every {fast}, want {requests} API requests a day, and {limit} are to be had"
+            )
         }
         Language::Spanish => {
             format!(
-                "{reports} informes, el más frecuente cada {fast} = {requests} peticiones al API al día, de {limit}"
+                "{reports} informes, el más frecuente cada {fast}, quieren {requests} peticiones al API al día, y hay {limit}"
             )
         }
     };
     match (pace, slower, language) {
         (None, _, Language::English) => format!("{cost}: too few for any poll of today"),
         (None, _, Language::Spanish) => format!("{cost}: no alcanzan para ninguna consulta de hoy"),
-        (_, Some(pace), Language::English) => format!("{cost}: pacing at {pace}"),
-        (_, Some(pace), Language::Spanish) => format!("{cost}: al ritmo de una cada {pace}"),
+        (_, Some(pace), Language::English) => format!("{cost}: none is asked more often than every {pace}"),
+        (_, Some(pace), Language::Spanish) => format!("{cost}: ninguno se consulta más seguido que cada {pace}"),
         _ => cost,
     }
 }
@@ -681,10 +683,13 @@ mod tests {
         let fastest = Duration::from_mins(5);
         let plan = |pace| Forecast { reports: 5, fastest, requests: 1_440, limit: 40_000, pace };
         let told = |pace| BOTH.map(|language| super::plan(language, &plan(pace)));
-        let en = "5 reports, the fastest every 5m = 1,440 API requests a day of 40,000";
-        let es = "5 informes, el más frecuente cada 5 min = 1.440 peticiones al API al día, de 40.000";
+        let en = "5 reports, the fastest every 5m, want 1,440 API requests a day, and 40,000 are to be had";
+        let es = "5 informes, el más frecuente cada 5 min, quieren 1.440 peticiones al API al día, y hay 40.000";
         assert_eq!(told(Some(fastest)), [en, es]);
-        let slower = [format!("{en}: pacing at 7m"), format!("{es}: al ritmo de una cada 7 min")];
+        let slower = [
+            format!("{en}: none is asked more often than every 7m"),
+            format!("{es}: ninguno se consulta más seguido que cada 7 min"),
+        ];
         assert_eq!(told(Some(Duration::from_mins(7))), slower);
         let none =
             [format!("{en}: too few for any poll of today"), format!("{es}: no alcanzan para ninguna consulta de hoy")];

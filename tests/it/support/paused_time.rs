@@ -657,6 +657,7 @@ impl Run {
             operations,
             limits: Limits { rows_per_answer: self.rows, ..Limits::default() },
             privacy: Privacy::default(),
+            exposed: Vec::new(),
         }
     }
 

@@ -1,0 +1,260 @@
+//! Checking one operation of a config file.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::tz::TimeZone;
+use url::Url;
+
+use super::check::{Checker, Gathered, Polling};
+use super::error::{ConfigError, FilePlace, quoted, quoted_path};
+use super::file::{OperationEntry, ReportEntry, ReportMapping};
+use super::yaml::At;
+use super::{Operation, ReportPlan};
+use crate::wolkvox::{Token, TokenError, is_loopback};
+
+/// Most integrators of the vendor's are Colombian; so is the zone of its own examples.
+const DEFAULT_ZONE: &str = "America/Bogota";
+/// Polls that may fail before the series they would have renewed are dropped.
+const STALE_INTERVALS: u32 = 3;
+
+impl Checker<'_> {
+    pub(super) fn operation(&mut self, entry: &At<OperationEntry>, polling: &Polling, gathered: &mut Gathered) {
+        let At { value: operation, place, is_whole } = entry;
+        let place = operation.name.as_ref().map_or(*place, |name| name.place);
+        let name = self.name(operation, place, *is_whole, gathered);
+        if let Some(licenses) = operation.licenses.as_ref().filter(|licenses| licenses.value == 0) {
+            self.mistakes.note(
+                self.wrong(licenses.place, "licenses is 0: there would be no API request to spend")
+                    .hint("leave licenses out if the number is not known"),
+            );
+        }
+        let base_url = self.base_url(operation, place, *is_whole);
+        let token = self.token(operation, place, *is_whole);
+        let zone = self.zone(operation.timezone.as_ref());
+        let reports = self.reports(operation.reports.as_ref(), polling, gathered);
+        if let (Some(name), Some(base_url), Some(token), Some(zone)) = (name, base_url, token, zone) {
+            gathered.operations.push(Operation {
+                name,
+                base_url,
+                token,
+                zone,
+                licenses: operation.licenses.as_ref().map(|licenses| licenses.value),
+                pool: operation.pool.clone(),
+                reports,
+                timeout: polling.timeout,
+            });
+        }
+    }
+
+    fn name(
+        &mut self,
+        operation: &OperationEntry,
+        place: FilePlace,
+        is_whole: bool,
+        gathered: &mut Gathered,
+    ) -> Option<Arc<str>> {
+        let Some(name) = operation.name.as_ref().map(|name| name.value.as_str()) else {
+            if is_whole {
+                let hint = "add name: acme, or what the label operation is to say";
+                self.mistakes.note(self.wrong(place, "the operation has no name").hint(hint));
+            }
+            return None;
+        };
+        if name.trim() != name || name.is_empty() || name.chars().any(char::is_control) {
+            let what = "an operation's name cannot be blank or have blanks around it";
+            self.mistakes.note(self.wrong(place, what));
+            return None;
+        }
+        if let Some((file, line)) = gathered.names.get(name) {
+            let first = if file == self.path { format!("line {line}") } else { format!("{}:{line}", file.display()) };
+            let hint = format!("the first is at {first}; each operation needs a name of its own");
+            self.mistakes.note(self.wrong(place, "an operation of this name is there already").hint(hint));
+            return None;
+        }
+        gathered.names.insert(name.to_owned(), (self.path.to_owned(), place.line));
+        Some(Arc::from(name))
+    }
+
+    fn base_url(&mut self, operation: &OperationEntry, place: FilePlace, is_whole: bool) -> Option<Url> {
+        let url = match (&operation.server, &operation.base_url) {
+            (Some(server), None) => self.server(server),
+            (None, Some(base_url)) => self.given_url(base_url, operation.allow_plain_http || !is_whole),
+            (Some(_), Some(both)) => Err(self
+                .wrong(both.place, "server and base_url exclude each other")
+                .hint("server is enough, unless a proxy stands between")),
+            (None, None) if !is_whole => return None,
+            (None, None) => Err(self
+                .wrong(place, "the operation has no server")
+                .hint("add server: \"0003\", the number in the address https://wv0003.wolkvox.com")),
+        };
+        self.keep(url)
+    }
+
+    fn server(&self, server: &At<String>) -> Result<Url, ConfigError> {
+        let digits = server.value.strip_prefix("wv").unwrap_or(&server.value);
+        let is_valid = digits.len() == 4 && digits.bytes().all(|byte| byte.is_ascii_digit());
+        let url = Url::parse(&format!("https://wv{digits}.wolkvox.com"));
+        url.ok().filter(|_| is_valid).ok_or_else(|| {
+            self.wrong(server.place, "server is not a wolkvox server number")
+                .hint("four digits as in https://wv0003.wolkvox.com, in quotes: \"0003\"")
+        })
+    }
+
+    fn given_url(&self, base_url: &At<String>, is_plain_allowed: bool) -> Result<Url, ConfigError> {
+        let wrong = |what: &str| self.wrong(base_url.place, format!("base_url {what}"));
+        let url = Url::parse(&base_url.value).map_err(|error| {
+            wrong(&format!("is not a URL: {error}")).hint("it begins with https://, as in https://wv0003.wolkvox.com")
+        })?;
+        if !url.username().is_empty() || url.password().is_some() {
+            return Err(wrong("carries a user or password").hint("the token belongs into a token_file"));
+        }
+        if url.query().is_some() || url.fragment().is_some() {
+            return Err(wrong("has a query or fragment").hint("give only what comes before /api/v2/"));
+        }
+        let is_right_scheme = match url.scheme() {
+            "https" => true,
+            "http" => is_loopback(&url) || is_plain_allowed,
+            _ => return Err(wrong("is neither https nor http")),
+        };
+        if !is_right_scheme {
+            return Err(wrong("is plain http beyond this machine, and the token would travel readable")
+                .hint("use https, or set allow_plain_http: true on this operation"));
+        }
+        // The exporter adds it, and the vendor answers nothing where it stands twice.
+        if let Some((before, _)) = format!("{}/", url.path()).split_once("/api/v2/") {
+            let start = url.origin().ascii_serialization();
+            return Err(wrong("has /api/v2 in it, which the exporter adds")
+                .hint(format!("give only what comes before: {start}{}", quoted_path(before))));
+        }
+        Ok(url)
+    }
+
+    fn token(&mut self, operation: &OperationEntry, place: FilePlace, is_whole: bool) -> Option<Token> {
+        let hint = "use token_file: /run/secrets/…, or token_env: NAME_OF_A_VARIABLE";
+        let token = match (&operation.token, &operation.token_file, &operation.token_env) {
+            (Some(inline), ..) => {
+                Err(self.wrong(inline.place, "a token written into the config is refused").hint(hint))
+            }
+            (None, Some(file), None) => {
+                let text = self.secret("token", file)?;
+                let source = format!("the token file {}", self.shown(&file.value));
+                self.parsed_token(&text, &source, file.place)
+            }
+            (None, None, Some(variable)) => {
+                let source = format!("the environment variable {}", quoted(&variable.value));
+                match std::env::var(&variable.value) {
+                    Ok(text) => self.parsed_token(&text, &source, variable.place),
+                    Err(_) => Err(self
+                        .wrong(variable.place, format!("{source} is not set"))
+                        .hint("it must be set for the exporter's own process")),
+                }
+            }
+            (None, Some(_), Some(both)) => {
+                Err(self.wrong(both.place, "token_file and token_env exclude each other").hint(hint))
+            }
+            (None, None, None) if !is_whole => return None,
+            (None, None, None) => Err(self.wrong(place, "the operation has no token").hint(hint)),
+        };
+        self.keep(token)
+    }
+
+    fn parsed_token(&self, text: &str, source: &str, place: FilePlace) -> Result<Token, ConfigError> {
+        Token::parse(text).map_err(|error| {
+            let what = match error {
+                TokenError::Empty => "is empty",
+                TokenError::TooLong => "has more in it than any token is long",
+                TokenError::NotAHeader if text.trim().contains('\n') => "has more than one line",
+                TokenError::NotAHeader => "has a blank or a letter in it that no token has",
+            };
+            self.wrong(place, format!("{source} {what}")).hint("it must hold the token alone")
+        })
+    }
+
+    fn zone(&mut self, zone: Option<&At<String>>) -> Option<TimeZone> {
+        let name = zone.map_or(DEFAULT_ZONE, |zone| &zone.value);
+        let found = TimeZone::get(name).map_err(|_| {
+            let place = zone.map(|zone| zone.place).unwrap_or_default();
+            self.wrong(place, format!("the timezone {} is not known", quoted_path(name)))
+                .hint("an IANA name such as America/Bogota")
+        });
+        self.keep(found)
+    }
+
+    fn reports(
+        &mut self,
+        entries: Option<&At<Vec<At<ReportEntry>>>>,
+        polling: &Polling,
+        gathered: &mut Gathered,
+    ) -> Vec<ReportPlan> {
+        let catalog = self.catalog;
+        let Some(entries) = entries else {
+            let all = catalog.reports().iter().map(|report| ReportMapping::named(&report.name));
+            return all.filter_map(|report| self.report(&report, FilePlace::default(), polling, gathered)).collect();
+        };
+        if entries.value.is_empty() && entries.is_whole {
+            self.mistakes.note(
+                self.wrong(entries.place, "reports is empty: nothing would be polled")
+                    .hint("leave reports out for the default ones"),
+            );
+        }
+        let mut plans: Vec<ReportPlan> = Vec::new();
+        for entry in &entries.value {
+            let Some(plan) = self.report(&entry.value.0, entry.place, polling, gathered) else { continue };
+            if plans.iter().any(|known| known.report.name == plan.report.name) {
+                let what = format!("report {} is there twice", plan.report.name);
+                self.mistakes.note(self.wrong(entry.place, what));
+            }
+            plans.push(plan);
+        }
+        plans
+    }
+
+    fn report(
+        &mut self,
+        entry: &ReportMapping,
+        place: FilePlace,
+        polling: &Polling,
+        gathered: &mut Gathered,
+    ) -> Option<ReportPlan> {
+        let known = self.catalog.report(&entry.name).map(Arc::clone).ok_or_else(|| {
+            let known: Vec<&str> = self.catalog.reports().iter().map(|report| &*report.name).collect();
+            self.wrong(place, format!("report {} is not known", quoted(&entry.name)))
+                .hint(format!("the known reports are {}", known.join(", ")))
+        });
+        let report = self.keep(known);
+        let windows = entry.windows.as_ref().and_then(|windows| self.windows(windows));
+        let interval = if let Some(own) = &entry.interval {
+            let checked = self.interval(own, polling.is_faster_allowed);
+            let interval = self.keep(checked);
+            self.own_stale_after(interval, own.place, polling);
+            interval
+        } else {
+            gathered.follows_polling = true;
+            polling.interval
+        };
+        let interval = interval?;
+        Some(ReportPlan {
+            report: report?,
+            interval,
+            windows: windows.unwrap_or_else(|| polling.windows.clone()),
+            stale_after: polling.stale_after.map_or(interval * STALE_INTERVALS, |(stale_after, _)| stale_after),
+        })
+    }
+
+    fn own_stale_after(&mut self, interval: Option<Duration>, place: FilePlace, polling: &Polling) {
+        if let (Some(interval), Some((stale_after, _))) = (interval, polling.stale_after)
+            && stale_after < interval
+        {
+            let what = "the interval is longer than polling.stale_after: the report's series would come and go";
+            let hint = "three intervals are a good start for polling.stale_after";
+            self.mistakes.note(self.wrong(place, what).hint(hint));
+        }
+    }
+}
+
+impl ReportMapping {
+    fn named(name: &str) -> ReportMapping {
+        ReportMapping { name: name.to_owned(), ..ReportMapping::default() }
+    }
+}
