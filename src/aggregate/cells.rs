@@ -114,7 +114,9 @@ mod tests {
 
     fn cell(combine: CellCombine, rows: &[[Option<f64>; 2]]) -> Cell {
         let mut cell = Cell::default();
-        rows.iter().for_each(|row| cell.add(combine, row));
+        for row in rows {
+            cell.add(combine, row);
+        }
         cell
     }
 

@@ -169,17 +169,23 @@ fn by_words<'b>(
         rest = behind;
         // Also of a word that stays: what is no character is written as any other such.
         if stays(word) && letters.iter().all(Letter::can_be_replaced) {
-            letters.iter().for_each(|letter| take(Part::Kept(letter.source())));
+            keep(letters, take);
         } else {
             replaced(letters, Meaning::Other, take);
         }
     }
 }
 
+fn keep<'b>(letters: &[Letter<'b>], take: &mut dyn FnMut(Part<'_, 'b>)) {
+    for letter in letters {
+        take(Part::Kept(letter.source()));
+    }
+}
+
 fn replaced<'b>(letters: &[Letter<'b>], meaning: Meaning, take: &mut dyn FnMut(Part<'_, 'b>)) {
     let text = text_of(letters);
     if text.trim().is_empty() {
-        letters.iter().for_each(|letter| take(Part::Kept(letter.source())));
+        keep(letters, take);
     } else {
         take(Part::Replaced { letters, text, meaning });
     }

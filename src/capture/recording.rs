@@ -152,7 +152,9 @@ mod tests {
         let room = Arc::new(AtomicUsize::new(10));
         let copy = |pieces: &[&str]| {
             let copied = Arc::new(Copied { room: Arc::clone(&room), state: Mutex::default() });
-            pieces.iter().for_each(|piece| copied.see(Some(piece.as_bytes())));
+            for piece in pieces {
+                copied.see(Some(piece.as_bytes()));
+            }
             copied.see(None);
             let recorded = Recorded {
                 base_url: "http://127.0.0.1/".parse().unwrap(),

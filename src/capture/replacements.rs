@@ -217,7 +217,9 @@ mod tests {
     fn no_id_becomes_another_ones_id_where_there_are_others() {
         let mut replacements = Replacements::new(&[7; KEY_BYTES]);
         let ids: Vec<String> = (120..180).map(|id| id.to_string()).collect();
-        ids.iter().for_each(|id| replacements.announce(id, true));
+        for id in &ids {
+            replacements.announce(id, true);
+        }
         for id in &ids {
             let other = shown(&mut replacements, id);
             assert!(other.len() == 3 && !ids.contains(&other), "{id} became {other}");

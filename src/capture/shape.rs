@@ -39,10 +39,11 @@ impl Shape {
                     rows_at = rows_at.filter(|(_, end)| depth > *end);
                 }
                 Piece::Text { content, is_key: true, .. } if depth == 1 => is_data = content == b"data",
-                Piece::Text { content, is_key: true, .. } if rows_at.is_some_and(|(row, _)| depth >= row)
-                    && shape.fields.len() < MOST_FIELDS => {
-                        shape.fields.insert(String::from_utf8_lossy(content).into_owned());
-                    }
+                Piece::Text { content, is_key: true, .. }
+                    if rows_at.is_some_and(|(row, _)| depth >= row) && shape.fields.len() < MOST_FIELDS =>
+                {
+                    shape.fields.insert(String::from_utf8_lossy(content).into_owned());
+                }
                 _ => {}
             }
         }

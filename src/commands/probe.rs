@@ -207,7 +207,7 @@ impl<'a> Probe<'a> {
         let targets: Vec<Target> = self.failures.iter().flat_map(|cause| cause.targets.clone()).collect();
         let broken = operations_of(&targets);
         let only = if broken.len() < self.operations && broken.len() <= MOST_NAMES {
-            broken.iter().map(|name| format!(" --operation={name}")).collect()
+            format!(" --operation={}", broken.join(" --operation="))
         } else {
             String::new()
         };

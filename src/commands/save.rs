@@ -107,11 +107,11 @@ fn shown(capture: &Capture, folder: &str) -> String {
         let rows_of_file = row_counts.next().map_or_else(|| "-".to_owned(), |count| count.to_string());
         rows.push(vec![name, rows_of_file, bytes.len().to_string()]);
     }
-    let samples: String = capture.samples().iter().map(|sample| format!("{sample}\n")).collect();
+    let samples = capture.samples().join("\n");
     format!(
         "\nThese files would be written into {folder}, for your eyes first. Nothing is sent anywhere.\n\
          Names, ids, phones and all other texts but the vendor's own words are replaced; numbers, times and dates stay.\n\n\
-         {}\n{samples}\n{}",
+         {}\n{samples}\n\n{}",
         table(&rows),
         capture.summary.differences()
     )

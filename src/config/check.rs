@@ -14,9 +14,9 @@ use crate::files;
 use crate::memory::LEAST_TOTAL;
 use crate::time::WindowName;
 
-/// The vendor's own limit for one request.
-/// The folder in which the service manager puts what only the service may read.
+/// The folder in which the service manager puts what only the service may read, as a path in the config begins.
 const CREDENTIALS: &str = "$CREDENTIALS_DIRECTORY/";
+/// The vendor's own limit for one request.
 const DEFAULT_TIMEOUT: Duration = Duration::from_mins(1);
 /// A request that is given longer than this blocks its token's other reports for a whole interval.
 const LONGEST_TIMEOUT: Duration = Duration::from_mins(5);

@@ -50,7 +50,9 @@ pub(super) fn read<T: DeserializeOwned>(text: &str, path: &Path, noted: &mut Mis
             None
         }
     };
-    mistakes.into_iter().for_each(|mistake| noted.note(mistake.of(path)));
+    for mistake in mistakes {
+        noted.note(mistake.of(path));
+    }
     value
 }
 
@@ -91,6 +93,7 @@ impl<T: Default> Default for At<T> {
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeMap;
+    use std::fmt::Write as _;
 
     use super::*;
 
@@ -155,11 +158,14 @@ mod tests {
         let mut text = "a: &a0 [x, x, x, x, x, x, x, x, x, x]\n".to_owned();
         for level in 1..9 {
             let aliases = vec![format!("*a{}", level - 1); 10].join(", ");
-            text += &format!("a{level}: &a{level} [{aliases}]\n");
+            let _ = writeln!(text, "a{level}: &a{level} [{aliases}]");
         }
         assert!(told(&text).contains("than any config needs"), "{}", told(&text));
-        let deep: String = (1..100_000).map(|level| format!("- &a{level} [*a{}]\n", level - 1)).collect();
-        assert!(told(&format!("- &a0 x\n{deep}")).contains("than any config needs"));
+        let mut deep = "- &a0 x\n".to_owned();
+        for level in 1..100_000 {
+            let _ = writeln!(deep, "- &a{level} [*a{}]", level - 1);
+        }
+        assert!(told(&deep).contains("than any config needs"));
         assert!(told(&"[".repeat(100_000)).contains("recursion limit"), "{}", told(&"[".repeat(100)));
         assert!(told("name: &a [*a]").contains("alias"), "{}", told("name: &a [*a]"));
     }

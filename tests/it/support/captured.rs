@@ -1,5 +1,6 @@
 //! Captures of a simulated vendor, each of an operation of four agents at one moment, with one key: always the same.
 
+use std::fmt::Write as _;
 use std::sync::Arc;
 
 use jiff::Timestamp;
@@ -82,7 +83,7 @@ fn bare_and_escaped(answer: &Answer) -> Vec<u8> {
     for char in rows.strip_suffix('}').expect("the envelope's end").chars() {
         match char {
             _ if char.is_ascii() => bare.push(char),
-            _ => bare.push_str(&format!("\\u{:04x}", u32::from(char))),
+            _ => drop(write!(bare, "\\u{:04x}", u32::from(char))),
         }
     }
     let mut numbers = String::new();
@@ -90,7 +91,7 @@ fn bare_and_escaped(answer: &Answer) -> Vec<u8> {
         let (count, rest) = part.split_once('"').unwrap_or(("", part));
         match place {
             0 => numbers.push_str(part),
-            _ => numbers.push_str(&format!("\"count\":{count}{rest}")),
+            _ => drop(write!(numbers, "\"count\":{count}{rest}")),
         }
     }
     numbers.into_bytes()
