@@ -262,13 +262,13 @@ impl<'a> Probe<'a> {
 
 /// What an answer had that nobody expects.
 fn sentences(data: &PollData) -> impl Iterator<Item = String> {
-    let Findings { undocumented_fields, rows_without_value, days_outside_window } = &data.findings;
+    let Findings { undocumented_fields, rows_without_value, rows_outside_window } = &data.findings;
     let fields = format!("fields that are not documented, and not read: {}", undocumented_fields.join(", "));
     let values = data.rejected.iter().map(|(field, count)| (*count, format!("{count} unreadable value(s) of {field}")));
     let others = [
         (undocumented_fields.len() as u64, fields),
         (*rows_without_value, format!("{rows_without_value} of {} row(s) without any readable value", data.rows)),
-        (*days_outside_window, format!("{days_outside_window} day(s) outside the window, left out")),
+        (*rows_outside_window, format!("{rows_outside_window} day(s) outside the window, left out")),
         (data.dropped, format!("{} series over limits.series_per_report, left out", data.dropped)),
     ];
     let all: Vec<(u64, String)> = others.into_iter().chain(values).collect();

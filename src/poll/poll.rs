@@ -357,7 +357,7 @@ impl Job {
                     findings: Findings {
                         undocumented_fields: names_of(&aggregated.undocumented),
                         rows_without_value: aggregated.without_value,
-                        days_outside_window: aggregated.outside,
+                        rows_outside_window: aggregated.outside,
                     },
                     changed_at: None,
                 })

@@ -38,7 +38,7 @@ pub fn record_of(target: &Target, origin: &DataOrigin, data: &PollData, catalog:
         findings: FindingsRecord {
             undocumented_fields: data.findings.undocumented_fields.clone(),
             rows_without_value: data.findings.rows_without_value,
-            days_outside_window: data.findings.days_outside_window,
+            rows_outside_window: data.findings.rows_outside_window,
         },
         changed_at: data.changed_at,
         families: families.collect(),
@@ -105,7 +105,7 @@ fn data_of(record: &DataRecord, target: &Target, catalog: &Catalog, now: Moment)
         findings: Findings {
             undocumented_fields: record.findings.undocumented_fields.clone(),
             rows_without_value: record.findings.rows_without_value,
-            days_outside_window: record.findings.days_outside_window,
+            rows_outside_window: record.findings.rows_outside_window,
         },
         changed_at: record.changed_at,
         families: record.families.iter().map(segment).collect::<Result<_, String>>()?,
@@ -155,7 +155,7 @@ mod tests {
                 findings: Findings {
                     undocumented_fields: vec!["new".to_owned()],
                     rows_without_value: 3,
-                    days_outside_window: 4,
+                    rows_outside_window: 4,
                 },
                 changed_at: Some(now.wall),
                 families: vec![(gauges, Renderer::default().finish())],

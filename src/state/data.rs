@@ -63,7 +63,7 @@ pub struct DataRecord {
 pub struct FindingsRecord {
     pub undocumented_fields: Vec<String>,
     pub rows_without_value: u64,
-    pub days_outside_window: u64,
+    pub rows_outside_window: u64,
 }
 
 /// A family's deflated text.

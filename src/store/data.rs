@@ -45,7 +45,7 @@ pub struct Findings {
     /// Rows of which no value could be read.
     pub rows_without_value: u64,
     /// Nested rows of days outside the window.
-    pub days_outside_window: u64,
+    pub rows_outside_window: u64,
 }
 
 /// Memory that served families and info entries take.

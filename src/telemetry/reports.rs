@@ -73,9 +73,9 @@ const GAUGES: [Gauge; 15] = [
         found(status, |findings| findings.rows_without_value)
     }),
     (
-        "wolkvox_report_days_outside_window",
-        "Days that an agent's row of the last good poll had besides those of its window; they are left out",
-        |status| found(status, |findings| findings.days_outside_window),
+        "wolkvox_report_rows_outside_window",
+        "Rows of days in the last good poll that are not days of the window; they are left out",
+        |status| found(status, |findings| findings.rows_outside_window),
     ),
     ("wolkvox_report_consecutive_failures", "Polls of the report that failed since the last good one", |status| {
         Some(status.health.consecutive_failures as f64)

@@ -218,7 +218,11 @@ fn hostile(roster: &[String], place: usize) -> Vec<u8> {
 
 /// The config of an exporter that asks a simulator, in a folder of its own, as a flag.
 fn config_of(simulator: &Simulator, folder: &mut Option<tempfile::TempDir>, limits: &'static str) -> String {
-    let config = Setup { limits, ..Setup::default() }.config(&simulator.base_url());
+    written(&Setup { limits, ..Setup::default() }, simulator, folder)
+}
+
+fn written(setup: &Setup, simulator: &Simulator, folder: &mut Option<tempfile::TempDir>) -> String {
+    let config = setup.config(&simulator.base_url());
     let folder = folder.insert(config_folder(&config));
     format!("--config.file={}", folder.path().join(CONFIG_FILE).display())
 }
@@ -234,7 +238,10 @@ async fn never_leak_a_capture_of_hostile_answers_names_nobody() {
     }
     let (mut config, folder) = (None, tempfile::tempdir().unwrap());
     let save = folder.path().join("a/capture");
-    let flags = [&config_of(&simulator, &mut config, "{}"), &format!("--save={}", save.display())];
+    // What the first says is a refusal: nothing more is asked after it.
+    let reports = "[agent_hold_mute, closed_interactions, smart_wait, agent_kpi, agent_aux_time]";
+    let config = written(&Setup { reports, ..Setup::default() }, &simulator, &mut config);
+    let flags = [&config, &format!("--save={}", save.display())];
     let ended = exporter(&["check", "--probe", "--yes", flags[0], flags[1]]).await;
     assert!(ended.stdout.contains("written: 5 files"), "four answers and the summary: {ended:?}");
     let mut all = texts(&save);

@@ -1,7 +1,9 @@
 //! `check --probe`: what somebody sees who asks the vendor for the first time, and what it costs.
 
 use std::fmt::Write as _;
+use std::fs::Permissions;
 use std::net::SocketAddr;
+use std::os::unix::fs::PermissionsExt as _;
 use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
@@ -34,7 +36,9 @@ pub fn folder_of(operations: usize, timeout: &str, base_url: impl Fn(usize) -> S
     let _ = writeln!(text, "polling: {{timeout: {timeout}, windows: [today]}}");
     let folder = config_folder(&text);
     for at in 0..operations {
-        std::fs::write(folder.path().join(format!("token-{at}")), format!("token-{at}\n")).unwrap();
+        let file = folder.path().join(format!("token-{at}"));
+        std::fs::write(&file, format!("token-{at}\n")).unwrap();
+        std::fs::set_permissions(&file, Permissions::from_mode(0o600)).unwrap();
     }
     folder
 }

@@ -79,7 +79,7 @@ async fn never_lie_what_a_declaration_does_not_expect_is_counted_with_every_poll
     let (_harness, scraped) = answered_with("[agent_kpi]", &row).await;
     let value = |metric: &str| scraped.value(&format!("wolkvox_report_{metric}"), &["report=\"agent_kpi\""]);
     assert_eq!(
-        (value("days_outside_window"), value("undocumented_fields")),
+        (value("rows_outside_window"), value("undocumented_fields")),
         (Some(1.0), Some(0.0)),
         "{}",
         scraped.text()

@@ -129,7 +129,7 @@ async fn a_pipe_in_place_of_any_file_of_the_start_neither_holds_it_up_nor_is_bel
     for (file, what) in [
         (state.join("lock"), "the state folder"),
         (state.join("names.key"), "the key for names"),
-        (token.clone(), "the token file cannot be read: it is a pipe, where only a regular file can be"),
+        (token.clone(), "the token file "),
         (home.config_file(), "the config cannot be read: it is a pipe"),
     ] {
         let aside = file.with_extension("aside");

@@ -112,7 +112,7 @@ struct ReportFacts<'a> {
     rejected_values: Vec<Rejected<'a>>,
     undocumented_fields: &'a [String],
     rows_without_value: Option<u64>,
-    days_outside_window: Option<u64>,
+    rows_outside_window: Option<u64>,
     last_change_at: Option<Timestamp>,
     changes_every_seconds: Option<u64>,
     consecutive_failures: u64,
@@ -293,7 +293,7 @@ impl<'a> Facts<'a> {
             rejected_values: rejected.iter().map(|(field, values)| Rejected { field, values: *values }).collect(),
             undocumented_fields: health.map_or(&[], |health| &health.findings.undocumented_fields),
             rows_without_value: last_good.map(|health| health.findings.rows_without_value),
-            days_outside_window: last_good.map(|health| health.findings.days_outside_window),
+            rows_outside_window: last_good.map(|health| health.findings.rows_outside_window),
             last_change_at: health.and_then(|health| health.last_change).map(whole),
             changes_every_seconds: health.and_then(Health::changes_every).map(|gap| gap.as_secs()),
             consecutive_failures: health.map_or(0, |health| health.consecutive_failures),
@@ -379,7 +379,7 @@ mod tests {
     }
 
     fn findings() -> Findings {
-        Findings { undocumented_fields: vec!["shift".to_owned()], rows_without_value: 4, days_outside_window: 5 }
+        Findings { undocumented_fields: vec!["shift".to_owned()], rows_without_value: 4, rows_outside_window: 5 }
     }
 
     fn store() -> Store {
@@ -501,7 +501,7 @@ mod tests {
                     "shift"
                   ],
                   "rows_without_value": 4,
-                  "days_outside_window": 5,
+                  "rows_outside_window": 5,
                   "last_change_at": "2026-03-01T11:58:30Z",
                   "changes_every_seconds": null,
                   "consecutive_failures": 0,
@@ -526,7 +526,7 @@ mod tests {
                   "rejected_values": [],
                   "undocumented_fields": [],
                   "rows_without_value": 0,
-                  "days_outside_window": 0,
+                  "rows_outside_window": 0,
                   "last_change_at": "2026-03-01T11:53:20Z",
                   "changes_every_seconds": null,
                   "consecutive_failures": 1,

@@ -143,7 +143,7 @@ fn left_out_of<'r>(report: &'r ReportFacts<'_>) -> impl Iterator<Item = (What<'r
     let fields = report.undocumented_fields.iter().map(|field| (What::Field(field), 1));
     let counts = [
         (What::Rows, report.rows_without_value),
-        (What::Days, report.days_outside_window),
+        (What::Days, report.rows_outside_window),
         (What::Series, report.dropped_series),
     ];
     let counts = counts.into_iter().filter_map(|(what, count)| Some((what, count.filter(|count| *count > 0)?)));
