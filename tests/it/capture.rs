@@ -227,6 +227,19 @@ fn written(setup: &Setup, simulator: &Simulator, folder: &mut Option<tempfile::T
     format!("--config.file={}", folder.path().join(CONFIG_FILE).display())
 }
 
+/// What a probe of hostile answers writes and shows.
+async fn saved(config: &str) -> Vec<String> {
+    let folder = tempfile::tempdir().unwrap();
+    let save = folder.path().join("a/capture");
+    let ended = exporter(&["check", "--probe", "--yes", config, &format!("--save={}", save.display())]).await;
+    assert!(ended.stdout.contains("written: 5 files"), "four answers and the summary: {ended:?}");
+    let mut all = texts(&save);
+    assert_eq!(all.len(), 5);
+    let (_, shown) = ended.stdout.split_once("These files would be written").expect("what would be written");
+    all.push(shown.to_owned());
+    all
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn never_leak_a_capture_of_hostile_answers_names_nobody() {
     let simulator = Simulator::start(captured::settings()).await.unwrap();
@@ -236,19 +249,16 @@ async fn never_leak_a_capture_of_hostile_answers_names_nobody() {
         let scope = Scope { api: Some(report.api.clone()), ..Scope::default() };
         simulator.inject(Fault::Body(hostile(&roster, place)), scope);
     }
-    let (mut config, folder) = (None, tempfile::tempdir().unwrap());
-    let save = folder.path().join("a/capture");
+    let mut config = None;
     // What the first says is a refusal: nothing more is asked after it.
     let reports = "[agent_hold_mute, closed_interactions, smart_wait, agent_kpi, agent_aux_time]";
     let config = written(&Setup { reports, ..Setup::default() }, &simulator, &mut config);
-    let flags = [&config, &format!("--save={}", save.display())];
-    let ended = exporter(&["check", "--probe", "--yes", flags[0], flags[1]]).await;
-    assert!(ended.stdout.contains("written: 5 files"), "four answers and the summary: {ended:?}");
-    let mut all = texts(&save);
-    assert_eq!(all.len(), 5);
-    let (_, shown) = ended.stdout.split_once("These files would be written").expect("what would be written");
-    all.push(shown.to_owned());
-    assert_eq!(named(&all, &roster), Vec::<&String>::new());
+    // A number of four digits may become another person's by chance: not twice, as each capture draws a key of its own.
+    let (one, other) = (saved(&config).await, saved(&config).await);
+    let of_other = named(&other, &roster);
+    let of_both: Vec<&String> = named(&one, &roster).into_iter().filter(|person| of_other.contains(person)).collect();
+    assert_eq!(of_both, Vec::<&String>::new());
+    let all = [one, other].concat();
     assert!(all.iter().all(|text| !text.contains(TOKEN) && !text.contains("s3cr3t")));
     let capture = Capture::read(&save).unwrap();
     let said = AnswerKind::NotJson { class: ContentClass::Markup, says: Some("MAINTENANCE".to_owned()) };
