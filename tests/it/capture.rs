@@ -228,12 +228,10 @@ fn written(setup: &Setup, simulator: &Simulator, folder: &mut Option<tempfile::T
 }
 
 /// What a probe of hostile answers writes and shows.
-async fn saved(config: &str) -> Vec<String> {
-    let folder = tempfile::tempdir().unwrap();
-    let save = folder.path().join("a/capture");
+async fn saved(config: &str, save: &Path) -> Vec<String> {
     let ended = exporter(&["check", "--probe", "--yes", config, &format!("--save={}", save.display())]).await;
     assert!(ended.stdout.contains("written: 5 files"), "four answers and the summary: {ended:?}");
-    let mut all = texts(&save);
+    let mut all = texts(save);
     assert_eq!(all.len(), 5);
     let (_, shown) = ended.stdout.split_once("These files would be written").expect("what would be written");
     all.push(shown.to_owned());
@@ -254,7 +252,9 @@ async fn never_leak_a_capture_of_hostile_answers_names_nobody() {
     let reports = "[agent_hold_mute, closed_interactions, smart_wait, agent_kpi, agent_aux_time]";
     let config = written(&Setup { reports, ..Setup::default() }, &simulator, &mut config);
     // A number of four digits may become another person's by chance: not twice, as each capture draws a key of its own.
-    let (one, other) = (saved(&config).await, saved(&config).await);
+    let folder = tempfile::tempdir().unwrap();
+    let save = folder.path().join("a/capture");
+    let (one, other) = (saved(&config, &save).await, saved(&config, &folder.path().join("another")).await);
     let of_other = named(&other, &roster);
     let of_both: Vec<&String> = named(&one, &roster).into_iter().filter(|person| of_other.contains(person)).collect();
     assert_eq!(of_both, Vec::<&String>::new());
