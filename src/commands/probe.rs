@@ -181,6 +181,7 @@ impl<'a> Probe<'a> {
 
     /// What the answers say of themselves, what was spent, and what comes next.
     fn end(mut self) -> Result<(), CommandError> {
+        self.good.sort_by(|(a, _), (b, _)| a.cmp(b));
         for (target, data) in &self.good {
             self.findings.extend(sentences(data).map(|sentence| format!("{target}: {sentence}")));
         }
@@ -197,6 +198,11 @@ impl<'a> Probe<'a> {
         if self.failures.is_empty() {
             return print(&format!("next: start it with wolkvox-exporter{command}\n"));
         }
+        // They came in any order: the widest cause is told first, and among equals that of the first operation.
+        for cause in &mut self.failures {
+            cause.targets.sort_unstable();
+        }
+        self.failures.sort_by(|a, b| b.targets.len().cmp(&a.targets.len()).then_with(|| a.targets.cmp(&b.targets)));
         let failed: usize = self.failures.iter().map(|cause| cause.targets.len()).sum();
         let mut causes = String::new();
         for SharedFailure { said, hint, targets } in &self.failures {
