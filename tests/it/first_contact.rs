@@ -211,7 +211,20 @@ fn shortened(screen: &str) -> String {
     let count = rows.len() - failed.len();
     let figures = |row: &str| row.split("  -  ").next().unwrap_or_default().trim_end().to_owned();
     let failed: Vec<String> = failed.into_iter().map(figures).collect();
-    format!("{}\n… {count} rows that are ok …\n{}\n{}\n", others[0], failed.join("\n"), others[1..].join("\n"))
+    // A busy machine tells it a second later, and may tell it again.
+    let mut is_first = true;
+    let told: Vec<String> = others[1..]
+        .iter()
+        .filter_map(|line| match line.strip_prefix("waiting for ").and_then(|rest| rest.split_once(" after ")) {
+            Some((who, rest)) if std::mem::take(&mut is_first) => {
+                Some(format!("waiting for {who} after 5 s: {}", rest.split_once(": ").expect("names").1))
+            }
+            Some(_) => None,
+            None => Some((*line).to_owned()),
+        })
+        .collect();
+    assert!(!is_first, "nothing is told of what takes long: {screen}");
+    format!("{}\n… {count} rows that are ok …\n{}\n{}\n", others[0], failed.join("\n"), told.join("\n"))
 }
 
 #[tokio::test(flavor = "multi_thread")]
