@@ -203,6 +203,16 @@ async fn screen() -> String {
     screen
 }
 
+/// How much of their time agents have paused so far depends on the hour.
+fn of_any_hour(line: &str) -> String {
+    match line.split_once(" (agent_3) is ").and_then(|(before, rest)| Some((before, rest.split_once(" of login")?))) {
+        Some((before, (shares, rest))) if shares.ends_with(" %") => {
+            format!("{before} (agent_3) is 25 % to 36 % of login{rest}")
+        }
+        _ => line.to_owned(),
+    }
+}
+
 /// The screen with its first rows, the rows that failed, and all that is said beyond them. What takes how long differs.
 fn shortened(screen: &str) -> String {
     let (rows, others): (Vec<&str>, Vec<&str>) = screen.lines().partition(|line| line.starts_with("op-"));
@@ -220,7 +230,7 @@ fn shortened(screen: &str) -> String {
                 Some(format!("waiting for {who} after 5 s: {}", rest.split_once(": ").expect("names").1))
             }
             Some(_) => None,
-            None => Some((*line).to_owned()),
+            None => Some(of_any_hour(line)),
         })
         .collect();
     assert!(!is_first, "nothing is told of what takes long: {screen}");
