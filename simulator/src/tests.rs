@@ -15,6 +15,8 @@ use tokio::net::TcpStream;
 use super::*;
 use crate::chance::Dice;
 
+mod first_five;
+
 const REPORTS: [(&str, &str); 5] = [
     ("reports_manager", "agent_3"),
     ("reports_manager", "agent_9"),
