@@ -4,19 +4,26 @@
 //! asked. It knows nothing of any client. [`world`] is the truth, [`vendor`] answers from it, [`fault`] distorts an answer,
 //! and [`call_log`] counts what each token spent.
 
+mod calendar;
 mod callbacks;
+mod campaigns;
 mod chance;
+mod chats;
 pub mod fault;
+mod floor;
 mod http;
+mod kept;
 mod message;
 pub mod call_log;
 mod people;
 mod plan;
+mod queue;
 mod report;
 mod server;
 #[cfg(test)]
 mod tests;
 pub mod vendor;
+mod work;
 pub mod world;
 
 use std::net::SocketAddr;

@@ -1,0 +1,75 @@
+//! Everybody who has, or had, an account.
+
+use jiff::{SignedDuration, Timestamp};
+use serde::Serialize;
+
+use super::agents::word;
+use super::form::NOTHING;
+use super::{Printed, Question};
+use crate::people::Agent;
+
+#[derive(Serialize)]
+struct Member<'a> {
+    agent_id: &'a str,
+    agent_name: &'a str,
+    agent_dni: &'a str,
+    agent_status: &'static str,
+    last_use: String,
+    agent_sso: String,
+    enabled: &'static str,
+}
+
+/// How many days back somebody's last shift is looked for.
+const DAYS: i64 = 30;
+
+/// `agents` of information: those who work, then those who left and whose accounts are still there.
+pub(super) fn roster(question: &Question) -> Printed {
+    let (world, index) = (question.world, question.index);
+    let working = world.agents(index).iter().enumerate().map(|(place, agent)| {
+        let last_use = last_use(question, place);
+        member(agent, status(question, place), last_use.map(|at| question.wall_clock(at)), "yes")
+    });
+    let left = world.former_agents(index);
+    let left = left.iter().zip(1..).map(|(agent, months)| {
+        let last_use = question.now - SignedDuration::from_hours(24 * 31 * (months % 5 + 1));
+        // Months of days, at one hour, so that the answer changes once a day.
+        member(agent, "Logout", Some(question.wall_clock(last_use)[..10].to_owned() + " 18:00:00"), "no")
+    });
+    question.print(working.chain(left).filter(|member| question.admits("agent", member.agent_id)))
+}
+
+fn member<'a>(
+    agent: &'a Agent,
+    agent_status: &'static str,
+    last_use: Option<String>,
+    enabled: &'static str,
+) -> Member<'a> {
+    Member {
+        agent_id: &agent.id,
+        agent_name: &agent.name,
+        agent_dni: &agent.dni,
+        agent_status,
+        last_use: last_use.unwrap_or_else(|| NOTHING.to_owned()),
+        agent_sso: format!("u{}@example.com", agent.dni),
+        enabled,
+    }
+}
+
+fn status(question: &Question, agent: usize) -> &'static str {
+    let day = question.world.day_until(question.index, question.now);
+    let state = day.and_then(|day| {
+        let shift = question.world.shift(question.index, agent, &day);
+        shift.stretch_at(day.high).map(|stretch| word(stretch.activity))
+    });
+    state.unwrap_or("Logout")
+}
+
+/// Until when an agent was last logged in: now, if it still is.
+fn last_use(question: &Question, agent: usize) -> Option<Timestamp> {
+    let from = question.now - SignedDuration::from_hours(24 * DAYS);
+    let spans = question.world.spans(question.index, from, question.now);
+    spans.iter().rev().find_map(|span| {
+        let (login, logout) = question.world.shift(question.index, agent, span).login;
+        (login < logout && login < span.high).then(|| span.at(logout.min(span.high)))
+    })
+}
