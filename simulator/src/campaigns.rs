@@ -22,7 +22,7 @@ pub(super) struct Campaign {
 
 /// The first one runs out of customers in the afternoon and dials them again; the last one is never started.
 pub(super) const CAMPAIGNS: [Campaign; 3] = [
-    Campaign { id: "32841", name: "Cobranza preventiva", skill: 2, speed: 3, per_agent: 16, runs: true },
+    Campaign { id: "32841", name: "Cobranza preventiva", skill: 2, speed: 3, per_agent: 12, runs: true },
     Campaign { id: "32842", name: "Retención de planes", skill: 4, speed: 2, per_agent: 60, runs: true },
     Campaign { id: "32843", name: "Encuesta de salida", skill: 3, speed: 1, per_agent: 10, runs: false },
 ];
