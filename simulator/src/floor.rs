@@ -26,6 +26,9 @@ const TIMEOUT_ACW: usize = 7;
 /// Questions that a survey of this operation asks.
 pub(super) const QUESTIONS: usize = 5;
 
+/// The points that a question may be given; repeated ones are the more frequent.
+const POINTS: [u8; 10] = [5, 5, 5, 5, 4, 4, 4, 3, 2, 1];
+
 /// What an agent is doing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Activity {
@@ -73,7 +76,7 @@ pub(super) struct Call {
     /// Which of `SECOND_CODES`.
     pub(super) second_code: Option<usize>,
     /// Points from 1 to 5 that the caller gave to each question.
-    pub(super) survey: Option<[u64; QUESTIONS]>,
+    pub(super) survey: Option<[u8; QUESTIONS]>,
     pub(super) evaluation: Option<Evaluation>,
     pub(super) handover: Option<Handover>,
     /// The last digits of the customer's number.
@@ -176,8 +179,8 @@ fn code(dice: &mut Dice, hit: bool) -> Option<usize> {
     if hit { Some(SALE) } else { code }
 }
 
-fn survey(dice: &mut Dice) -> Option<[u64; QUESTIONS]> {
-    dice.percent(15).then(|| std::array::from_fn(|_| 5 - dice.amount(0, 4) * dice.amount(0, 2) / 2))
+fn survey(dice: &mut Dice) -> Option<[u8; QUESTIONS]> {
+    dice.percent(15).then(|| std::array::from_fn(|_| POINTS[dice.index(POINTS.len())]))
 }
 
 fn evaluation(dice: &mut Dice) -> Option<Evaluation> {
@@ -232,5 +235,6 @@ fn stretches(plan: &Plan, calls: &[Call]) -> Vec<Stretch> {
     }
     all.push(Stretch { start: from, end: until, activity: Activity::Ready });
     all.retain(|stretch| stretch.start < stretch.end);
+    all.shrink_to_fit();
     all
 }

@@ -7,29 +7,27 @@ use std::sync::{Arc, Mutex, PoisonError};
 pub(super) type AgentDay = (usize, usize, i64);
 
 /// What was drawn for each agent-day, up to a limit.
-pub(super) struct Kept<T>(Mutex<HashMap<AgentDay, Arc<T>>>);
-
-/// More agent-days than a month of a large operation; a few tens of megabytes.
-const LIMIT: usize = 10_000;
+pub(super) struct Kept<T> {
+    limit: usize,
+    drawn: Mutex<HashMap<AgentDay, Arc<T>>>,
+}
 
 impl<T> Kept<T> {
+    pub(super) fn up_to(limit: usize) -> Kept<T> {
+        Kept { limit, drawn: Mutex::default() }
+    }
+
     /// What is kept, or else what is drawn now. The same either way: drawing is reproducible.
     pub(super) fn get(&self, key: AgentDay, draw: impl FnOnce() -> T) -> Arc<T> {
-        if let Some(kept) = self.0.lock().unwrap_or_else(PoisonError::into_inner).get(&key) {
+        if let Some(kept) = self.drawn.lock().unwrap_or_else(PoisonError::into_inner).get(&key) {
             return Arc::clone(kept);
         }
         let drawn = Arc::new(draw());
-        let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if kept.len() >= LIMIT {
+        let mut kept = self.drawn.lock().unwrap_or_else(PoisonError::into_inner);
+        if kept.len() >= self.limit {
             kept.clear();
         }
         kept.insert(key, Arc::clone(&drawn));
         drawn
-    }
-}
-
-impl<T> Default for Kept<T> {
-    fn default() -> Kept<T> {
-        Kept(Mutex::default())
     }
 }

@@ -109,7 +109,8 @@ pub(super) fn roster(seed: u64, operation: usize, count: usize) -> Vec<Agent> {
 /// People who once worked there: one per dozen of those who do, and one more.
 pub(super) fn former(seed: u64, operation: usize, agents: &[Agent]) -> Vec<Agent> {
     let mut dice = Dice::of(&[seed, operation as u64, 0x4C65_6674]);
-    let mut taken: HashSet<String> = agents.iter().map(|agent| agent.name.clone()).collect();
+    let tidy = |name: &str| name.trim_start_matches("COM-").split_whitespace().collect::<Vec<_>>().join(" ");
+    let mut taken: HashSet<String> = agents.iter().map(|agent| tidy(&agent.name)).collect();
     let count = if agents.is_empty() { 0 } else { agents.len() / 12 + 1 };
     (0..count)
         .map(|index| Agent {

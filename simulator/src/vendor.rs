@@ -202,8 +202,7 @@ impl Vendor {
             return Ok(answer);
         }
         let report = Report::find(&request.path, api).ok_or_else(|| refusal(400, NO_SUCH_API))?;
-        let sent = |name: &&str| request.parameter(name).is_some_and(|value| !value.is_empty());
-        if !report.required.iter().all(sent) {
+        if !report.is_asked_by(request) {
             return Err(refusal(400, PARAMETERS));
         }
         let asked = if report.dated { asked(request, &operation.zone)? } else { Passes::new() };

@@ -120,7 +120,7 @@ impl Work {
         }
         if let Some(survey) = call.survey {
             self.surveys += 1;
-            self.points.iter_mut().zip(survey).for_each(|(points, given)| *points += given);
+            self.points.iter_mut().zip(survey).for_each(|(points, given)| *points += u64::from(given));
         }
         if let Some(evaluation) = &call.evaluation {
             self.evaluations += 1;

@@ -110,6 +110,12 @@ struct Site {
     roster: OnceLock<Vec<Agent>>,
 }
 
+/// More agent-days than a month of a large operation; a few tens of megabytes.
+const PLANS_KEPT: usize = 10_000;
+
+/// Enough for today of a large operation, in as much memory: the details of a plan are ten times its size.
+const SHIFTS_KEPT: usize = 2_000;
+
 impl World {
     /// The world of these settings.
     pub fn new(settings: &Settings) -> World {
@@ -123,8 +129,8 @@ impl World {
             seed: settings.seed,
             lag: settings.lag,
             sites: settings.operations.iter().map(site).collect(),
-            plans: Kept::default(),
-            shifts: Kept::default(),
+            plans: Kept::up_to(PLANS_KEPT),
+            shifts: Kept::up_to(SHIFTS_KEPT),
         }
     }
 

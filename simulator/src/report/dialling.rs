@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use serde::Serialize;
 
 use super::form::share;
@@ -115,7 +115,7 @@ pub(super) fn campaigns(question: &Question) -> Printed {
     let agents = question.world.agents(question.index).len();
     let attempts = question.world.attempts(question.index, &question.today());
     let day = question.world.day_until(question.index, question.now);
-    let minute_ago = question.now - SignedDuration::from_secs(60);
+    let minute_ago = question.ago(60);
     let shown =
         CAMPAIGNS.iter().enumerate().filter(|(_, campaign)| agents > 0 && question.admits("campaign_id", campaign.id));
     question.print(shown.map(|(index, campaign)| {
@@ -170,7 +170,7 @@ pub(super) fn unconnected(question: &Question) -> Printed {
 
 /// `calls_last_10`: every call that ended within the last ten minutes, oldest first.
 pub(super) fn recent_calls(question: &Question) -> Printed {
-    let seen = [(question.now - SignedDuration::from_secs(TEN_MINUTES), question.now)];
+    let seen = [(question.ago(TEN_MINUTES), question.now)];
     let mut calls = inbound_and_internal(question, &seen);
     for (at, attempt) in question.world.attempts(question.index, &seen) {
         let kind = if attempt.campaign.is_some() { "out_pre" } else { "outbound_ma" };

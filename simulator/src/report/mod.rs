@@ -13,7 +13,7 @@ mod roster;
 mod skills;
 mod smart_wait;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 
 use crate::Operation;
@@ -31,7 +31,7 @@ pub(super) struct Report {
     /// is now, whatever dates they are sent.
     pub(super) dated: bool,
     /// Query parameters without which the vendor refuses, beside the dates.
-    pub(super) required: &'static [&'static str],
+    required: &'static [&'static str],
     pub(super) frame: Frame,
     pub(super) print: fn(&Question) -> Printed,
 }
@@ -88,7 +88,17 @@ const fn now(file: &'static str, api: &'static str, required: &'static [&'static
     Report { dated: false, ..dated(file, api, required, print) }
 }
 
+/// A query parameter; an empty one is none.
+fn sent<'a>(request: &'a Request, name: &str) -> Option<&'a str> {
+    request.parameter(name).filter(|value| !value.is_empty())
+}
+
 impl Report {
+    /// Whether a request has every parameter that the report requires, the dates aside.
+    pub(super) fn is_asked_by(&self, request: &Request) -> bool {
+        self.required.iter().all(|name| sent(request, name).is_some())
+    }
+
     /// The report of this path, such as `/api/v2/real_time.php`, and name.
     pub(super) fn find(path: &str, api: &str) -> Option<&'static Report> {
         let file = path.strip_prefix("/api/v2/")?.strip_suffix(".php")?;
@@ -130,9 +140,14 @@ impl Question<'_> {
         day.map(|day| (day.at(0), self.now)).into_iter().collect()
     }
 
+    /// So many seconds before now.
+    fn ago(&self, seconds: i64) -> Timestamp {
+        self.now.saturating_sub(SignedDuration::from_secs(seconds)).unwrap_or(self.now)
+    }
+
     /// A query parameter that is not empty.
-    pub(super) fn parameter(&self, name: &str) -> Option<&str> {
-        self.request.parameter(name).filter(|value| !value.is_empty())
+    fn parameter(&self, name: &str) -> Option<&str> {
+        sent(self.request, name)
     }
 
     /// Whether an optional parameter, where `all` means all, admits this one.

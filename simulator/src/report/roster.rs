@@ -1,6 +1,6 @@
 //! Everybody who has, or had, an account.
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use serde::Serialize;
 
 use super::agents::word;
@@ -19,6 +19,8 @@ struct Member<'a> {
     enabled: &'static str,
 }
 
+const DAY: i64 = 86_400;
+
 /// How many days back somebody's last shift is looked for.
 const DAYS: i64 = 30;
 
@@ -30,10 +32,8 @@ pub(super) fn roster(question: &Question) -> Printed {
         member(agent, status(question, place), last_use.map(|at| question.wall_clock(at)), "yes")
     });
     let left = world.former_agents(index);
-    let left = left.iter().zip(1..).map(|(agent, months)| {
-        let last_use = question.now - SignedDuration::from_hours(24 * 31 * (months % 5 + 1));
-        // Months of days, at one hour, so that the answer changes once a day.
-        member(agent, "Logout", Some(question.wall_clock(last_use)[..10].to_owned() + " 18:00:00"), "no")
+    let left = left.iter().zip(0..).map(|(agent, place)| {
+        member(agent, "Logout", Some(question.wall_clock(question.ago(gone_for(question.now, place)))), "no")
     });
     question.print(working.chain(left).filter(|member| question.admits("agent", member.agent_id)))
 }
@@ -55,6 +55,13 @@ fn member<'a>(
     }
 }
 
+/// For how many seconds somebody has been gone: one to six months, after which the vendor drops an account and another
+/// takes its place. Until then the day of its last use stands still.
+fn gone_for(now: Timestamp, place: i64) -> i64 {
+    let (today, second) = (now.as_second().div_euclid(DAY), now.as_second().rem_euclid(DAY));
+    second + DAY * (31 + (today + place * 37).rem_euclid(149))
+}
+
 fn status(question: &Question, agent: usize) -> &'static str {
     let day = question.world.day_until(question.index, question.now);
     let state = day.and_then(|day| {
@@ -66,7 +73,7 @@ fn status(question: &Question, agent: usize) -> &'static str {
 
 /// Until when an agent was last logged in: now, if it still is.
 fn last_use(question: &Question, agent: usize) -> Option<Timestamp> {
-    let from = question.now - SignedDuration::from_hours(24 * DAYS);
+    let from = question.ago(DAY * DAYS);
     let spans = question.world.spans(question.index, from, question.now);
     spans.iter().rev().find_map(|span| {
         let (login, logout) = question.world.shift(question.index, agent, span).login;

@@ -191,7 +191,7 @@ fn whoever_is_logged_in_has_a_live_row_and_a_line_and_nobody_else_has() {
 
 #[test]
 fn the_roster_has_everybody_and_some_who_left() {
-    let asking = Asking::of((7, "America/Bogota", 24, false), noon());
+    let mut asking = Asking::of((7, "America/Bogota", 24, false), noon());
     let roster = body(&asking.answer("information.php?api=agents"));
     let rows: Vec<Row> = roster["data"].as_array().unwrap().iter().cloned().map(Row).collect();
     let (enabled, left): (Vec<&Row>, Vec<&Row>) = rows.iter().partition(|row| row.text("enabled") == "yes");
@@ -203,4 +203,8 @@ fn the_roster_has_everybody_and_some_who_left() {
         let present = row.text("agent_status") != "Logout";
         assert_eq!(row.text("last_use") == "2026-05-12 12:00:00", present, "{}", row.0);
     }
+    asking.now = after(asking.now, 90_000);
+    let tomorrow = body(&asking.answer("information.php?api=agents"));
+    let left_tomorrow = tomorrow["data"].as_array().unwrap().iter().filter(|row| row["enabled"] == "no");
+    assert!(left_tomorrow.eq(left.iter().map(|row| &row.0)), "who left does not come back");
 }
