@@ -208,3 +208,22 @@ fn the_roster_has_everybody_and_some_who_left() {
     let left_tomorrow = tomorrow["data"].as_array().unwrap().iter().filter(|row| row["enabled"] == "no");
     assert!(left_tomorrow.eq(left.iter().map(|row| &row.0)), "who left does not come back");
 }
+
+#[test]
+fn the_logout_of_whoever_is_there_moves_on_or_stands_where_a_pause_began() {
+    let (mut moving, mut standing) = (0, 0);
+    for asking in instants() {
+        let (zone, now) = (TimeZone::get(asking.zone).unwrap(), asking.now);
+        let written = |at: Timestamp| at.to_zoned(zone.clone()).strftime("%Y-%m-%d %H:%M:%S").to_string();
+        let rows = asking.dated("agent_1", borrowed(&asking.today()));
+        for live in asking.real_time("agents") {
+            let row = rows.iter().find(|row| row.text("agent_id") == live.text("agent_id"));
+            let Some(row) = row.filter(|row| row.number("login_time") > 0) else { continue };
+            let paused = !["READY", "RING", "TALK", "ACW"].contains(&live.text("agent_status"));
+            let since = if paused { live.number("time_state_now").cast_signed() } else { 0 };
+            assert_eq!(row.text("logout"), written(after(now, -since)), "{}", live.0);
+            *if paused { &mut standing } else { &mut moving } += 1;
+        }
+    }
+    assert!(moving > 20 && standing > 20, "{moving} move on, {standing} stand");
+}
