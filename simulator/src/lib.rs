@@ -2,7 +2,7 @@
 //!
 //! It serves the vendor's reports over a made-up world of agents and calls, keeps the vendor's limits, and misbehaves as
 //! asked. It knows nothing of any client. [`world`] is the truth, [`vendor`] answers from it, [`fault`] distorts an answer,
-//! and [`call_log`] counts what each token spent.
+//! and [`call_log`] counts what each token spent. A further report is a row of the table in `report/mod.rs` and a function.
 
 mod calendar;
 mod callbacks;
