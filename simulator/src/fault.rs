@@ -119,26 +119,79 @@ const HTML: &str = "<!DOCTYPE html>\n<html><head><title>wolkvox</title></head>\
 const LONG_SUFFIX: &str = " de la Santísima Trinidad";
 
 /// Fields that carry a quantity or a time, as opposed to an identity.
-const QUANTITIES: [&str; 19] = [
+const QUANTITIES: [&str; 72] = [
+    "abandon",
+    "abandon_calls",
+    "accuracy",
     "acw_time",
+    "aht",
+    "aht_inbound",
+    "aht_outbund",
     "aht_time",
+    "answer",
+    "answer_calls",
+    "asa",
+    "ata",
     "attempts",
+    "aux_time",
+    "average",
     "billed_minutes",
     "calls",
+    "calls_in_queue_now",
+    "clean",
+    "close_time",
+    "closing_time",
+    "conference_calls",
     "count",
+    "customer_say_no",
+    "customer_say_yes",
     "date",
     "date_inbound_call",
     "date_last_outbound_call",
+    "dial",
+    "evaluations",
     "hits",
     "hold_time",
+    "inbound",
+    "inbound_calls",
+    "inbound_time",
+    "interaction",
     "interactions",
+    "internal",
+    "latency_ms",
+    "licenses",
+    "login",
     "login_time",
     "mute_time",
+    "network_rejection",
+    "no_answer",
     "occupancy",
+    "outbound",
+    "outbound_time",
+    "penetration_day",
     "points",
+    "q01",
+    "q02",
+    "ready_time",
+    "recall_fail",
+    "recall_ok",
+    "records",
+    "ring_time",
+    "rpc",
+    "rx_ploss",
+    "service_level_20seg",
+    "stat_abandon",
+    "stat_answer",
+    "stat_inbound",
+    "surveys",
     "time",
     "time_between_calls",
+    "time_state_now",
+    "total_chats",
     "total_time",
+    "transfer_calls",
+    "treatment",
+    "uncode_calls",
 ];
 
 const BAD: [&str; 6] = ["abc", "-", "--", "", "12:61:00", "-5"];
@@ -191,7 +244,9 @@ fn half_the_rows(body: &[u8]) -> Vec<u8> {
     let Ok(mut value) = serde_json::from_slice::<Value>(body) else {
         return body.to_vec();
     };
-    if let Some(rows) = value["data"].as_array_mut() {
+    // Some answers are their rows, without anything around them.
+    let rows = if value.is_array() { Some(&mut value) } else { value.get_mut("data") };
+    if let Some(rows) = rows.and_then(Value::as_array_mut) {
         rows.truncate(rows.len() / 2);
     }
     value.to_string().into_bytes()
@@ -211,9 +266,9 @@ fn string_code(body: &[u8]) -> Vec<u8> {
     replaced.into_bytes()
 }
 
-/// Inside the first name or, in answers without one, inside the message: never between tokens, where any parser trips.
+/// Inside the first name or, in answers without one, inside the message or a campaign: never between tokens, where any parser trips.
 fn not_utf8(body: &[u8]) -> Vec<u8> {
-    let start = [&b"_name\":\""[..], &b"\"msg\":\""[..]]
+    let start = [&b"_name\":\""[..], &b"\"msg\":\""[..], &b"\"campaign\":\""[..]]
         .into_iter()
         .find_map(|mark| Some(body.windows(mark.len()).position(|part| part == mark)? + mark.len()))
         .unwrap_or(body.len() / 2);

@@ -2,21 +2,28 @@
 //!
 //! It serves the vendor's reports over a made-up world of agents and calls, keeps the vendor's limits, and misbehaves as
 //! asked. It knows nothing of any client. [`world`] is the truth, [`vendor`] answers from it, [`fault`] distorts an answer,
-//! and [`call_log`] counts what each token spent.
+//! and [`call_log`] counts what each token spent. A further report is a row of the table in `report/mod.rs` and a function.
 
+mod calendar;
 mod callbacks;
+mod campaigns;
 mod chance;
+mod chats;
 pub mod fault;
+mod floor;
 mod http;
+mod kept;
 mod message;
 pub mod call_log;
 mod people;
 mod plan;
+mod queue;
 mod report;
 mod server;
 #[cfg(test)]
 mod tests;
 pub mod vendor;
+mod work;
 pub mod world;
 
 use std::net::SocketAddr;

@@ -106,6 +106,21 @@ pub(super) fn roster(seed: u64, operation: usize, count: usize) -> Vec<Agent> {
         .collect()
 }
 
+/// People who once worked there: one per dozen of those who do, and one more.
+pub(super) fn former(seed: u64, operation: usize, agents: &[Agent]) -> Vec<Agent> {
+    let mut dice = Dice::of(&[seed, operation as u64, 0x4C65_6674]);
+    let tidy = |name: &str| name.trim_start_matches("COM-").split_whitespace().collect::<Vec<_>>().join(" ");
+    let mut taken: HashSet<String> = agents.iter().map(|agent| tidy(&agent.name)).collect();
+    let count = if agents.is_empty() { 0 } else { agents.len() / 12 + 1 };
+    (0..count)
+        .map(|index| Agent {
+            id: (11_001 + index).to_string(),
+            dni: dni(&mut dice),
+            name: fresh_name(&mut dice, &mut taken, index),
+        })
+        .collect()
+}
+
 fn dni(dice: &mut Dice) -> String {
     let digits = dice.amount(7, 9);
     let smallest = (0..digits).fold(1, |value: u64, _| value * 10);

@@ -15,6 +15,15 @@ use tokio::net::TcpStream;
 use super::*;
 use crate::chance::Dice;
 
+mod agents;
+mod asking;
+mod calls;
+mod faults;
+mod first_five;
+mod messages;
+mod shapes;
+mod splits;
+
 const REPORTS: [(&str, &str); 5] = [
     ("reports_manager", "agent_3"),
     ("reports_manager", "agent_9"),

@@ -6,12 +6,12 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use jiff::civil::{Date, DateTime};
 use jiff::tz::TimeZone;
 use jiff::{Timestamp, Unit};
-use serde_json::json;
 
+use crate::calendar::Pass;
 use crate::call_log::{Books, Call, CallLog};
 use crate::fault::{Fault, Faults, Scope};
 use crate::message::{Answer, Request, refusal};
-use crate::report::{self, Printed};
+use crate::report::{Frame, Printed, Question, Report};
 use crate::world::{World, second_after};
 use crate::{Operation, Settings};
 
@@ -72,7 +72,7 @@ fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 /// What a window of local readings covers, half-open: where clocks go back, perhaps two stretches.
-type Passes = Vec<(Timestamp, Timestamp)>;
+type Passes = Vec<Pass>;
 
 const DAYS_LIMIT: f64 = 31.0;
 const NO_SUCH_API: &str = "THE API YOU WANT TO CONSULT DOES NOT EXIST";
@@ -201,75 +201,36 @@ impl Vendor {
         if let Some(answer) = self.scripted(&operation.token, request, api, now) {
             return Ok(answer);
         }
-        let known = match request.path.strip_prefix("/api/v2/").unwrap_or_default() {
-            "reports_manager.php" => ["agent_3", "agent_9", "chat_7", "diagram_3"].contains(&api),
-            "gamification.php" => api == "agents_kpi",
-            "information.php" if api == "token_info" => return Ok(token_info(operation, used)),
-            _ => false,
-        };
-        if !known {
-            return Err(refusal(400, NO_SUCH_API));
+        let report = Report::find(&request.path, api).ok_or_else(|| refusal(400, NO_SUCH_API))?;
+        if !report.is_asked_by(request) {
+            return Err(refusal(400, PARAMETERS));
         }
-        let printed = self.printed(api, index, &asked(request, &operation.zone)?, now);
+        let asked = if report.dated { asked(request, &operation.zone)? } else { Passes::new() };
+        let limit = self.record_limit;
+        let printed =
+            (report.print)(&Question { world: &self.world, index, operation, request, asked, now, used, limit });
         if printed.rows == 0 {
             return Err(Answer::no_rows());
         }
-        Ok(success(&printed, api == "agents_kpi"))
+        Ok(framed(&printed, report.frame))
     }
-
-    fn printed(&self, api: &str, index: usize, asked: &Passes, now: Timestamp) -> Printed {
-        let (limit, world) = (self.record_limit, &self.world);
-        let horizon = world.horizon(now);
-        let seen = || asked.iter().map(|(from, to)| (*from, (*to).min(horizon)));
-        match api {
-            "agent_3" => report::aux(&rows(seen(), |from, to| world.aux(index, from, to)), limit),
-            "agent_9" => report::hold_mute(&rows(seen(), |from, to| world.hold_mute(index, from, to)), limit),
-            "chat_7" => report::closed(&rows(seen(), |from, to| world.closed(index, from, to)), limit),
-            "diagram_3" => {
-                let callbacks = rows(seen(), |from, to| world.callbacks(index, from, to));
-                report::callbacks(&callbacks, limit, &self.operations[index].zone)
-            }
-            // Inactive agents carry zeros here, so a day that began after the horizon is listed all the same.
-            _ => {
-                let begun = asked.iter().filter(|(from, _)| *from <= now);
-                let begun = begun.map(|(from, to)| (*from, (*to).min(second_after(now))));
-                report::kpi(&rows(begun, |from, to| world.kpi_seen(index, from, to, horizon)), limit)
-            }
-        }
-    }
-}
-
-/// The rows of one stretch after the other.
-fn rows<R>(
-    passes: impl Iterator<Item = (Timestamp, Timestamp)>,
-    of: impl Fn(Timestamp, Timestamp) -> Vec<R>,
-) -> Vec<R> {
-    passes.flat_map(|(from, to)| of(from, to)).collect()
 }
 
 fn vendor_day(operation: &Operation, now: Timestamp) -> Date {
     operation.zone.to_datetime(now).date()
 }
 
-fn success(printed: &Printed, code_is_text: bool) -> Answer {
-    let code = if code_is_text { "\"200\"" } else { "200" };
+fn framed(printed: &Printed, frame: Frame) -> Answer {
     let Printed { rows, json } = printed;
+    let code = match frame {
+        Frame::Envelope => "200",
+        Frame::TextCode => "\"200\"",
+        Frame::Bare => return Answer::json(200, json.clone()),
+    };
     Answer::json(
         200,
         format!("{{\"code\":{code},\"error\":null,\"msg\":\"{rows} records were found\",\"data\":{json}}}"),
     )
-}
-
-fn token_info(operation: &Operation, used: u64) -> Answer {
-    let left = operation.calls_per_day.saturating_sub(used);
-    let row = json!({
-        "token_limit": operation.calls_per_day.to_string(),
-        "token_use_today": used.to_string(),
-        // One token per operation here, so all tokens together used as much as this one.
-        "all_token_today": used.to_string(),
-        "available_consumption_options": left.to_string(),
-    });
-    success(&Printed { rows: 1, json: json!([row]).to_string() }, false)
 }
 
 fn asked(request: &Request, zone: &TimeZone) -> Result<Passes, Answer> {

@@ -1,18 +1,20 @@
 //! The world: what truly happened in an operation between two instants.
 
-use std::collections::HashMap;
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, OnceLock};
 
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 
 use crate::Settings;
+use crate::calendar::{self, Pass, Span};
 use crate::callbacks::CallbackDay;
 pub use crate::callbacks::CallbackRow;
 use crate::chance::Dice;
-use crate::people::roster;
+use crate::floor::Shift;
+use crate::kept::Kept;
 pub use crate::people::{Agent, ROUTING_POINT};
+use crate::people::{former, roster};
 use crate::plan::{self, Plan, Seat};
 pub use crate::plan::{AUX_STATES, CLOSING_CODES};
 
@@ -97,7 +99,8 @@ pub struct World {
     seed: u64,
     lag: bool,
     sites: Vec<Site>,
-    plans: Mutex<HashMap<(usize, usize, i64), Arc<Plan>>>,
+    plans: Kept<Plan>,
+    shifts: Kept<Shift>,
 }
 
 struct Site {
@@ -107,17 +110,11 @@ struct Site {
     roster: OnceLock<Vec<Agent>>,
 }
 
-/// The part of a window that lies in one local day, in seconds since that day began.
-struct Span {
-    date: Date,
-    start: i64,
-    length: i64,
-    low: i64,
-    high: i64,
-}
-
 /// More agent-days than a month of a large operation; a few tens of megabytes.
 const PLANS_KEPT: usize = 10_000;
+
+/// Enough for today of a large operation, in as much memory: the details of a plan are ten times its size.
+const SHIFTS_KEPT: usize = 2_000;
 
 impl World {
     /// The world of these settings.
@@ -132,7 +129,8 @@ impl World {
             seed: settings.seed,
             lag: settings.lag,
             sites: settings.operations.iter().map(site).collect(),
-            plans: Mutex::default(),
+            plans: Kept::up_to(PLANS_KEPT),
+            shifts: Kept::up_to(SHIFTS_KEPT),
         }
     }
 
@@ -149,6 +147,11 @@ impl World {
             return &[];
         };
         site.roster.get_or_init(|| roster(self.seed, operation, site.agents))
+    }
+
+    /// People who left, and whose accounts are still there: nothing else ever tells of them.
+    pub(super) fn former_agents(&self, operation: usize) -> Vec<Agent> {
+        former(self.seed, operation, self.agents(operation))
     }
 
     /// Pause seconds per agent and state; agents and states without any are absent.
@@ -225,7 +228,7 @@ impl World {
         let mut rows = Vec::new();
         for span in self.spans(operation, from, to) {
             let day = CallbackDay {
-                key: [self.seed, operation as u64, span.start.cast_unsigned()],
+                key: self.day_key(operation, &span),
                 start: span.start,
                 length: span.length,
                 per_day: site.callbacks_per_day,
@@ -264,17 +267,41 @@ impl World {
     }
 
     fn plan(&self, operation: usize, agent: usize, span: &Span) -> Arc<Plan> {
-        let key = (operation, agent, span.start);
-        if let Some(plan) = self.plans.lock().unwrap_or_else(PoisonError::into_inner).get(&key) {
-            return Arc::clone(plan);
+        self.plans.get((operation, agent, span.start), || self.draw(operation, agent, span))
+    }
+
+    /// Tells of every agent's part of every local day that these stretches of time touch, the routing point's last.
+    pub(super) fn each_shift(&self, operation: usize, seen: &[Pass], mut tell: impl FnMut(usize, &Span, &Shift)) {
+        let spans: Vec<Span> = seen.iter().flat_map(|(from, to)| self.spans(operation, *from, *to)).collect();
+        for agent in 0..self.names(operation).count() {
+            for span in &spans {
+                tell(agent, span, &self.shift(operation, agent, span));
+            }
         }
-        let plan = Arc::new(self.draw(operation, agent, span));
-        let mut plans = self.plans.lock().unwrap_or_else(PoisonError::into_inner);
-        if plans.len() >= PLANS_KEPT {
-            plans.clear();
-        }
-        plans.insert(key, Arc::clone(&plan));
-        plan
+    }
+
+    /// What an agent does on the day of this span, in detail.
+    pub(super) fn shift(&self, operation: usize, agent: usize, span: &Span) -> Arc<Shift> {
+        self.shifts.get((operation, agent, span.start), || {
+            let key = [self.seed, operation as u64, agent as u64, span.start.cast_unsigned()];
+            Shift::of(&self.plan(operation, agent, span), span.length, key)
+        })
+    }
+
+    /// A stream of dice of this world.
+    pub(super) fn dice(&self, parts: &[u64]) -> Dice {
+        let key: Vec<u64> = [self.seed].iter().chain(parts).copied().collect();
+        Dice::of(&key)
+    }
+
+    /// What belongs to one operation's local day and to no agent: the seed of its dice.
+    pub(super) fn day_key(&self, operation: usize, span: &Span) -> [u64; 3] {
+        [self.seed, operation as u64, span.start.cast_unsigned()]
+    }
+
+    /// The local day of this instant, up to it.
+    pub(super) fn day_until(&self, operation: usize, now: Timestamp) -> Option<Span> {
+        calendar::day_until(&self.sites.get(operation)?.zone, now)
     }
 
     fn draw(&self, operation: usize, agent: usize, span: &Span) -> Plan {
@@ -288,38 +315,9 @@ impl World {
     }
 
     /// The window cut at local midnights, oldest part first.
-    fn spans(&self, operation: usize, from: Timestamp, to: Timestamp) -> Vec<Span> {
-        let mut spans = Vec::new();
-        let Some(zone) = self.sites.get(operation).map(|site| &site.zone) else {
-            return spans;
-        };
-        if from >= to {
-            return spans;
-        }
-        let (from, to) = (from.as_second(), to.as_second());
-        let mut next = first_day(zone, from);
-        while let Some((date, start)) = next {
-            next = date.tomorrow().ok().and_then(|date| Some((date, midnight(zone, date)?)));
-            let Some((_, end)) = next else { return spans };
-            let (low, high) = (from.max(start) - start, to.min(end) - start);
-            if low < high {
-                spans.push(Span { date, start, length: end - start, low, high });
-            }
-            if end >= to {
-                return spans;
-            }
-        }
-        spans
-    }
-}
-
-impl Span {
-    fn contains(&self, second: i64) -> bool {
-        (self.low..self.high).contains(&second)
-    }
-
-    fn overlap(&self, start: i64, end: i64) -> u64 {
-        (end.min(self.high) - start.max(self.low)).max(0).unsigned_abs()
+    pub(super) fn spans(&self, operation: usize, from: Timestamp, to: Timestamp) -> Vec<Span> {
+        let zone = self.sites.get(operation).map(|site| &site.zone);
+        zone.map_or_else(Vec::new, |zone| calendar::spans(zone, from, to))
     }
 }
 
@@ -335,25 +333,6 @@ fn kpi_day(plan: &Plan, span: &Span) -> KpiDay {
     // Rounded half up; a window without login has no occupancy, even when a call ended in it.
     let occupancy_percent = (calls * aht * 100 + login / 2).checked_div(login).unwrap_or(0);
     KpiDay { date: span.date, points, hits, calls, aht, acw: calls * plan.wrap_up, occupancy_percent, login }
-}
-
-/// The local day that contains this second. Where clocks go back over midnight the calendar date alone would name a
-/// day that begins later.
-fn first_day(zone: &TimeZone, second: i64) -> Option<(Date, i64)> {
-    let at = Timestamp::from_second(second).ok()?;
-    let mut date = zone.to_datetime(at).date();
-    let mut start = midnight(zone, date)?;
-    while start > second {
-        date = date.yesterday().ok()?;
-        start = midnight(zone, date)?;
-    }
-    Some((date, start))
-}
-
-/// When a local day begins: its first existing instant where midnight is skipped, the earlier of two.
-fn midnight(zone: &TimeZone, date: Date) -> Option<i64> {
-    let begin = zone.to_ambiguous_timestamp(date.at(0, 0, 0, 0)).compatible().ok()?;
-    Some(begin.as_second())
 }
 
 /// One second after this instant: turns the vendor's inclusive end into an exclusive one.
