@@ -547,7 +547,9 @@ fn the_wallboard_is_one_screen_of_large_letters_about_this_moment() {
             let letters = panel["options"]["text"]["valueSize"].as_u64().unwrap_or_default();
             let least = if panel["type"] == "stat" { 60 } else { 24 };
             assert!(letters >= least || panel["type"] == "table", "{title}: letters of {letters}");
-            for query in panel["targets"].as_array().expect("queries").iter().filter_map(|target| target["expr"].as_str()) {
+            for query in
+                panel["targets"].as_array().expect("queries").iter().filter_map(|target| target["expr"].as_str())
+            {
                 assert!(!query.contains("window=\"today\"") && !query.contains("yesterday"), "{title}: {query}");
             }
         }
