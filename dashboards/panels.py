@@ -68,6 +68,9 @@ ABANDONED: Steps = [(None, QUIET), (figures.ABANDONED_LOOK, LOOK), (figures.ABAN
 QUEUE: Steps = [(None, QUIET), (figures.QUEUE_LOOK, LOOK), (figures.QUEUE_ACT + 1, ACT)]
 PAUSE: Steps = [(None, QUIET), (figures.PAUSE_LOOK, LOOK), (figures.PAUSE_ACT, ACT)]
 QUALITY: Steps = [(None, QUIET), (0, ACT), (figures.QUALITY_ACT, LOOK), (figures.QUALITY_LOOK, QUIET)]
+# The same as lines across a chart, where less is worse: each limit in the colour of what lies under it.
+LEVEL_LINES: Steps = [(None, QUIET), (figures.LEVEL_ACT, ACT), (figures.LEVEL_LOOK, LOOK)]
+QUALITY_LINES: Steps = [(None, QUIET), (figures.QUALITY_ACT, ACT), (figures.QUALITY_LOOK, LOOK)]
 SOME_IS_FINE: Steps = [(None, QUIET), (0, ACT), (1, QUIET)]
 
 # The five that are polled where the config names no reports.

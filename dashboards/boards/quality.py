@@ -2,7 +2,7 @@
 
 from figures import AGENT, YESTERDAY, mean_of, total
 import panels
-from panels import COUNT, QUALITY, SHARE, Column, Label, bars, lines, now, over_time, stat, table
+from panels import COUNT, QUALITY, QUALITY_LINES, SHARE, Column, Label, bars, lines, now, over_time, stat, table
 from words import say
 
 
@@ -70,7 +70,7 @@ def quality_so_far():
     return lines(say("Quality so far", "Calidad hasta el momento"), say(
         "The quality of each moment's day so far: it begins anew at midnight, with the first evaluation. Dashed: 85 and 70 %.",
         "La calidad de lo que iba del día en cada momento: empieza de nuevo a medianoche, con la primera evaluación. Línea discontinua: 85 "
-        "y 70 %."), SHARE, over_time(quality(), say("quality", "calidad")), steps=QUALITY, wide=8, high=10, empty=no_evaluations())
+        "y 70 %."), SHARE, over_time(quality(), say("quality", "calidad")), steps=QUALITY_LINES, wide=8, high=10, empty=no_evaluations())
 
 
 def score_so_far():

@@ -6,7 +6,7 @@ from figures import (
 )
 import panels
 from panels import (
-    ABANDONED, COUNT, LEVEL, QUEUE, SHARE, TIME, WAIT, Column, Label, against_a_week_ago, hourly_lines, hourly_stack, lines, now, over_time,
+    ABANDONED, COUNT, LEVEL, LEVEL_LINES, QUEUE, SHARE, TIME, WAIT, Column, Label, against_a_week_ago, hourly_lines, hourly_stack, lines, now, over_time,
     stat, table,
 )
 from words import say
@@ -74,7 +74,7 @@ def level_per_hour():
     return hourly_lines(say("Service level per hour", "Nivel de servicio por hora"), say(
         "Of the calls that each hour added, those answered within 20 seconds, this day and a week before. Dashed: 80 and 70 %.",
         "De las llamadas que añadió cada hora, las contestadas en 20 segundos, este día y una semana antes. Línea discontinua: 80 y "
-        "70 %."), SHARE, *against_a_week_ago(level), steps=LEVEL, wide=8)
+        "70 %."), SHARE, *against_a_week_ago(level), steps=LEVEL_LINES, wide=8)
 
 
 def calls_per_hour():
