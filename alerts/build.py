@@ -28,6 +28,8 @@ LANGUAGES = {
 WRITTEN = "# Written by alerts/build.py of {}: change that, not this.\n"
 # Thresholds that no operation can have for itself: they are about an exporter.
 COMMON = {"restarts_per_hour"}
+# Lists of states, which alerts/recording.yml looks up by operation and state.
+OF_STATES = {"planned_state", "state_means"}
 
 
 class Missing(Exception):
@@ -88,7 +90,7 @@ def in_language(source: str, language: str) -> Iterator[str]:
 
 def thresholds() -> list[str]:
     names = re.findall(r"^      - record: wolkvox:threshold:(\w+)$", (FOLDER / "thresholds.yml").read_text("utf-8"), re.M)
-    return [name for name in dict.fromkeys(names) if name not in COMMON | {"planned_state"}]
+    return [name for name in dict.fromkeys(names) if name not in COMMON | OF_STATES]
 
 
 BY_OPERATION = """\

@@ -9,9 +9,9 @@ from pathlib import Path
 from grafana_foundation_sdk.cog.encoder import JSONEncoder
 
 import words
-from boards import agent, auxiliary, closed, exporter, overview, ranking, smart_wait
+from boards import agent, auxiliary, campaigns, closed, exporter, overview, quality, ranking, skills, smart_wait, wallboard
 
-BOARDS = [overview, agent, auxiliary, closed, smart_wait, ranking, exporter]
+BOARDS = [overview, wallboard, agent, auxiliary, skills, campaigns, closed, smart_wait, quality, ranking, exporter]
 FOLDER = Path(__file__).parent
 FOLDERS = {"en": FOLDER, "es": FOLDER / "es"}
 

@@ -5,7 +5,12 @@ legends say only what differs. The series are gauges of the day so far, so there
 one hour brought is worked out by `last_hour`, which says nothing rather than something wrong.
 """
 
-TODAY, YESTERDAY = "today", "yesterday"
+TODAY, YESTERDAY, NOW = "today", "yesterday", "now"
+# Reports of the day, and those of the moment, which have one window of their own.
+LATEST = f"{TODAY}|{NOW}"
+# The reports that tell of agents' login, calls and handled time: the second counts where the first is not polled.
+AGENT_TIME, AGENT_KPI = "agent_time", "agent_kpi"
+OF_AGENTS = f"{AGENT_KPI}|{AGENT_TIME}"
 OPERATION, AGENT = "operation", "agent_name"
 # Under half an hour of login a share says little.
 SETTLED = 1800
@@ -14,6 +19,8 @@ PEOPLE = ('agent_name!~"Routing_point.*"',)
 QUEUES = ('agent_name=~"Routing_point.*"',)
 CHOSEN_AGENT = ('agent_name=~"$agent_name"',)
 A_WEEK = 7 * 24
+# Seconds between polls, from which a report is not one of the quick ones.
+SLOW = 600
 
 # Where a figure needs a look, and where somebody should act. The alerts have limits of their own, in alerts/thresholds.yml.
 OCCUPANCY_LOW, OCCUPANCY_LOOK, OCCUPANCY_ACT = 0.65, 0.85, 0.90
@@ -23,6 +30,19 @@ TIMEOUT_LOOK, TIMEOUT_ACT = 0.30, 0.50
 CALLBACK_ACT, CALLBACK_LOOK = 0.30, 0.50
 # An agent's average handle time, as a multiple of the team's.
 HANDLE_LOOK = 1.5
+# Callers in a queue.
+QUEUE_LOOK, QUEUE_ACT = 1, 5
+# The usual target: 80 % of the calls answered within 20 seconds.
+WITHIN = "20"
+LEVEL_ACT, LEVEL_LOOK = 0.70, 0.80
+WAIT_LOOK, WAIT_ACT = 60, 120
+ABANDONED_LOOK, ABANDONED_ACT = 0.05, 0.10
+PAUSE_LOOK, PAUSE_ACT = 1200, 2400
+QUALITY_ACT, QUALITY_LOOK = 0.70, 0.85
+# A state is the operation's own word, in small letters. These are wolkvox's: the others are pauses.
+READY = ('state="ready"',)
+THERE = ('state!="logout"',)
+PAUSED = ('state!~"ready|ring|talk|acw|logout"',)
 
 
 def series(metric: str, window: str = TODAY, *matchers: str) -> str:
@@ -58,8 +78,10 @@ def last_hour(figure, report: str, *by: str, hours_ago: int = 0, **narrowed) -> 
     """
     labels = (OPERATION, *(label for label in by if label != OPERATION))
     so_far = figure(*labels, **narrowed)
-    starts = series("wolkvox_report_window_start_timestamp_seconds", TODAY, f'report="{report}"')
-    start = f"max by (operation) ({starts})"
+    starts = {one: series("wolkvox_report_window_start_timestamp_seconds", TODAY, f'report="{one}"') for one in report.split("|")}
+    # What one report counts is not compared with what another one counted an hour before.
+    whose = starts[report] if report in starts else of_agents(starts[AGENT_TIME], starts[AGENT_KPI], TODAY)
+    start = f"max by (operation, report) ({whose})"
 
     def at(expression: str, hours: int) -> str:
         return expression if hours_ago + hours == 0 else ago(f"{hours_ago + hours}h", expression)
@@ -101,14 +123,35 @@ def counted(metric: str, *by: str, only: tuple[str, ...] = ()) -> str:
 
 def age(*reports: str, by: tuple[str, ...] = (OPERATION,)) -> str:
     """Seconds since the last good poll of the report that is oldest; since 1970 where there was none."""
-    shown = 'report=~"{}"'.format("|".join(reports))
-    polled = series("wolkvox_report_last_success_timestamp_seconds", TODAY, shown)
-    asked = series("wolkvox_report_up", TODAY, shown)
-    return f"max by ({', '.join(by)}) (time() - ({polled} or {asked} * 0))"
+    return f"max by ({', '.join(by)}) ({ages(*reports)})"
+
+
+def oldest(*reports: str) -> str:
+    """The same of each operation where reports have different paces: those that are polled every ten minutes or less often count
+    once two of their polls are missing, for until then their age is as it should be. Where all are such ones, the youngest."""
+    interval = selected("wolkvox_report_interval_seconds", f'window=~"{LATEST}"', 'report=~"{}"'.format("|".join(reports)))
+    expected = f"({interval} < {SLOW} or {ages(*reports)} > 2 * {interval})"
+    return f"(max by (operation) ({ages(*reports)} and {expected}) or min by (operation) ({ages(*reports)}))"
+
+
+def ages(*reports: str) -> str:
+    shown = f'window=~"{LATEST}"', 'report=~"{}"'.format("|".join(reports))
+    polled = selected("wolkvox_report_last_success_timestamp_seconds", *shown)
+    asked = selected("wolkvox_report_up", *shown)
+    return f"(time() - ({polled} or {asked} * 0))"
+
+
+def oldest_once_polled(*only: str) -> str:
+    """As `oldest`, of all reports, and nothing where there was no good poll."""
+    since, interval = (
+        selected(f"wolkvox_report_{name}", f'window=~"{LATEST}"', *only) for name in ("last_success_timestamp_seconds", "interval_seconds")
+    )
+    known = f"time() - {since}"
+    return f"(max by (operation) ({known} and ({interval} < {SLOW} or {known} > 2 * {interval})) or min by (operation) ({known}))"
 
 
 def age_once_polled(window: str, *only: str) -> str:
-    """The same of all reports of each operation, and nothing where there was no good poll."""
+    """Of all reports of each operation, and nothing where there was no good poll."""
     return f"max by (operation) (time() - {series('wolkvox_report_last_success_timestamp_seconds', window, *only)})"
 
 
@@ -117,25 +160,131 @@ def worst_at_the_end(choose: str, most: int, expression: str) -> str:
     return f"{expression} and on (operation) {choose}({most}, {at_the_end(expression)})"
 
 
+# === skills, campaigns, agents of this moment ===
+
+
+def live(metric: str, *by: str, only: tuple[str, ...] = ()) -> str:
+    """What is so at the last poll."""
+    return total(metric, *by, only=only, window=NOW)
+
+
+def queued(*by: str) -> str:
+    return live("wolkvox_skill_queued_calls", *by)
+
+
+def in_states(*by: str, only: tuple[str, ...] = THERE) -> str:
+    """Agents in these states. None of them is zero where the report has others, and nothing where it has none."""
+    return f"({live('wolkvox_agent_state', *by, only=only)} or {live('wolkvox_agent_state', *by)} * 0)"
+
+
+def weighted(share: str, weight: str, *by: str) -> str:
+    """A mean of shares."""
+    return ratio(*weighed(share, weight, *by))
+
+
+def weighed(share: str, weight: str, *by: str) -> tuple[str, str]:
+    """What it is made of, and what can be added up: `weight` has the labels of `share` but for `within_seconds`."""
+    parts = f"{share} * ignoring (within_seconds) group_left () {weight}"
+    whole = f"{share} * 0 + ignoring (within_seconds) group_left () {weight}"
+    return added(by, parts), added(by, whole)
+
+
+def answered_within(seconds: str, *by: str, window: str = TODAY) -> tuple[str, str]:
+    """Calls answered in time, and those that came in, by the report of the day."""
+    share = series("wolkvox_skill_service_level_ratio", window, f'within_seconds="{seconds}"')
+    return weighed(share, series("wolkvox_skill_inbound_calls", window), *by)
+
+
+def service_level(*by: str, window: str = TODAY) -> str:
+    return ratio(*answered_within(WITHIN, *by, window=window))
+
+
+def live_service_level(*by: str, within: str = WITHIN) -> str:
+    """The same by real time."""
+    share = series("wolkvox_skill_live_service_level_ratio", NOW, f'within_seconds="{within}"')
+    return weighted(share, series("wolkvox_skill_live_inbound_calls", NOW), *by)
+
+
+def in_time(*by: str, window: str = TODAY) -> str:
+    return answered_within(WITHIN, *by, window=window)[0]
+
+
+def came_in(*by: str, window: str = TODAY) -> str:
+    return total("wolkvox_skill_inbound_calls", *by, window=window)
+
+
+def answered(*by: str, window: str = TODAY) -> str:
+    return total("wolkvox_skill_answered_calls", *by, window=window)
+
+
+def abandoned(*by: str, window: str = TODAY) -> str:
+    return total("wolkvox_skill_abandoned_calls", *by, window=window)
+
+
+def named(figure: str, *by: str) -> str:
+    """A figure of skills by their names, which an info metric has: by their ids where there is none. `figure` is of operation and
+    skill_id."""
+    names = f"topk by (operation, skill_id) (1, group by (operation, skill_id, skill_name) ({selected('wolkvox_skill_info')}))"
+    with_name = f"{figure} * on (operation, skill_id) group_left (skill_name) {names}"
+    without = f"({figure}) unless on (operation, skill_id) {selected('wolkvox_skill_info')}"
+    return added(by, f'{with_name} or label_join({without}, "skill_name", "", "skill_id")')
+
+
+def of_campaigns(part: str, *by: str) -> str:
+    return live("wolkvox_campaign_records", *by, only=(f'part="{part}"',))
+
+
+def mean_of(score: str, weight: str, *by: str, window: str = TODAY, only: tuple[str, ...] = ()) -> str:
+    """A mean of each agent's means, weighted by how many each is made of; labels that only `score` has may stay."""
+    scores, weights = series(score, window, *only), series(weight, window, *only)
+    extra = f"ignoring ({by[0]}) group_left () " if by and by[0] == "question" else ""
+    whole = f"{scores} * 0 + {extra}{weights}"
+    return ratio(added(by, f"{scores} * {extra}{weights}"), added(by, whole))
+
+
 # === what several boards show; `by` are the labels that stay, `only` narrows the series ===
 
 
+def of_agents(of_time: str, of_kpi: str, window: str) -> str:
+    """What agent_time tells of an operation that polls it, and what agent_kpi tells of any other one. Chosen by what is polled
+    and not by what has just answered: the two count by different formulas, and one in place of the other for an hour would look
+    like a change in the operation. alerts/recording.yml chooses alike."""
+    polled = series("wolkvox_report_interval_seconds", window, f'report="{AGENT_TIME}"')
+    return f"{of_time} or {of_kpi} unless on (operation) {polled}"
+
+
+def activity(window: str, only: tuple[str, ...], which: str = "") -> str:
+    return series("wolkvox_agent_activity_seconds", window, *only, *([which] if which else []))
+
+
+ON_CALLS = 'activity=~"inbound|outbound|after_call_work"'
+
+
 def login(*by: str, only: tuple[str, ...] = (), window: str = TODAY) -> str:
-    return total("wolkvox_agent_login_seconds", *by, only=only, window=window)
+    kpi = series("wolkvox_agent_login_seconds", window, *only)
+    return added(by, of_agents(activity(window, only), kpi, window))
+
+
+def on_duty(*by: str, only: tuple[str, ...] = (), window: str = TODAY) -> str:
+    """What occupancy is a share of: agent_kpi takes all of the login, agent_time that without auxiliary states."""
+    kpi = series("wolkvox_agent_login_seconds", window, *only)
+    return added(by, of_agents(activity(window, only, 'activity!="aux"'), kpi, window))
 
 
 def busy(*by: str, only: tuple[str, ...] = (), window: str = TODAY) -> str:
-    """Time on calls and their documentation: the vendor's occupancy of each agent, weighted by login."""
-    parts = (series(f"wolkvox_agent_{name}", window, *only) for name in ("occupancy_ratio", "login_seconds"))
-    return added(by, " * ".join(parts))
+    """Time on calls and their documentation; of agent_kpi, the vendor's occupancy of each agent, weighted by login."""
+    kpi = " * ".join(series(f"wolkvox_agent_{name}", window, *only) for name in ("occupancy_ratio", "login_seconds"))
+    return added(by, of_agents(activity(window, only, ON_CALLS), kpi, window))
 
 
 def calls(*by: str, only: tuple[str, ...] = (), window: str = TODAY) -> str:
-    return total("wolkvox_agent_calls", *by, only=only, window=window)
+    of_time, of_kpi = (series(f"wolkvox_agent_{name}", window, *only) for name in ("voice_calls", "calls"))
+    return added(by, of_agents(of_time, of_kpi, window))
 
 
 def handle(*by: str, only: tuple[str, ...] = (), window: str = TODAY) -> str:
-    return total("wolkvox_agent_handle_seconds", *by, only=only, window=window)
+    kpi = series("wolkvox_agent_handle_seconds", window, *only)
+    return added(by, of_agents(activity(window, only, ON_CALLS), kpi, window))
 
 
 def held(*by: str, only: tuple[str, ...] = PEOPLE, window: str = TODAY) -> str:
@@ -174,8 +323,8 @@ def average_handle(*by: str, only: tuple[str, ...] = (), window: str = TODAY) ->
 
 
 def occupancy(*by: str, only: tuple[str, ...] = (), window: str = TODAY) -> str:
-    """Weighted by login time."""
-    return ratio(busy(*by, only=only, window=window), login(*by, only=only, window=window), settled(by))
+    """Weighted by the time that it is a share of."""
+    return ratio(busy(*by, only=only, window=window), on_duty(*by, only=only, window=window), settled(by))
 
 
 def auxiliary_share(*by: str, only: tuple[str, ...] = (), window: str = TODAY) -> str:

@@ -4,7 +4,7 @@ import itertools
 from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple
 
-from grafana_foundation_sdk.builders import barchart, common, dashboard, prometheus, stat as big_number
+from grafana_foundation_sdk.builders import barchart, bargauge, common, dashboard, prometheus, stat as big_number
 from grafana_foundation_sdk.builders import statushistory, table as grid, timeseries
 from grafana_foundation_sdk.models import common as shapes
 from grafana_foundation_sdk.models.dashboard import (
@@ -36,6 +36,8 @@ SOURCE = DataSourceRef(type_val="prometheus", uid="${datasource}")
 QUIET, FINE, LOOK, ACT, IDLE = "text", "green", "orange", "red", "blue"
 # What the exporter does by default: two polls are missed, and then the series of today are dropped.
 AGES = [(None, QUIET), (600, LOOK), (900, ACT)]
+# The seconds between two polls that they are made for.
+QUICK = 300
 # A steady interval of the exporter: shorter windows hold no two polls.
 POLLS = "15m"
 # A board's width in columns.
@@ -60,12 +62,37 @@ CALLBACKS: Steps = [(None, QUIET), (0, ACT), (figures.CALLBACK_ACT, LOOK), (figu
 NONE_IS_FINE: Steps = [(None, QUIET), (1, ACT)]
 TO_LOOK_AT: Steps = [(None, QUIET), (1, LOOK), (3, ACT)]
 
+LEVEL: Steps = [(None, QUIET), (0, ACT), (figures.LEVEL_ACT, LOOK), (figures.LEVEL_LOOK, QUIET)]
+WAIT: Steps = [(None, QUIET), (figures.WAIT_LOOK, LOOK), (figures.WAIT_ACT, ACT)]
+ABANDONED: Steps = [(None, QUIET), (figures.ABANDONED_LOOK, LOOK), (figures.ABANDONED_ACT, ACT)]
+QUEUE: Steps = [(None, QUIET), (figures.QUEUE_LOOK, LOOK), (figures.QUEUE_ACT + 1, ACT)]
+PAUSE: Steps = [(None, QUIET), (figures.PAUSE_LOOK, LOOK), (figures.PAUSE_ACT, ACT)]
+QUALITY: Steps = [(None, QUIET), (0, ACT), (figures.QUALITY_ACT, LOOK), (figures.QUALITY_LOOK, QUIET)]
+# The same as lines across a chart, where less is worse: each limit in the colour of what lies under it.
+LEVEL_LINES: Steps = [(None, QUIET), (figures.LEVEL_ACT, ACT), (figures.LEVEL_LOOK, LOOK)]
+QUALITY_LINES: Steps = [(None, QUIET), (figures.QUALITY_ACT, ACT), (figures.QUALITY_LOOK, LOOK)]
+SOME_IS_FINE: Steps = [(None, QUIET), (0, ACT), (1, QUIET)]
+
+# The five that are polled where the config names no reports.
 REPORTS = {
     "agent_kpi": lambda: say("Key figures", "Indicadores"),
     "agent_aux_time": lambda: say("Auxiliary", "Auxiliares"),
     "agent_hold_mute": lambda: say("Hold and mute", "Retención y silencio"),
     "closed_interactions": lambda: say("Closed interactions", "Interacciones cerradas"),
     "smart_wait": lambda: say("Smart wait", "Espera inteligente"),
+}
+# Polled where the config names them: what they are called, and the seconds between two polls.
+ON_REQUEST = {
+    "agent_time": (lambda: say("Agents' times", "Tiempos de agentes"), 600),
+    "agent_now": (lambda: say("Agents now", "Agentes ahora"), 300),
+    "skill_now": (lambda: say("Queues now", "Colas ahora"), 300),
+    "skill_service": (lambda: say("Skills", "Habilidades"), 900),
+    "interaction_service": (lambda: say("Interactions", "Interacciones"), 900),
+    "campaign_now": (lambda: say("Campaigns now", "Campañas ahora"), 300),
+    "campaign_results": (lambda: say("Campaign results", "Resultados de campañas"), 900),
+    "unconnected_calls": (lambda: say("Unconnected calls", "Llamadas sin conectar"), 900),
+    "agent_quality": (lambda: say("Evaluations", "Evaluaciones"), 3600),
+    "agent_surveys": (lambda: say("Surveys", "Encuestas"), 3600),
 }
 
 
@@ -100,26 +127,35 @@ def stat(title: str, says: str, unit: str, *queries: Query, steps: Steps | None 
 
 def age(*reports: str) -> Any:
     """Every board of one operation has this one: figures without their age mislead."""
-    queries = [now(figures.age(report, by=()), REPORTS[report]()) for report in reports]
-    return ages(queries, say(
-        "Time since the last good poll of each report on this board, as hours:minutes:seconds. The vendor's own data lag "
-        "another 10 to 13 minutes. Orange: two polls of five minutes are missing. Red: by default the series of today are "
-        "dropped now. A click opens the exporter's health.",
-        "Tiempo desde la última consulta buena de cada informe de este tablero, en horas:minutos:segundos. Los datos del "
-        "proveedor tienen además 10 a 13 minutos de retraso. Naranja: faltan dos consultas de cinco minutos. Rojo: por "
-        "defecto las series de hoy ya se retiraron. Un clic abre la salud del exportador."))
+    names = {report: name for report, (name, _) in ON_REQUEST.items()} | REPORTS
+    queries = [now(figures.age(report, by=()), names[report]()) for report in reports]
+    panel = ages(queries, say(
+        "Time since the last good poll of each report on this board, as hours:minutes:seconds; one that is not polled is not here. "
+        "The vendor's own figures of a day lag another 10 to 13 minutes. Orange: two polls are missing. Red: three are, and by "
+        "default the series are dropped now. A click opens the exporter's health.",
+        "Tiempo desde la última consulta buena de cada informe de este tablero, en horas:minutos:segundos; uno que no se consulta no "
+        "está aquí. Las cifras del día del proveedor tienen además 10 a 13 minutos de retraso. Naranja: faltan dos consultas. Rojo: "
+        "faltan tres, y por defecto las series ya se retiraron. Un clic abre la salud del exportador."))
+    for ref, report in zip(refs(), reports):
+        _, pace = ON_REQUEST.get(report, (None, QUICK))
+        if pace != QUICK:
+            steps = [{"value": value and value * pace / QUICK, "color": color} for value, color in AGES]
+            panel.override_by_query(ref, [DynamicConfigValue(id_val="thresholds", value={"mode": "absolute", "steps": steps})])
+    return panel
 
 
 def oldest_ages(*reports: str, most: int = 8) -> Any:
     """The same for many operations: those whose oldest report is oldest."""
-    query = now(f"sort_desc(topk({most}, {figures.age(*reports)}))", "{{operation}}")
+    query = now(f"sort_desc(topk({most}, {figures.oldest(*reports)}))", "{{operation}}")
     return ages([query], say(
-        "Time since the last good poll of the oldest report of each operation, as hours:minutes:seconds; the eight oldest. The "
-        "vendor's own data lag another 10 to 13 minutes. Orange: two polls of five minutes are missing. Red: by default the "
-        "series of today are dropped now. A click opens the exporter's health.",
+        "Time since the last good poll of the oldest report of each operation, as hours:minutes:seconds; the eight oldest. Reports "
+        "that are polled every ten minutes or less often count once two polls are missing. The vendor's own data lag another 10 to "
+        "13 minutes. Orange: two polls of five minutes are missing. Red: by default the series of today are dropped now. A click "
+        "opens the exporter's health.",
         "Tiempo desde la última consulta buena del informe más antiguo de cada operación, en horas:minutos:segundos; las ocho "
-        "más antiguas. Los datos del proveedor tienen además 10 a 13 minutos de retraso. Naranja: faltan dos consultas de cinco "
-        "minutos. Rojo: por defecto las series de hoy ya se retiraron. Un clic abre la salud del exportador."))
+        "más antiguas. Los informes que se consultan cada diez minutos o con menos frecuencia cuentan cuando faltan dos consultas. "
+        "Los datos del proveedor tienen además 10 a 13 minutos de retraso. Naranja: faltan dos consultas de cinco minutos. Rojo: por "
+        "defecto las series de hoy ya se retiraron. Un clic abre la salud del exportador."))
 
 
 def ages(queries: list[Query], says: str) -> Any:
@@ -132,6 +168,15 @@ def ages(queries: list[Query], says: str) -> Any:
     panel.mappings([RangeMap(options=DashboardRangeMapOptions(from_val=1e9, to=1e11, result=never))])
     health = f"/d/{words.uid('exporter')}?${{datasource:queryparam}}&${{operation:queryparam}}"
     return panel.data_links([dashboard.DashboardLink(say("Exporter health", "Salud del exportador")).url(health)])
+
+
+def gauges(title: str, says: str, unit: str, query: str, legend: str, steps: Steps | None = None, empty: str = "", wide: int = 12,
+           high: int = 10) -> Any:
+    """Bars with large letters for the wall, longest first: nobody can scroll there or point at anything."""
+    panel = bargauge.Panel().reduce_options(last_value()).orientation(shapes.VizOrientation.HORIZONTAL)
+    panel.display_mode(shapes.BarGaugeDisplayMode.BASIC).value_mode(shapes.BarGaugeValueMode.TEXT).show_unfilled(False)
+    panel.text(common.VizTextDisplayOptions().title_size(22).value_size(28)).min(0).decimals(0)
+    return dressed(panel, title, says, unit, [now(f"sort_desc({query})", legend)], steps or [(None, IDLE)], wide, high, empty)
 
 
 def lines(title: str, says: str, unit: str, *queries: Query, steps: Steps | None = None, empty: str = "", wide: int = 12,
@@ -361,6 +406,11 @@ def thresholds(steps: Steps) -> Any:
 
 def refs() -> Iterable[str]:
     return iter("ABCDEFGHIJKLMNOPQRSTUVWXYZ")
+
+
+def large() -> Any:
+    """Letters that can be read from the other end of a room."""
+    return common.VizTextDisplayOptions().title_size(28).value_size(88)
 
 
 def last_value() -> Any:

@@ -1,7 +1,7 @@
 """What does one agent's day look like?"""
 
 from figures import (
-    AGENT, CHOSEN_AGENT, PEOPLE, YESTERDAY, auxiliary, auxiliary_share, average_handle, calls, closed, hits, hold_mute_share,
+    AGENT, CHOSEN_AGENT, OF_AGENTS, PEOPLE, YESTERDAY, auxiliary, auxiliary_share, average_handle, calls, closed, hits, hold_mute_share,
     last_hour, login, occupancy, points, selected, total,
 )
 import panels
@@ -14,7 +14,7 @@ def board():
     title = say("Agent", "Agente")
     return panels.board("agent", title, say("What does one agent's day look like?", "¿Cómo es el día de un agente?"), [
         [panels.heading("$agent_name")],
-        [panels.age("agent_kpi", "agent_aux_time", "agent_hold_mute", "closed_interactions")],
+        [panels.age("agent_kpi", "agent_time", "agent_aux_time", "agent_hold_mute", "closed_interactions")],
         against_yesterday(),
         against_the_team(),
         [calls_per_hour(), auxiliary_per_hour()],
@@ -53,10 +53,10 @@ def against_the_team():
             "Tiempo de atención dividido por llamadas de hoy; nada sin llamadas. Al lado, el de toda la operación."), TIME,
             average_handle),
         tile(say("Occupancy", "Ocupación"), say(
-            "Share of today's login time spent on calls and their documentation. Beside it the whole operation's. Blue: under 65 %. "
-            "Orange: over 85 %. Red: over 90 %.",
-            "Parte del tiempo de conexión de hoy en llamadas y su documentación. Al lado, la de toda la operación. Azul: menos de "
-            "65 %. Naranja: más de 85 %. Rojo: más de 90 %."), SHARE, occupancy, OCCUPANCY),
+            "Share of today's login time spent on calls and their documentation; where agent_time is polled, of the login without "
+            "auxiliary states. Beside it the whole operation's. Blue: under 65 %. Orange: over 85 %. Red: over 90 %.",
+            "Parte del tiempo de conexión de hoy en llamadas y su documentación; donde se consulta agent_time, de la conexión sin "
+            "auxiliares. Al lado, la de toda la operación. Azul: menos de 65 %. Naranja: más de 85 %. Rojo: más de 90 %."), SHARE, occupancy, OCCUPANCY),
         tile(say("In auxiliary states", "En auxiliares"), say(
             "Time in auxiliary states divided by login time. Beside it the whole operation's. Orange: over 30 %. Red: over 40 %.",
             "Tiempo en estados auxiliares dividido por el tiempo de conexión. Al lado, la parte de toda la operación. Naranja: más "
@@ -73,7 +73,7 @@ def calls_per_hour():
         "What each hour added to the day's calls. Data arrive 10 to 20 minutes late, so a call can count in the next hour.",
         "Lo que cada hora añadió a las llamadas del día. Los datos llegan 10 a 20 minutos tarde: una llamada puede contar en la hora "
         "siguiente."), COUNT,
-        over_time(f"{last_hour(calls, 'agent_kpi', only=CHOSEN_AGENT)} > 0", say("calls", "llamadas")))
+        over_time(f"{last_hour(calls, OF_AGENTS, only=CHOSEN_AGENT)} > 0", say("calls", "llamadas")))
 
 
 def auxiliary_per_hour():

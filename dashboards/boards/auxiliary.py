@@ -1,6 +1,6 @@
 """Where does the time in auxiliary states go?"""
 
-from figures import AGENT, PEOPLE, YESTERDAY, at_the_end, auxiliary, auxiliary_share, hourly_ratio, last_hour, login
+from figures import AGENT, OF_AGENTS, PEOPLE, YESTERDAY, at_the_end, auxiliary, auxiliary_share, hourly_ratio, last_hour, login
 import panels
 from panels import (
     AUXILIARY, COUNT, SHARE, TIME, Label, against_a_week_ago, bars, heat, hourly_lines, hourly_stack, matrix, now, over_time, rows, stat,
@@ -14,7 +14,7 @@ def board():
     title = say("Auxiliary states", "Estados auxiliares")
     says = say("Where does the time in auxiliary states go?", "¿Adónde va el tiempo en estados auxiliares?")
     return panels.board("auxiliary", title, says, [
-        [panels.age("agent_aux_time", "agent_kpi")],
+        [panels.age("agent_aux_time", "agent_kpi", "agent_time")],
         tiles(),
         [per_agent_and_state(), highest_shares()],
         [per_hour_and_state(), share_per_hour()],
@@ -73,7 +73,7 @@ def per_hour_and_state():
 
 def share_per_hour():
     def share(hours_ago):
-        return hourly_ratio(auxiliary, login, "agent_aux_time", "agent_kpi", hours_ago)
+        return hourly_ratio(auxiliary, login, "agent_aux_time", OF_AGENTS, hours_ago)
     return hourly_lines(say("Share of login per hour", "Parte de la conexión por hora"), say(
         "Share of each hour's login time in auxiliary states, this day and a week before. Dashed: 30 and 40 %.",
         "Parte del tiempo de conexión de cada hora en estados auxiliares, este día y una semana antes. Línea discontinua: 30 y "

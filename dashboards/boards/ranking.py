@@ -12,7 +12,7 @@ def board():
     title = say("Gamification ranking", "Clasificación de gamificación")
     says = say("Who leads in the gamification?", "¿Quién va primero en la gamificación?")
     return panels.board("ranking", title, says, [
-        [panels.age("agent_kpi")],
+        [panels.age("agent_kpi", "agent_time")],
         tiles(),
         [best_points(), best_hits(), best_yesterday()],
         [leaders(), everyone()],

@@ -208,7 +208,10 @@ fn the_tables_say_the_numbers_that_are_in_force() {
                 format!("{:.0} min", value / 60.0),
                 format!("{:02.0}:00", value / 3600.0),
             );
-            let forms = [number.to_owned(), format!("{value}"), format!("{value} s"), percent, minutes, hour];
+            let days = ["days", "días"].map(|days| format!("{:.0} {days}", value / 86_400.0));
+            let [english, spanish] = days;
+            let forms =
+                [number.to_owned(), format!("{value}"), format!("{value} s"), percent, minutes, hour, english, spanish];
             let said = readme.lines().filter(|line| line.contains(&format!("`{threshold}`"))).any(|line| {
                 let after = line.split(&format!("`{threshold}`")).nth(1).unwrap_or_default();
                 let is_day = threshold.ends_with("_day");
@@ -229,6 +232,7 @@ fn every_alert_says_how_bad_it_is_whose_it_is_and_where_to_read_on() {
         [("en", "RUNBOOK.md", "alerts/README.md", ""), ("es", "RUNBOOK.es.md", "alerts/README.es.md", "-es")]
     {
         let (rules, readme) = (rules_in(language), text(readme));
+        let of_now = text(&format!("alerts/{language}/now.yml"));
         for (name, rule) in alerts(&rules) {
             let Rule { labels, annotations, .. } = rule;
             assert!(matches!(labels["severity"].as_str(), "critical" | "warning" | "info"), "{name}");
@@ -246,11 +250,16 @@ fn every_alert_says_how_bad_it_is_whose_it_is_and_where_to_read_on() {
             assert!(annotations["description"].len() > 20, "{name}");
             let productivity = labels["category"] == "productivity";
             assert!(!productivity || annotations["description"].contains("{{ $value | humanize"), "{name}");
-            let day = if language == "en" { "today so far" } else { "en lo que va del día" };
-            let is_of_the_day = productivity && name != "WolkvoxTeamAbsent";
-            for text in ["summary", "description"].map(|text| &annotations[text]).into_iter().filter(|_| is_of_the_day)
-            {
-                assert!(text.contains(day), "{name} does not say of when it speaks: {text}");
+            let is_of_now = of_now.contains(&format!("- alert: {name}\n"));
+            let when = match (language, is_of_now) {
+                ("en", true) => "now",
+                ("en", false) => "today so far",
+                (_, true) => "ahora",
+                (_, false) => "en lo que va del día",
+            };
+            let says_when = productivity && name != "WolkvoxTeamAbsent";
+            for text in ["summary", "description"].map(|text| annotations[text].to_lowercase()) {
+                assert!(!says_when || text.contains(when), "{name} does not say of when it speaks: {text}");
             }
             let page = format!("http://runbook.invalid/{runbook}#{}", name.to_lowercase());
             assert_eq!(annotations["runbook_url"], page);
@@ -287,8 +296,8 @@ fn the_spanish_alerts_differ_from_the_english_ones_in_their_words_alone() {
             texts += 1;
         }
     }
-    assert!(texts >= 120, "only {texts} texts");
-    for file in ["exporter", "productivity"] {
+    assert!(texts >= 160, "only {texts} texts");
+    for file in ["exporter", "now", "productivity"] {
         let waits = |language: &str| {
             let text = text(&format!("alerts/{language}/{file}.yml"));
             let lines =
@@ -344,7 +353,7 @@ async fn one_command_of_the_readme_sets_where_all_links_lead() {
         let set = run("sh", &["-c", &there], b"").await;
         assert_eq!(set.code, Some(0), "{set:?}");
         for language in LANGUAGES {
-            let files = ["exporter", "productivity"].map(|name| format!("alerts/{language}/{name}.yml"));
+            let files = ["exporter", "now", "productivity"].map(|name| format!("alerts/{language}/{name}.yml"));
             for file in files {
                 let text = fs::read_to_string(folder.path().join(&file)).expect("a copy");
                 let alerts = text.matches("- alert:").count();
@@ -386,21 +395,32 @@ fn the_runbook_of_each_language_has_every_alert_and_four_answers_for_each() {
 #[test]
 fn never_lie_every_productivity_alert_waits_is_kept_and_is_muted_by_each_report_it_is_made_of() {
     let alertmanager = text("deploy/alertmanager.yml");
-    let catalog = Catalog::builtin().expect("the shipped catalogue is right");
-    for report in catalog.reports() {
-        let source = format!(r#"source_matchers: [alertname="WolkvoxReportStale", report="{}"]"#, report.name);
-        let target = format!(r#"target_matchers: [category="productivity", reports=~".*{}.*"]"#, report.name);
-        assert!(alertmanager.contains(&format!("{source}\n    {target}\n    equal: [operation]\n")), "{}", report.name);
-    }
     let rules = rules();
     let productivity = alerts(&rules).into_iter().filter(|(_, rule)| rule.labels["category"] == "productivity");
+    let mut made_of = BTreeSet::from(["agent_time", "agent_kpi"].map(str::to_owned));
     for (name, rule) in productivity {
         let gate = "operation_report:wolkvox_report_age_seconds:business_hours{report=\"";
-        let gates: Vec<&str> = rule.expr.split(gate).skip(1).filter_map(|rest| rest.split('"').next()).collect();
+        let mut gates: Vec<&str> = rule.expr.split(gate).skip(1).filter_map(|rest| rest.split('"').next()).collect();
+        made_of.extend(gates.iter().map(|report| (*report).to_owned()));
+        // One of two reports, and the series says which.
+        if rule.expr.contains("operation_report:wolkvox_agent_day:") {
+            gates.push("{{ $labels.report }}");
+        }
         assert_eq!(gates.join(","), rule.labels["reports"], "{name}");
     }
-    let waits = text("alerts/en/productivity.yml");
-    assert_eq!(waits.matches("keep_firing_for: 5m").count(), waits.matches("- alert:").count());
+    let catalog = Catalog::builtin().expect("the shipped catalogue is right");
+    let known: BTreeSet<String> = catalog.reports().iter().map(|report| report.name.to_string()).collect();
+    let unknown: Vec<&String> = made_of.difference(&known).collect();
+    assert!(unknown.is_empty(), "no report of the catalogue: {unknown:?}");
+    for report in &made_of {
+        let source = format!(r#"source_matchers: [alertname="WolkvoxReportStale", report="{report}"]"#);
+        let target = format!(r#"target_matchers: [category="productivity", reports=~".*{report}.*"]"#);
+        assert!(alertmanager.contains(&format!("{source}\n    {target}\n    equal: [operation]\n")), "{report}");
+    }
+    for (file, kept) in [("productivity", "5m"), ("now", "15m")] {
+        let waits = text(&format!("alerts/en/{file}.yml"));
+        assert_eq!(waits.matches(&format!("keep_firing_for: {kept}\n")).count(), waits.matches("- alert:").count());
+    }
 }
 
 #[tokio::test]

@@ -265,16 +265,19 @@ fn every_board_and_panel_says_what_it_shows_and_can_be_imported_anywhere() {
             no_overlap(&board);
         }
     }
-    assert_eq!(uids.len(), 14);
+    assert_eq!(uids.len(), 22);
 }
 
-/// The variables of a board ask the chosen data source. The overview and the health board show many operations at once.
+/// The boards that show many operations at once.
+const OF_MANY: [&str; 3] = ["overview.json", "wallboard.json", "exporter.json"];
+
+/// The variables of a board ask the chosen data source.
 fn choices(board: &Board) {
     let file = &board.file;
     let variable = |name: &str| board.variables().iter().find(|variable| variable["name"] == name);
     assert_eq!(variable("datasource").expect("a data source")["query"], "prometheus", "{file}");
     let operation = variable("operation").expect("a choice of operations");
-    let many = ["overview.json", "exporter.json"].contains(&file.as_str());
+    let many = OF_MANY.contains(&file.as_str());
     assert_eq!(operation["includeAll"].as_bool().unwrap_or(false), many, "{file}");
     assert_eq!(variable("instance").is_some(), file == "exporter.json", "{file}");
     for asking in board.variables().iter().filter(|variable| variable["type"] == "query") {
@@ -341,7 +344,7 @@ fn durations_are_hours_minutes_seconds_and_counts_have_every_digit() {
 fn legends_say_only_what_differs_on_their_board() {
     for language in ["en", "es"] {
         for board in boards(language) {
-            let many = ["overview.json", "exporter.json"].contains(&board.file.as_str());
+            let many = OF_MANY.contains(&board.file.as_str());
             for target in board.targets() {
                 let title = board.title(target.panel);
                 let legend = target.legend.unwrap_or_default();
@@ -527,6 +530,30 @@ fn looks<'p>(panel: &'p Value, heading: &str, property: &str) -> Option<&'p Valu
     let column = overrides.iter().find(|one| one["matcher"]["options"] == heading)?;
     let properties = column["properties"].as_array()?;
     properties.iter().find(|one| one["id"] == property).map(|found| &found["value"])
+}
+
+/// A wall has no mouse: what is not on the first screen of 1080 pixels is seen by nobody, and small letters by few.
+#[test]
+fn the_wallboard_is_one_screen_of_large_letters_about_this_moment() {
+    for language in ["en", "es"] {
+        let boards = boards(language);
+        let board = boards.iter().find(|board| board.file == "wallboard.json").expect("the board");
+        assert_eq!(board.json["refresh"], "1m");
+        let side = |panel: &Value, side: &str| panel["gridPos"][side].as_u64().expect("a place");
+        let bottom = board.panels().iter().map(|panel| side(panel, "y") + side(panel, "h")).max();
+        assert!(bottom.is_some_and(|bottom| bottom * 38 <= 1_080), "{bottom:?}");
+        for panel in board.panels().iter().filter(|panel| board.title(panel) != board.title(&board.panels()[0])) {
+            let title = board.title(panel);
+            let letters = panel["options"]["text"]["valueSize"].as_u64().unwrap_or_default();
+            let least = if panel["type"] == "stat" { 60 } else { 24 };
+            assert!(letters >= least || panel["type"] == "table", "{title}: letters of {letters}");
+            for query in
+                panel["targets"].as_array().expect("queries").iter().filter_map(|target| target["expr"].as_str())
+            {
+                assert!(!query.contains("window=\"today\"") && !query.contains("yesterday"), "{title}: {query}");
+            }
+        }
+    }
 }
 
 #[test]

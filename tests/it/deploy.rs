@@ -343,7 +343,7 @@ async fn the_operators_rules_are_those_of_the_alerts_folder_word_for_word() {
             (&"monitoring.coreos.com/v1".into(), &"PrometheusRule".into())
         );
         let common = ["by-operation", "holidays", "recording", "thresholds"].map(str::to_owned);
-        let spoken = ["exporter", "productivity"].map(|name| format!("{language}/{name}"));
+        let spoken = ["exporter", "now", "productivity"].map(|name| format!("{language}/{name}"));
         let files = common.iter().chain(&spoken).map(|name| text(&format!("alerts/{name}.yml")));
         let groups: Vec<Value> =
             files.flat_map(|file| yaml(&file)["groups"].as_array().expect("groups").clone()).collect();
