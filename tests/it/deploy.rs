@@ -90,7 +90,7 @@ fn the_packages_config_is_right_once_its_example_is_made_real() {
     let (_, example) = shipped.split_once("\n\n").expect("an example below the instructions");
     let example: Vec<&str> = example.lines().map(|line| line.trim_start_matches('#')).collect();
     let example = example.join("\n").replace("\n ", "\n");
-    let token = format!("/run/credentials/wolkvox-exporter.service/{credential}_acme");
+    let token = format!("$CREDENTIALS_DIRECTORY/{credential}_acme");
     assert!(example.contains(&format!("token_file: {token}\n")), "{example}");
     read_config(&example, &token);
 }
