@@ -1,6 +1,7 @@
 //! Checking: the shapes of config files become a config, or errors that say what is wrong and where.
 
 use std::collections::HashMap;
+use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -16,6 +17,8 @@ use crate::time::WindowName;
 
 /// The folder in which the service manager puts what only the service may read, as a path in the config begins.
 const CREDENTIALS: &str = "$CREDENTIALS_DIRECTORY/";
+/// What to do where no service manager has set it.
+const NOT_THE_SERVICE: &str = "the service manager sets it; to check as the service does: sudo wolkvox-exporter-check";
 /// The vendor's own limit for one request.
 const DEFAULT_TIMEOUT: Duration = Duration::from_mins(1);
 /// A request that is given longer than this blocks its token's other reports for a whole interval.
@@ -228,7 +231,12 @@ impl<'a> Checker<'a> {
 
     /// Reads a file with a secret, and notes whether others can read it too.
     pub fn secret(&mut self, kind: &str, file: &At<String>) -> Option<String> {
-        let path = self.beside(&file.value);
+        let Some(path) = self.beside(&file.value) else {
+            let what =
+                format!("the {kind} file {} cannot be read: CREDENTIALS_DIRECTORY is not set", self.shown(&file.value));
+            self.mistakes.note(self.wrong(file.place, what).hint(NOT_THE_SERVICE));
+            return None;
+        };
         let text = files::read_text(&path).map_err(|error| {
             let is_elsewhere = error.kind() == std::io::ErrorKind::NotFound && Path::new(&file.value).is_relative();
             let hint = if is_elsewhere { "a relative path starts at the folder of this file" } else { SECRET_FILE };
@@ -241,17 +249,18 @@ impl<'a> Checker<'a> {
         self.keep(text)
     }
 
-    /// A relative path starts at the folder of the file that has it, and a service manager's at its folder of credentials.
-    fn beside(&self, file: &str) -> PathBuf {
-        if let Some((name, folder)) = file.strip_prefix(CREDENTIALS).zip(std::env::var_os("CREDENTIALS_DIRECTORY")) {
-            return PathBuf::from(folder).join(name);
-        }
-        self.path.parent().map_or_else(|| PathBuf::from(file), |folder| folder.join(file))
+    /// Where a file is: [`located`], with this process's own credentials.
+    fn beside(&self, file: &str) -> Option<PathBuf> {
+        located(self.path, file, std::env::var_os("CREDENTIALS_DIRECTORY"))
     }
 
-    /// The same for a message.
+    /// The same for a message; as it is written where it cannot be told.
     pub fn shown(&self, file: &str) -> String {
-        self.beside(&quoted_path(file)).display().to_string()
+        let shown = match file.strip_prefix(CREDENTIALS) {
+            Some(name) => format!("{CREDENTIALS}{}", quoted_path(name)),
+            None => quoted_path(file),
+        };
+        self.beside(&shown).map_or(shown, |path| path.display().to_string())
     }
 
     fn polling(&mut self, At { value: polling, is_whole, .. }: &At<PollingEntry>) -> Polling {
@@ -315,6 +324,15 @@ impl<'a> Checker<'a> {
             let what = "stale_after is shorter than a report's interval: its series would come and go";
             self.mistakes.note(self.wrong(place, what).hint("three intervals are a good start"));
         }
+    }
+}
+
+/// A relative path starts at the folder of the file that has it, and a service manager's at its folder of credentials.
+/// `None`: no service manager has said which folder that is.
+fn located(config: &Path, file: &str, credentials: Option<OsString>) -> Option<PathBuf> {
+    match file.strip_prefix(CREDENTIALS) {
+        Some(name) => credentials.filter(|folder| !folder.is_empty()).map(|folder| PathBuf::from(folder).join(name)),
+        None => Some(config.parent().map_or_else(|| PathBuf::from(file), |folder| folder.join(file))),
     }
 }
 
@@ -391,6 +409,32 @@ mod tests {
         let variable = example.replace("    token_file: token\n", "").replace("    # token_env", "    token_env");
         let error = parse(&variable).unwrap_err().to_string();
         assert!(error.contains("the environment variable ACME_TOKEN is not set"), "{error}");
+    }
+
+    #[test]
+    fn a_credential_is_looked_for_where_the_service_manager_put_it_and_nowhere_else() {
+        let at = |file, credentials: Option<&str>| {
+            located(Path::new("/etc/wolkvox-exporter/c.yml"), file, credentials.map(OsString::from))
+        };
+        let path = |path: &str| Some(PathBuf::from(path));
+        let file = "$CREDENTIALS_DIRECTORY/token_acme";
+        assert_eq!(at(file, Some("/run/credentials/x.service")), path("/run/credentials/x.service/token_acme"));
+        assert_eq!((at(file, None), at(file, Some(""))), (None, None));
+        assert_eq!(at("token_acme", None), path("/etc/wolkvox-exporter/token_acme"));
+        assert_eq!(at("/run/secrets/wolkvox/acme", Some("/run/x")), path("/run/secrets/wolkvox/acme"));
+    }
+
+    #[test]
+    fn a_credential_without_a_service_manager_is_told_with_a_way_to_check_it() {
+        let file = "token_file: $CREDENTIALS_DIRECTORY/token_acme";
+        let error = parse(&with("", "").replace("token_file: token", file)).unwrap_err().to_string();
+        for part in [
+            "the token file $CREDENTIALS_DIRECTORY/token_acme cannot be read: CREDENTIALS_DIRECTORY is not set",
+            "c.yml:4:17",
+            "hint: the service manager sets it; to check as the service does: sudo wolkvox-exporter-check",
+        ] {
+            assert!(error.contains(part), "{error}");
+        }
     }
 
     #[test]

@@ -106,6 +106,10 @@ fn of_operations() -> Vec<Mistake> {
             with(&[(TOKEN_FILE, "token_file: two.token")], ""),
             &[("two.token", "s3cr3t-t0ken\ns3cr3t-t0ken\n")],
         ),
+        mistake(
+            "The service manager's copy of a token, by hand",
+            with(&[(TOKEN_FILE, "token_file: $CREDENTIALS_DIRECTORY/token_acme")], ""),
+        ),
         mistake("The token file is a folder", with(&[(TOKEN_FILE, "token_file: .")], "")),
         mistake("A name is there twice", with(&[], second)),
         mistake("A report that the catalogue does not have", with(&[], "    reports: [agent_3]\n")),
