@@ -27,6 +27,7 @@ pub mod config;
 pub mod capture;
 pub mod wolkvox;
 pub mod catalog;
+pub mod yaml;
 pub mod rows;
 pub mod series;
 pub mod time;

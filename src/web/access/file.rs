@@ -4,7 +4,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::config::{At, Span};
+use crate::yaml::{At, Span};
 
 #[derive(Default, serde::Deserialize)]
 #[serde(deny_unknown_fields)]

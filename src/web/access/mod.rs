@@ -19,8 +19,8 @@ use rustls::ServerConfig;
 use super::client_address::{Arrival, ClientAddress};
 use super::host::Hosts;
 use super::rate_limit::RateLimiter;
-use crate::config::ConfigErrors;
 use crate::lock;
+use crate::yaml::ConfigErrors;
 use password::{Login, PasswordCheck, Passwords};
 use sources::Sources;
 

@@ -12,7 +12,7 @@ use rustls_pki_types::{CertificateDer, PrivateKeyDer};
 use super::client_certificate::{AllowedSan, ClientPolicy, Roots};
 use super::file::{ClientAuth, Tls, Version};
 use super::web_config::Reader;
-use crate::config::{At, ConfigError, FilePlace, quoted};
+use crate::yaml::{At, ConfigError, FilePlace, quoted};
 
 /// The groups for key exchange, as Go names them.
 const CURVES: [(&str, &dyn SupportedKxGroup); 3] = [

@@ -18,8 +18,8 @@ use secrecy::{ExposeSecret, SecretString};
 
 use super::file::{self, WebConfigFile};
 use super::sources::Sources;
-use crate::config::{At, ConfigError, ConfigErrors, FilePlace, Mistakes, parse_yaml, quoted};
 use crate::web::rate_limit::Rate;
+use crate::yaml::{self, At, ConfigError, ConfigErrors, FilePlace, Mistakes, quoted};
 
 /// Under this, a hash that gets lost is broken in no time.
 const LEAST_COST: u32 = 8;
@@ -96,7 +96,7 @@ impl Reader<'_> {
         let bytes = self.sources.read(self.path).map_err(|error| unreadable(error.to_string()))?;
         let text = str::from_utf8(&bytes).map_err(|_| unreadable("it is not UTF-8".to_owned()))?;
         let WebConfigFile { tls_server_config, http_server_config, basic_auth_users, rate_limit } =
-            parse_yaml(text, self.path)?;
+            yaml::parse(text, self.path)?;
         let mut mistakes = Mistakes::default();
         let tls = mistakes.keep(tls_server_config.map(|tls| self.server_config(&tls)).transpose());
         let headers = mistakes.keep(http_server_config.map_or_else(|| Ok(HeaderMap::new()), |http| self.headers(http)));

@@ -9,9 +9,9 @@ use serde::de::{
 };
 use serde::forward_to_deserialize_any;
 
+use super::error::{FilePlace, quoted};
 use super::tree::{Item, Node, NodeKind};
 use super::{AT, Mistake};
-use crate::config::error::{FilePlace, quoted};
 
 /// Whoever has made that many does not want to read of more.
 const MOST_MISTAKES: usize = 100;

@@ -7,7 +7,7 @@ use std::rc::Rc;
 use granit_parser::{ErrorKind, Event, Marker, Parser, ScanError, Span, StrInput, Tag};
 
 use super::Mistake;
-use crate::config::error::{FilePlace, quoted};
+use super::error::{FilePlace, quoted};
 
 /// Lists and mappings within each other; a config has five.
 const DEEPEST: usize = 32;

@@ -3,16 +3,21 @@
 //! `tree.rs` makes a tree of a text, and `read.rs` reads types from it. serde ends at the first mistake: so what was wrong is
 //! left out of the tree, and the type read once more.
 
+mod error;
 mod read;
 mod tree;
+mod values;
 
 use std::path::Path;
 
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
-use super::error::{ConfigError, ConfigErrors, FilePlace, Mistakes};
 use tree::Node;
+
+pub use error::{ConfigError, ConfigErrors, FilePlace};
+pub(crate) use error::{Mistakes, quoted, quoted_path};
+pub(crate) use values::{Size, Span};
 
 /// The name under which `At` asks its deserializer for more than the value.
 const AT: &str = "\0At";
@@ -40,7 +45,7 @@ struct Mistake {
 }
 
 /// Reads a file's text, as far as it can be read, and notes the mistakes.
-pub(super) fn read<T: DeserializeOwned>(text: &str, path: &Path, noted: &mut Mistakes) -> Option<T> {
+pub(crate) fn read<T: DeserializeOwned>(text: &str, path: &Path, noted: &mut Mistakes) -> Option<T> {
     let mut mistakes = Vec::new();
     let value = match Node::parse(text, &mut mistakes) {
         Ok(root) => read::read(&root, &mut mistakes),
