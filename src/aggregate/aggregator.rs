@@ -3,11 +3,12 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use super::cap::SeriesCap;
-use super::cells::{Cell, FieldCounts, Unreadable, read_value};
+use super::cap::{SeriesCap, TableCap};
+use super::cells::{Added, Cell, FieldCounts, Unreadable, read_value};
 use super::groups::{Groups, Keys};
 use super::render::Aggregated;
-use super::row_plan::{CellPlan, InfoPlan, LabelPlan, NestedRows, RowPlan, Slot};
+use super::render::{FamilyCells, Table};
+use super::row_plan::{CellPlan, InfoPlan, LabelPlan, NestedRows, RowPlan, Slot, TablePlan};
 use crate::catalog::{Form, parse_day};
 use crate::memory::{MemoryError, PollMemory, Share};
 use crate::rows::Scalar;
@@ -36,9 +37,8 @@ pub struct Aggregator {
     outside: u64,
     /// Rows of which no value could be read, where the report has values.
     without_value: u64,
-    groups: Groups,
-    /// One per group and metric, group by group.
-    cells: Vec<Cell>,
+    /// One for each table of the plan.
+    tables: Vec<Sums>,
     infos: Vec<Keys>,
     pub(super) seen: Seen,
     /// Values that could not be read.
@@ -47,6 +47,16 @@ pub struct Aggregator {
     shortened: FieldCounts,
     scratch: Scratch,
     memory: Share,
+}
+
+/// The groups of one table, and what their rows add up to.
+#[derive(Debug, Default)]
+struct Sums {
+    groups: Groups,
+    /// One per group and cell of the plan, group by group.
+    cells: Vec<Cell>,
+    /// The last row's group.
+    group: usize,
 }
 
 /// Which fields the rows had.
@@ -88,7 +98,6 @@ impl Seen {
 struct Scratch {
     /// Whether the next row may use what the last one's labels led to.
     follows: bool,
-    group: usize,
     labels: String,
     entry: String,
     value: String,
@@ -106,8 +115,7 @@ impl Aggregator {
             nested_rows: 0,
             outside: 0,
             without_value: 0,
-            groups: Groups::default(),
-            cells: Vec::new(),
+            tables: plan.tables.iter().map(|_| Sums::default()).collect(),
             infos: plan.infos.iter().map(|_| Keys::default()).collect(),
             seen: Seen { carried: vec![false; fields], ..Seen::default() },
             rejected: FieldCounts::new(fields),
@@ -136,22 +144,16 @@ impl Aggregator {
 
     /// Takes the memory for what was added; fails where there is none.
     pub fn take_memory(&self) -> Result<(), MemoryError> {
-        let texts = self.groups.memory() + self.infos.iter().map(Keys::memory).sum::<usize>();
+        let infos = self.infos.iter().map(Keys::memory).sum::<usize>();
+        let sums = self.tables.iter().map(Sums::memory).sum::<usize>();
         // Beside what grows stands what it grew from, and later its sorted places and values.
-        let cells = self.cells.capacity() * (size_of::<Cell>() + size_of::<Option<f64>>());
-        self.memory.resize_blocking((texts + cells) * 3 / 2)
+        self.memory.resize_blocking((infos + sums) * 3 / 2)
     }
 
     /// Adds what another aggregator of the same plan and window has, as if its rows had come here.
     pub fn merge(&mut self, other: Aggregator) {
-        let metrics = self.plan.cells.len();
-        let groups = self.groups.join(&other.groups);
-        self.cells.resize(self.groups.len() * metrics, Cell::default());
-        for (place, group) in groups.into_iter().enumerate() {
-            let theirs = &other.cells[place * metrics..][..metrics];
-            for ((cell, theirs), plan) in self.cells[group * metrics..].iter_mut().zip(theirs).zip(&self.plan.cells) {
-                cell.merge(plan.combine, *theirs);
-            }
+        for ((sums, theirs), plan) in self.tables.iter_mut().zip(&other.tables).zip(&self.plan.tables) {
+            sums.merge(theirs, &plan.cells);
         }
         for (entries, theirs) in self.infos.iter_mut().zip(&other.infos) {
             for place in 0..theirs.len() {
@@ -177,27 +179,28 @@ impl Aggregator {
     /// The series of all rows added, at most `cap` of them; fails where a declared field was in no row.
     pub fn finish(self, cap: usize, kept: &mut SeriesCap) -> Result<Aggregated, MissingFields> {
         self.check_schema()?;
-        let metrics = self.plan.cells.len();
-        let value = |(cell, plan): (&Cell, &CellPlan)| cell.value(plan.combine);
-        let values: Vec<Option<f64>> = self.cells.iter().zip(self.plan.cells.iter().cycle()).map(value).collect();
-        let all = values.iter().flatten().count();
-        let series_of = |group: usize| values[group * metrics..][..metrics].iter().flatten().count();
-        let order = kept.choose(self.groups.sorted(), |group| self.groups.get(group), all, cap, series_of);
-        let mut dropped = all - order.iter().map(|group| series_of(*group)).sum::<usize>();
+        let (mut tables, mut dropped, mut room) = (Vec::new(), 0, cap);
+        kept.of_tables(self.tables.len());
+        for (place, (sums, plan)) in self.tables.into_iter().zip(&self.plan.tables).enumerate() {
+            let (table, left_out) = sums.finish(plan, room, kept.of_table(place));
+            room = room.saturating_sub(table.series());
+            dropped += left_out;
+            tables.push(table);
+        }
         let mut infos = Vec::new();
         for (info, entries) in self.plan.infos.iter().zip(self.infos) {
             let order =
-                SeriesCap::default().choose(entries.sorted(), |entry| entries.get(entry), entries.len(), cap, |_| 1);
+                TableCap::default().choose(entries.sorted(), |entry| entries.get(entry), entries.len(), cap, |_| 1);
             dropped += entries.len() - order.len();
             let mut shown = InfoEntries::new(info.labels.len());
             for place in order {
                 shown.push(entries.get(place).split(SEPARATOR));
             }
-            infos.push((info.family, Arc::new(shown)));
+            infos.push((Arc::clone(&info.family), Arc::new(shown)));
         }
         let by_field = |counts: &FieldCounts| -> Vec<(String, u64)> {
             let some = self.plan.fields.0.iter().zip(&counts.0).filter(|(_, of_field)| of_field.count > 0);
-            some.map(|(field, of_field)| (field.name.clone(), of_field.count)).collect()
+            some.map(|(field, of_field)| (field.name.name.clone(), of_field.count)).collect()
         };
         Ok(Aggregated {
             rows: self.rows,
@@ -209,10 +212,7 @@ impl Aggregator {
             dropped: dropped as u64,
             size: self.memory.bytes(),
             memory: self.memory,
-            groups: self.groups,
-            order,
-            families: self.plan.cells.iter().map(|cell| cell.family).collect(),
-            values,
+            tables,
             infos,
         })
     }
@@ -225,7 +225,7 @@ impl Aggregator {
                 let rows = if field.nested { self.nested_rows } else { self.rows };
                 field.required && !**carried && rows > 0
             })
-            .map(|(field, _)| field.name.clone())
+            .map(|(field, _)| field.name.to_string())
             .collect();
         if missing.is_empty() { Ok(()) } else { Err(MissingFields { rows: self.rows, fields: missing }) }
     }
@@ -253,7 +253,7 @@ impl Aggregator {
     /// Counts labels of which a half of a character was lost.
     fn reject_mended(&mut self, plan: &RowPlan, parent: &[Slot<'_>]) {
         let infos = plan.infos.iter().flat_map(|info| info.labels.iter().flatten());
-        for label in plan.labels.iter().chain(infos) {
+        for label in plan.tables.iter().flat_map(|table| &table.labels).chain(infos) {
             if matches!(&parent[label.field], Some(Scalar::Text(text)) if text.contains(char::REPLACEMENT_CHARACTER)) {
                 self.rejected.add(label.field, self.rows);
             }
@@ -261,9 +261,10 @@ impl Aggregator {
     }
 
     fn is_in_window(&mut self, nested: &NestedRows, row: &[Slot<'_>]) -> bool {
-        let day = row[nested.day].as_ref().and_then(|day| parse_day(day.text().trim()));
+        let Some(field) = nested.day else { return true };
+        let day = row[field].as_ref().and_then(|day| parse_day(day.text().trim()));
         if day.is_none() {
-            self.rejected.add(nested.day, self.nested_rows);
+            self.rejected.add(field, self.nested_rows);
         }
         let is_inside = day.is_some_and(|day| self.window.has_day(day));
         self.outside += u64::from(day.is_some() && !is_inside);
@@ -274,49 +275,55 @@ impl Aggregator {
         // An agent's rows come one after the other: what is equal to the row before was cleaned and escaped there.
         let follows = std::mem::replace(&mut self.scratch.follows, true);
         let is_same = |label: &LabelPlan| is_same(label.field, parent, before, plan.label_bytes);
-        let same = plan.labels.iter().take_while(|label| follows && is_same(label)).count();
-        if !follows || same < plan.labels.len() {
-            self.find_group(plan, parent, follows && same >= plan.prefix());
+        let labels = Slots { parent, row };
+        let mut said_again = 0;
+        for (place, table) in plan.tables.iter().enumerate() {
+            let same = table.labels.iter().take_while(|label| follows && is_same(label)).count();
+            if !follows || same < table.labels.len() {
+                self.find_group(place, table, labels, follows && same >= table.prefix());
+            }
+            said_again = if place == 0 { same } else { said_again };
         }
-        self.add_values(plan, self.scratch.group, row);
+        self.add_values(plan, row);
         for (index, info) in plan.infos.iter().enumerate() {
             // What the row before brought is there already.
-            if !follows || info.said_by.is_none_or(|labels| labels > same) {
-                self.add_info(index, info, parent);
+            if !follows || info.said_by.is_none_or(|labels| labels > said_again) {
+                self.add_info(index, info, labels);
             }
         }
     }
 
     /// The group of a row, which may have the last one's prefix.
-    fn find_group(&mut self, plan: &RowPlan, parent: &[Slot<'_>], same_prefix: bool) {
+    fn find_group(&mut self, place: usize, plan: &TablePlan, slots: Slots<'_, '_>, same_prefix: bool) {
         let (prefix, last) = plan.labels.split_at(plan.prefix());
         if !same_prefix {
-            self.write_labels(prefix, parent);
-            self.groups.select_prefix(&self.scratch.labels);
+            self.write_labels(prefix, slots);
+            self.tables[place].groups.select_prefix(&self.scratch.labels);
         }
         if let [label] = last
             && label.form == Form::AsSent
-            && let Some(Scalar::Text(value)) = &parent[label.field]
-            && let Some(group) = self.groups.place_expected(|text| label.label.is_written(text, value))
+            && let Some(Scalar::Text(value)) = slots.of(label)
+            && let Some(group) = self.tables[place].groups.place_expected(|text| label.label.is_written(text, value))
         {
-            self.scratch.group = group;
+            self.tables[place].group = group;
             return;
         }
-        self.write_labels(last, parent);
-        self.scratch.group = self.groups.place(&self.scratch.labels);
+        self.write_labels(last, slots);
+        let table = &mut self.tables[place];
+        table.group = table.groups.place(&self.scratch.labels);
     }
 
     /// Writes labels into the scratch ones.
-    fn write_labels(&mut self, labels: &[LabelPlan], parent: &[Slot<'_>]) {
+    fn write_labels(&mut self, labels: &[LabelPlan], slots: Slots<'_, '_>) {
         let mut text = std::mem::take(&mut self.scratch.labels);
         text.clear();
         for label in labels {
-            match &parent[label.field] {
+            match slots.of(label) {
                 Some(Scalar::Text(value))
                     if label.is_as_sent()
                         && value.len() <= self.plan.label_bytes
                         && label.label.write_plain(&mut text, value) => {}
-                _ if self.read_label(label, parent) => label.label.write(&mut text, &self.scratch.value),
+                _ if self.read_label(label, slots) => label.label.write(&mut text, &self.scratch.value),
                 _ => {}
             }
         }
@@ -324,14 +331,21 @@ impl Aggregator {
     }
 
     /// Reads a label into the scratch value; false where it is to be left out.
-    fn read_label(&mut self, label: &LabelPlan, parent: &[Slot<'_>]) -> bool {
+    fn read_label(&mut self, label: &LabelPlan, slots: Slots<'_, '_>) -> bool {
+        let number = if label.nested { self.nested_rows } else { self.rows };
         let value = &mut self.scratch.value;
         value.clear();
-        match &parent[label.field] {
+        match slots.of(label) {
             Some(Scalar::Text(text)) => clean_into(value, text),
             Some(Scalar::Number(number)) => clean_into(value, number),
-            Some(Scalar::Other) => self.rejected.add(label.field, self.rows),
+            Some(Scalar::Other) => self.rejected.add(label.field, number),
             None => {}
+        }
+        if label.form == Form::LeadingNumber && !value.is_empty() {
+            value.truncate(value.bytes().take_while(u8::is_ascii_digit).count());
+            if value.is_empty() {
+                self.rejected.add(label.field, number);
+            }
         }
         if value.is_empty() {
             value.push_str(UNKNOWN);
@@ -344,33 +358,39 @@ impl Aggregator {
             *value = pseudonyms.of(value);
         }
         if shorten(value, self.plan.label_bytes) {
-            self.shortened.add(label.field, self.rows);
+            self.shortened.add(label.field, number);
         }
         true
     }
 
-    fn add_values(&mut self, plan: &RowPlan, group: usize, row: &[Slot<'_>]) {
+    fn add_values(&mut self, plan: &RowPlan, row: &[Slot<'_>]) {
         let number = if plan.nested.is_some() { self.nested_rows } else { self.rows };
-        let Aggregator { cells, rejected, scratch, without_value, .. } = self;
+        let Aggregator { tables, rejected, scratch, without_value, .. } = self;
         scratch.inputs.clear();
         scratch.inputs.extend(plan.inputs.iter().map(|input| {
-            let value = read_value(input, row);
+            let value = read_value(input, row, &plan.zone);
             value.unwrap_or_else(|Unreadable| {
                 rejected.add(input.field, number);
                 None
             })
         }));
         *without_value += u64::from(!plan.inputs.is_empty() && scratch.inputs.iter().all(Option::is_none));
-        let first = group * plan.cells.len();
-        if cells.len() == first {
-            cells.resize(first + plan.cells.len(), Cell::default());
-        }
-        for (cell, plan) in cells[first..].iter_mut().zip(&plan.cells) {
-            cell.add(plan.combine, &scratch.inputs);
+        for (sums, table) in tables.iter_mut().zip(&plan.tables) {
+            let first = sums.group * table.cells.len();
+            if sums.cells.len() == first {
+                sums.cells.resize(first + table.cells.len(), Cell::default());
+            }
+            for (cell, plan_of_cell) in sums.cells[first..].iter_mut().zip(&table.cells) {
+                if cell.add(plan_of_cell.combine, &scratch.inputs) == Added::OneTooMany
+                    && let Some(value) = plan_of_cell.combine.value()
+                {
+                    rejected.add(plan.inputs[value].field, number);
+                }
+            }
         }
     }
 
-    fn add_info(&mut self, index: usize, info: &InfoPlan, parent: &[Slot<'_>]) {
+    fn add_info(&mut self, index: usize, info: &InfoPlan, slots: Slots<'_, '_>) {
         let mut entry = std::mem::take(&mut self.scratch.entry);
         entry.clear();
         let mut complete = true;
@@ -378,7 +398,7 @@ impl Aggregator {
             if place > 0 {
                 entry.push(SEPARATOR);
             }
-            if label.as_ref().is_some_and(|label| self.read_label(label, parent)) {
+            if label.as_ref().is_some_and(|label| self.read_label(label, slots)) {
                 entry.push_str(&self.scratch.value);
             } else {
                 complete &= info.only_with != Some(place);
@@ -388,6 +408,61 @@ impl Aggregator {
             self.infos[index].place(&entry);
         }
         self.scratch.entry = entry;
+    }
+}
+
+/// Where the labels of a row stand.
+#[derive(Clone, Copy)]
+struct Slots<'s, 'de> {
+    parent: &'s [Slot<'de>],
+    /// The nested row, where the report has such.
+    row: &'s [Slot<'de>],
+}
+
+impl<'s, 'de> Slots<'s, 'de> {
+    #[inline]
+    fn of(self, label: &LabelPlan) -> &'s Slot<'de> {
+        if label.nested { &self.row[label.field] } else { &self.parent[label.field] }
+    }
+}
+
+impl Sums {
+    fn memory(&self) -> usize {
+        self.groups.memory() + self.cells.capacity() * (size_of::<Cell>() + size_of::<Option<f64>>())
+    }
+
+    fn merge(&mut self, other: &Sums, plan: &[CellPlan]) {
+        let groups = self.groups.join(&other.groups);
+        self.cells.resize(self.groups.len() * plan.len(), Cell::default());
+        for (place, group) in groups.into_iter().enumerate() {
+            let theirs = &other.cells[place * plan.len()..][..plan.len()];
+            for ((cell, theirs), plan) in self.cells[group * plan.len()..].iter_mut().zip(theirs).zip(plan) {
+                cell.merge(plan.combine, *theirs);
+            }
+        }
+    }
+
+    /// The series, at most `cap` of them, and how many were left out.
+    fn finish(self, plan: &TablePlan, cap: usize, kept: &mut TableCap) -> (Table, usize) {
+        let cells = plan.cells.len();
+        let value = |(cell, plan): (&Cell, &CellPlan)| cell.value(plan.combine);
+        let values: Vec<Option<f64>> = self.cells.iter().zip(plan.cells.iter().cycle()).map(value).collect();
+        let all = values.iter().flatten().count();
+        let series_of = |group: usize| values[group * cells..][..cells].iter().flatten().count();
+        let order = kept.choose(self.groups.sorted(), |group| self.groups.get(group), all, cap, series_of);
+        let dropped = all - order.iter().map(|group| series_of(*group)).sum::<usize>();
+        let mut families: Vec<FamilyCells> = Vec::new();
+        for (place, cell) in plan.cells.iter().enumerate() {
+            match families.last_mut().filter(|last| last.family == cell.family) {
+                Some(last) => last.columns.push(cell.column.clone()),
+                None => families.push(FamilyCells {
+                    family: Arc::clone(&cell.family),
+                    first: place,
+                    columns: vec![cell.column.clone()],
+                }),
+            }
+        }
+        (Table { groups: self.groups, order, cells, families, values }, dropped)
     }
 }
 
@@ -439,12 +514,11 @@ mod tests {
             let mut aggregator = aggregator(&catalog);
             assert_eq!(take(&mut aggregator, &rows(1024, name)), None);
             aggregator.take_memory().unwrap();
-            let cells = aggregator.cells.len() * (size_of::<Cell>() + size_of::<Option<f64>>());
-            let kept = aggregator.groups.memory() + aggregator.infos[0].memory() + cells;
+            let kept = aggregator.tables[0].memory() + aggregator.infos[0].memory();
             let taken = aggregator.memory.bytes();
             assert!(kept <= taken && taken <= 3 * kept, "{taken} for {kept}");
             let aggregated = aggregator.finish(usize::MAX, &mut SeriesCap::default()).unwrap();
-            let segments = aggregated.render(&catalog, "acme", WindowName::Today).unwrap();
+            let segments = aggregated.render("acme", WindowName::Today).unwrap();
             let rendered: usize = segments.iter().map(|(_, segment)| segment.deflated.len()).sum();
             assert_eq!((segments.len(), aggregated.memory.bytes()), (8, taken + rendered));
         }
@@ -456,7 +530,7 @@ mod tests {
         let most = LEAST_TOTAL / 4;
         let mut large = aggregator(&catalog).within(memory.poll().share());
         assert_eq!(take(&mut large, &rows(9_000, 500)), Some(MemoryError::TooLarge(most)));
-        assert!(large.groups.memory() < 2 * most, "rows were taken on and on");
+        assert!(large.tables[0].groups.memory() < 2 * most, "rows were taken on and on");
         assert!(large.memory.bytes() <= most);
         let mut small = aggregator(&catalog).within(memory.poll().share());
         assert_eq!(take(&mut small, &rows(200, 500)), None);

@@ -3,11 +3,25 @@
 use std::collections::HashSet;
 use std::hash::{DefaultHasher, Hash, Hasher};
 
-/// Which groups were kept when a report was over its cap, so that the same ones stay from poll to poll.
+/// Which groups were kept when a report was over its cap, so that the same ones stay from poll to poll: table by table.
 #[derive(Debug, Default)]
-pub struct SeriesCap(HashSet<u64>);
+pub struct SeriesCap(Vec<TableCap>);
+
+/// The same of one table.
+#[derive(Debug, Default)]
+pub(super) struct TableCap(HashSet<u64>);
 
 impl SeriesCap {
+    pub(super) fn of_tables(&mut self, count: usize) {
+        self.0.resize_with(count, TableCap::default);
+    }
+
+    pub(super) fn of_table(&mut self, place: usize) -> &mut TableCap {
+        &mut self.0[place]
+    }
+}
+
+impl TableCap {
     /// The groups to show, in their order. Over the cap, those shown before come first and others in the order of a
     /// hash of their key: who stays does not depend on what the vendor happens to send first.
     pub(super) fn choose<K: Hash>(

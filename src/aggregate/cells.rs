@@ -1,5 +1,7 @@
 //! Cells: values in the making, one per group of equal labels and metric.
 
+use jiff::tz::TimeZone;
+
 use super::row_plan::{CellCombine, InputPlan, Slot};
 use crate::rows::Scalar;
 
@@ -26,15 +28,23 @@ pub(super) struct FieldCount {
 /// A value that is not what it should be.
 pub(super) struct Unreadable;
 
+/// How a row's value was taken.
+#[derive(Debug, PartialEq)]
+pub(super) enum Added {
+    Whole,
+    /// There may be one row only, and this is another.
+    OneTooMany,
+}
+
 /// A blank or dashed value is missing: it contributes nothing, least of all a zero.
-pub(super) fn read_value(input: &InputPlan, row: &[Slot<'_>]) -> Result<Option<f64>, Unreadable> {
+pub(super) fn read_value(input: &InputPlan, row: &[Slot<'_>], zone: &TimeZone) -> Result<Option<f64>, Unreadable> {
     let value = match &row[input.field] {
         None => return Ok(None),
         Some(Scalar::Text(text)) => match trimmed(text) {
             "" | "-" | "--" => return Ok(None),
-            text => input.format.parse(text),
+            text => input.format.parse(text, zone),
         },
-        Some(Scalar::Number(number)) => read_number(input, number),
+        Some(Scalar::Number(number)) => read_number(input, number, zone),
         Some(Scalar::Other) => None,
     };
     value.map(Some).ok_or(Unreadable)
@@ -42,8 +52,8 @@ pub(super) fn read_value(input: &InputPlan, row: &[Slot<'_>]) -> Result<Option<f
 
 /// A number without its form: `5.0` seconds are as good as `5`.
 #[cold]
-fn read_number(input: &InputPlan, number: &str) -> Option<f64> {
-    number.parse::<f64>().ok().and_then(|number| input.format.parse(&number.to_string()))
+fn read_number(input: &InputPlan, number: &str, zone: &TimeZone) -> Option<f64> {
+    number.parse::<f64>().ok().and_then(|number| input.format.parse(&number.to_string(), zone))
 }
 
 /// Without blanks around it: nearly no value has any, and looking for Unicode's takes as long as reading the value.
@@ -69,28 +79,36 @@ impl FieldCounts {
 }
 
 impl Cell {
-    pub(super) fn add(&mut self, combine: CellCombine, inputs: &[Option<f64>]) {
+    /// Adds a row. Not where it is one too many, which the others tell by.
+    pub(super) fn add(&mut self, combine: CellCombine, inputs: &[Option<f64>]) -> Added {
         let (value, weight) = match combine {
             CellCombine::Count => (Some(1.0), Some(1.0)),
-            CellCombine::Sum { value } | CellCombine::Max { value } => (inputs[value], Some(1.0)),
+            CellCombine::Sum { value }
+            | CellCombine::Max { value }
+            | CellCombine::Min { value }
+            | CellCombine::Only { value } => (inputs[value], Some(1.0)),
             CellCombine::Product { value, times: weight } | CellCombine::Mean { value, weight } => {
                 (inputs[value], inputs[weight])
             }
         };
-        let (Some(value), Some(weight)) = (value, weight) else { return };
-        if matches!(combine, CellCombine::Max { .. }) {
-            self.total = if self.seen { self.total.max(value) } else { value };
-        } else {
-            self.total += value * weight;
-        }
+        let (Some(value), Some(weight)) = (value, weight) else { return Added::Whole };
+        self.total = match combine {
+            CellCombine::Max { .. } if self.seen => self.total.max(value),
+            CellCombine::Min { .. } if self.seen => self.total.min(value),
+            CellCombine::Max { .. } | CellCombine::Min { .. } => value,
+            _ => self.total + value * weight,
+        };
         self.weight += weight;
+        let is_second = self.seen && matches!(combine, CellCombine::Only { .. });
         self.seen = true;
+        if is_second { Added::OneTooMany } else { Added::Whole }
     }
 
     pub(super) fn merge(&mut self, combine: CellCombine, other: Cell) {
         match combine {
             _ if !other.seen => {}
             CellCombine::Max { .. } if self.seen => self.total = self.total.max(other.total),
+            CellCombine::Min { .. } if self.seen => self.total = self.total.min(other.total),
             _ => self.total += other.total,
         }
         self.weight += other.weight;
@@ -100,6 +118,8 @@ impl Cell {
     pub(super) fn value(&self, combine: CellCombine) -> Option<f64> {
         match combine {
             CellCombine::Mean { .. } => (self.weight > 0.0).then(|| self.total / self.weight),
+            // Which of several is the right one cannot be told.
+            CellCombine::Only { .. } => (self.weight < 2.0 && self.seen).then_some(self.total),
             _ => self.seen.then_some(self.total),
         }
     }
@@ -129,6 +149,7 @@ mod tests {
             (CellCombine::Sum { value }, -4.5),
             (CellCombine::Product { value, times: weight }, -8.0),
             (CellCombine::Max { value }, -0.5),
+            (CellCombine::Min { value }, -3.0),
             (CellCombine::Mean { value, weight }, -8.0 / 6.0),
         ] {
             for parts in 0..=rows.len() {
@@ -155,6 +176,17 @@ mod tests {
     }
 
     #[test]
+    fn never_lie_of_two_rows_where_only_one_can_be_none_is_shown_and_the_second_is_told() {
+        let combine = CellCombine::Only { value: 0 };
+        let mut one = cell(combine, &[[None, None], [Some(5.0), None]]);
+        assert_eq!(one.value(combine), Some(5.0));
+        let mut merged = one;
+        merged.merge(combine, cell(combine, &[[Some(5.0), None]]));
+        assert_eq!(one.add(combine, &[Some(5.0), None]), Added::OneTooMany);
+        assert_eq!((one.value(combine), merged.value(combine)), (None, None));
+    }
+
+    #[test]
     fn a_mean_whose_weights_are_zero_is_absent() {
         let combine = CellCombine::Mean { value: 0, weight: 1 };
         assert_eq!(cell(combine, &[[Some(5.0), Some(0.0)]]).value(combine), None);
@@ -175,12 +207,12 @@ mod tests {
             (text("\u{a0}65 "), Some(Some(65.0))),
             (text("soon"), None),
             (number("65.0"), Some(Some(65.0))),
-            (number("65.5"), None),
+            (number("65.5"), Some(Some(65.5))),
             (Some(Scalar::Other), None),
         ] {
-            let input = InputPlan { field: 1, format: Format { kind: FormatKind::Duration, signed: false } };
+            let input = InputPlan { field: 1, format: Format::of(FormatKind::Duration) };
             let row = [text("7"), slot];
-            assert_eq!(read_value(&input, &row).ok(), read, "{row:?}");
+            assert_eq!(read_value(&input, &row, &TimeZone::UTC).ok(), read, "{row:?}");
         }
     }
 

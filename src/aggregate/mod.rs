@@ -25,5 +25,5 @@ mod row_plan;
 pub use aggregator::{Aggregator, MissingFields};
 pub use cap::SeriesCap;
 pub use decode::Decoder;
-pub use render::Aggregated;
+pub use render::{Aggregated, AggregatedSeries};
 pub use row_plan::RowPlan;

@@ -2,7 +2,11 @@
 
 use std::collections::BTreeSet;
 
-use crate::catalog::{Combine, FamilyId, Form, Format, Info, Label, Privacy, Pseudonyms, Report};
+use std::sync::Arc;
+
+use jiff::tz::TimeZone;
+
+use crate::catalog::{Combine, Family, Form, Format, Info, Label, Metric, Privacy, Pseudonyms, Report, VendorField};
 use crate::rows::Scalar;
 use crate::series::{LABEL_BYTES, LabelName};
 
@@ -18,10 +22,18 @@ pub struct RowPlan {
     /// Documented fields, whatever row they stand in; the others are news.
     pub(super) documented: BTreeSet<String>,
     pub(super) nested: Option<NestedRows>,
-    pub(super) labels: Vec<LabelPlan>,
+    pub(super) tables: Vec<TablePlan>,
     pub(super) inputs: Vec<InputPlan>,
-    pub(super) cells: Vec<CellPlan>,
     pub(super) infos: Vec<InfoPlan>,
+    /// The operation's.
+    pub(super) zone: TimeZone,
+}
+
+/// The metrics that have the same labels: their rows fall into the same groups.
+#[derive(Debug)]
+pub(super) struct TablePlan {
+    pub(super) labels: Vec<LabelPlan>,
+    pub(super) cells: Vec<CellPlan>,
 }
 
 /// Every declared field once: its place here is its place in a row's values.
@@ -30,7 +42,7 @@ pub(super) struct Fields(pub(super) Vec<Field>);
 
 #[derive(Debug)]
 pub(super) struct Field {
-    pub(super) name: String,
+    pub(super) name: VendorField,
     /// Whether it stands in the nested rows rather than in their parent.
     pub(super) nested: bool,
     pub(super) required: bool,
@@ -40,14 +52,16 @@ pub(super) struct Field {
 pub(super) struct NestedRows {
     /// The parent's field with the list.
     pub(super) list: usize,
-    /// The nested row's field with its day.
-    pub(super) day: usize,
+    /// The nested row's field with its day, where nested rows are days.
+    pub(super) day: Option<usize>,
 }
 
 #[derive(Debug)]
 pub(super) struct LabelPlan {
     pub(super) label: LabelName,
     pub(super) field: usize,
+    /// Whether it is read from the nested row.
+    pub(super) nested: bool,
     pub(super) form: Form,
     /// A blank optional label is left out; any other blank one is `unknown`.
     pub(super) optional: bool,
@@ -63,7 +77,9 @@ pub(super) struct InputPlan {
 
 #[derive(Debug)]
 pub(super) struct CellPlan {
-    pub(super) family: FamilyId,
+    pub(super) family: Arc<Family>,
+    /// The label, as it is written, that tells it from the family's other cells.
+    pub(super) column: Option<String>,
     pub(super) combine: CellCombine,
 }
 
@@ -74,42 +90,59 @@ pub(super) enum CellCombine {
     Sum { value: usize },
     Product { value: usize, times: usize },
     Max { value: usize },
+    Min { value: usize },
+    Only { value: usize },
     Mean { value: usize, weight: usize },
+}
+
+impl CellCombine {
+    /// Which input is the value's own.
+    pub(super) fn value(self) -> Option<usize> {
+        match self {
+            CellCombine::Count => None,
+            CellCombine::Sum { value }
+            | CellCombine::Product { value, .. }
+            | CellCombine::Max { value }
+            | CellCombine::Min { value }
+            | CellCombine::Only { value }
+            | CellCombine::Mean { value, .. } => Some(value),
+        }
+    }
 }
 
 #[derive(Debug)]
 pub(super) struct InfoPlan {
-    pub(super) family: FamilyId,
+    pub(super) family: Arc<Family>,
     pub(super) labels: Vec<Option<LabelPlan>>,
     pub(super) only_with: Option<usize>,
-    /// How many of the report's first labels say everything that the entry says; `None` where they do not.
+    /// How many of the first table's first labels say everything that the entry says; `None` where they do not.
     pub(super) said_by: Option<usize>,
 }
 
 impl RowPlan {
     pub fn new(report: &Report, privacy: &Privacy) -> RowPlan {
-        let shown = |label: &&Label| privacy.shows(label);
         let mut plan = RowPlan {
             label_bytes: LABEL_BYTES,
             fields: Fields::default(),
             documented: report.documented().map(str::to_owned).collect(),
             nested: None,
-            labels: vec![],
+            tables: vec![],
             inputs: vec![],
-            cells: vec![],
             infos: vec![],
+            zone: TimeZone::UTC,
         };
-        plan.labels =
-            report.labels.iter().filter(shown).map(|label| plan.fields.label(report, label, privacy)).collect();
-        plan.cells = report
-            .metrics
-            .iter()
-            .map(|metric| CellPlan { family: metric.family, combine: plan.combine(report, &metric.combine) })
-            .collect();
+        let mut tables: Vec<Vec<&Metric>> = Vec::new();
+        for metric in &report.metrics {
+            match tables.iter_mut().find(|table| table[0].labels == metric.labels) {
+                Some(table) => table.push(metric),
+                None => tables.push(vec![metric]),
+            }
+        }
+        plan.tables = tables.into_iter().map(|metrics| plan.table(report, &metrics, privacy)).collect();
         plan.infos = report.info.iter().filter_map(|info| plan.info(report, info, privacy)).collect();
         plan.nested = report.nested.as_ref().map(|nested| NestedRows {
-            list: plan.fields.place(report, &nested.field, false),
-            day: plan.fields.place(report, &nested.day, true),
+            list: plan.fields.place(report, &VendorField::from(nested.field.as_str()), false),
+            day: nested.day.as_ref().map(|day| plan.fields.place(report, &VendorField::from(day.as_str()), true)),
         });
         plan
     }
@@ -120,9 +153,29 @@ impl RowPlan {
         RowPlan { label_bytes, ..self }
     }
 
-    /// How many labels stand before the last.
-    pub(super) fn prefix(&self) -> usize {
-        self.labels.len().saturating_sub(1)
+    /// The same for an operation of this zone.
+    #[must_use]
+    pub fn in_zone(self, zone: TimeZone) -> RowPlan {
+        RowPlan { zone, ..self }
+    }
+
+    fn table(&mut self, report: &Report, metrics: &[&Metric], privacy: &Privacy) -> TablePlan {
+        let labels = metrics[0].labels.iter().map(|place| &report.labels[*place]);
+        let shown = labels.filter(|label| privacy.shows(label));
+        let labels = shown.map(|label| self.fields.label(report, label, privacy)).collect();
+        let mut cells = Vec::new();
+        for metric in metrics {
+            for value in &metric.values {
+                let column = value.column.as_ref().map(|column| {
+                    let mut written = String::new();
+                    LabelName::new(&column.label).write(&mut written, &column.value);
+                    written
+                });
+                let combine = self.combine(report, &value.combine);
+                cells.push(CellPlan { family: Arc::clone(&metric.family), column, combine });
+            }
+        }
+        TablePlan { labels, cells }
     }
 
     fn combine(&mut self, report: &Report, combine: &Combine) -> CellCombine {
@@ -130,7 +183,7 @@ impl RowPlan {
             let field = self.fields.place(report, &input.field, report.nested.is_some());
             let known = self.inputs.iter().position(|known| known.field == field && known.format == input.format);
             known.unwrap_or_else(|| {
-                self.inputs.push(InputPlan { field, format: input.format });
+                self.inputs.push(InputPlan { field, format: input.format.clone() });
                 self.inputs.len() - 1
             })
         };
@@ -141,6 +194,8 @@ impl RowPlan {
                 CellCombine::Product { value: input(value), times: input(times) }
             }
             Combine::Max { value } => CellCombine::Max { value: input(value) },
+            Combine::Min { value } => CellCombine::Min { value: input(value) },
+            Combine::Only { value } => CellCombine::Only { value: input(value) },
             Combine::Mean { value, weight } => CellCombine::Mean { value: input(value), weight: input(weight) },
         }
     }
@@ -153,10 +208,17 @@ impl RowPlan {
         });
         let labels: Vec<Option<LabelPlan>> = labels.collect();
         labels.iter().flatten().next()?;
-        let behind =
-            |label: &LabelPlan| self.labels.iter().position(|known| known.field == label.field).map(|at| at + 1);
+        let known = |label: &LabelPlan| self.tables.first()?.labels.iter().position(|known| known.field == label.field);
+        let behind = |label: &LabelPlan| known(label).map(|at| at + 1);
         let said_by = labels.iter().flatten().map(behind).try_fold(0, |most, behind| Some(most.max(behind?)));
-        Some(InfoPlan { family: info.family, labels, only_with: info.only_with, said_by })
+        Some(InfoPlan { family: Arc::clone(&info.family), labels, only_with: info.only_with, said_by })
+    }
+}
+
+impl TablePlan {
+    /// How many labels stand before the last.
+    pub(super) fn prefix(&self) -> usize {
+        self.labels.len().saturating_sub(1)
     }
 }
 
@@ -169,10 +231,11 @@ impl LabelPlan {
 
 impl Fields {
     /// The field's position, a new one where it is not known yet.
-    fn place(&mut self, report: &Report, name: &str, nested: bool) -> usize {
-        let known = self.0.iter().position(|field| field.name == name && field.nested == nested);
+    fn place(&mut self, report: &Report, name: &VendorField, nested: bool) -> usize {
+        let known = self.0.iter().position(|field| field.name == *name && field.nested == nested);
         known.unwrap_or_else(|| {
-            self.0.push(Field { name: name.to_owned(), nested, required: !report.is_optional(name) });
+            let required = !name.names().any(|name| report.is_optional(name));
+            self.0.push(Field { name: name.clone(), nested, required });
             self.0.len() - 1
         })
     }
@@ -180,14 +243,15 @@ impl Fields {
     fn label(&mut self, report: &Report, label: &Label, privacy: &Privacy) -> LabelPlan {
         LabelPlan {
             label: LabelName::new(&label.name),
-            field: self.place(report, &label.field, false),
+            field: self.place(report, &label.field, label.nested),
+            nested: label.nested,
             form: label.form,
-            optional: report.is_optional(&label.field),
+            optional: label.field.names().any(|name| report.is_optional(name)),
             pseudonyms: privacy.pseudonyms(label),
         }
     }
 
     pub(super) fn find(&self, name: &str, nested: bool) -> Option<usize> {
-        self.0.iter().position(|field| field.nested == nested && field.name == name)
+        self.0.iter().position(|field| field.nested == nested && field.name.names().any(|known| known == name))
     }
 }

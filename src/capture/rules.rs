@@ -36,19 +36,16 @@ impl<'r> Rules<'r> {
 
     /// What the values of a key mean. `depth`: how many lists and objects are open around it.
     pub(super) fn meaning(&self, key: &str, depth: usize) -> Meaning {
-        let is_measure = |key: &str| {
-            let mut inputs = self.report.metrics.iter().flat_map(|metric| metric.combine.inputs());
-            inputs.any(|input| input.field == key)
-        };
+        let is_measure = |key: &str| self.report.inputs().any(|input| input.field.names().any(|name| name == key));
         let is_label = |key: &str| {
-            let infos = self.report.info.iter().flat_map(|info| info.labels.iter().flatten());
-            self.report.labels.iter().chain(infos).any(|label| label.field == key && label.personal().is_some())
+            let mut personal = self.report.all_labels().filter(|label| label.personal.is_some());
+            personal.any(|label| label.field.names().any(|name| name == key))
         };
         match key {
             "code" if depth == 1 => Meaning::Code,
             "msg" | "error" if depth == 1 => Meaning::Said,
             _ if is_label(key) => Meaning::Personal,
-            _ if self.report.nested.as_ref().is_some_and(|nested| nested.day == key) => Meaning::Day,
+            _ if self.report.nested.as_ref().is_some_and(|nested| nested.day.as_deref() == Some(key)) => Meaning::Day,
             _ if is_measure(key) => Meaning::Measure,
             _ if words(key).iter().any(|word| known::has_word(known::PERSONAL, word)) => Meaning::Personal,
             _ => Meaning::Other,

@@ -3,21 +3,27 @@
 //! Every value arrives as text. What cannot be read without guessing is refused, so that a `1,5`
 //! is never taken for fifteen and an `inf` never reaches a graph.
 
-use jiff::civil::Date;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use jiff::civil::{Date, DateTime};
+use jiff::tz::TimeZone;
 use serde::Deserialize;
 
-/// A value format and whether a minus sign may lead.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Format {
-    pub kind: FormatKind,
-    pub signed: bool,
+/// How a field's text becomes a number.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Format {
+    /// One of the vendor's ways, and whether a minus sign may lead.
+    Known { kind: FormatKind, signed: bool },
+    /// Words, in small letters, that stand for numbers.
+    Words(Arc<BTreeMap<String, f64>>),
 }
 
 /// The vendor's ways to write a value (`wolkvox-api.md`, Values).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum FormatKind {
-    /// `HH:MM:SS` with any number of hours, or plain seconds. Becomes seconds.
+    /// `HH:MM:SS` with any number of hours, or plain seconds, which may have decimals. Becomes seconds.
     Duration,
     /// `1,234.5`
     Number,
@@ -25,23 +31,43 @@ pub enum FormatKind {
     Percent,
     /// Minutes as a number, or `HH:MM:SS`. Becomes seconds.
     Minutes,
+    /// Milliseconds as a number. Becomes seconds.
+    Milliseconds,
+    /// A local time of the operation, `2026-01-31 08:02:08`. Becomes Unix seconds; of two equal hours the earlier counts.
+    Timestamp,
+    /// `yes` becomes 1, `no` 0.
+    YesNo,
+    /// A number of 10⁹ bytes. Becomes bytes.
+    Gigabytes,
 }
 
 impl Format {
-    /// The value in the metric's base unit, or `None` for text this format does not cover.
-    pub fn parse(self, text: &str) -> Option<f64> {
+    pub fn of(kind: FormatKind) -> Format {
+        Format::Known { kind, signed: false }
+    }
+
+    /// The value in the metric's base unit, or `None` for text this format does not cover. `zone` is the operation's.
+    pub fn parse(&self, text: &str, zone: &TimeZone) -> Option<f64> {
+        let (kind, signed) = match self {
+            Format::Known { kind, signed } => (*kind, *signed),
+            Format::Words(words) => return words.get(&text.to_lowercase()).copied(),
+        };
         let (negative, text) = match text.strip_prefix('-') {
-            Some(rest) if self.signed => (true, rest),
+            Some(rest) if signed => (true, rest),
             Some(_) => return None,
             None => (false, text),
         };
-        let magnitude = match self.kind {
+        let magnitude = match kind {
             FormatKind::Duration => clock(text).or_else(|| plain_seconds(text)),
             FormatKind::Number => number(text),
             FormatKind::Percent => {
                 number(text.strip_suffix('%').unwrap_or(text).trim_end()).map(|percent| percent / 100.0)
             }
             FormatKind::Minutes => clock(text).or_else(|| number(text).map(|minutes| minutes * 60.0)),
+            FormatKind::Milliseconds => number(text).map(|milliseconds| milliseconds / 1_000.0),
+            FormatKind::Timestamp => unix_seconds(text, zone),
+            FormatKind::YesNo => yes_no(text),
+            FormatKind::Gigabytes => number(text).map(|gigabytes| gigabytes * 1e9),
         }?;
         Some(if negative { -magnitude } else { magnitude })
     }
@@ -74,8 +100,20 @@ fn sixtieth(text: &str) -> Option<u64> {
     digits(text).filter(|value| *value < 60)
 }
 
+/// Without thousands: a comma would be none that was ever seen in seconds.
 fn plain_seconds(text: &str) -> Option<f64> {
-    digits(text).map(|seconds| seconds as f64)
+    if text.contains(',') { None } else { number(text) }
+}
+
+fn unix_seconds(text: &str, zone: &TimeZone) -> Option<f64> {
+    let local: DateTime = (text.len() == "2026-01-31 08:02:08".len()).then(|| text.parse().ok())??;
+    let at = zone.to_ambiguous_timestamp(local).earlier().ok()?;
+    Some(at.as_second() as f64)
+}
+
+fn yes_no(text: &str) -> Option<f64> {
+    let is = |words: &[&str]| words.iter().any(|word| word.eq_ignore_ascii_case(text));
+    if is(&["yes", "si", "sí", "SÍ"]) { Some(1.0) } else { is(&["no"]).then_some(0.0) }
 }
 
 fn digits(text: &str) -> Option<u64> {
@@ -141,8 +179,19 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
+    const KINDS: [FormatKind; 8] = [
+        FormatKind::Duration,
+        FormatKind::Number,
+        FormatKind::Percent,
+        FormatKind::Minutes,
+        FormatKind::Milliseconds,
+        FormatKind::Timestamp,
+        FormatKind::YesNo,
+        FormatKind::Gigabytes,
+    ];
+
     fn parse(kind: FormatKind, text: &str) -> Option<f64> {
-        Format { kind, signed: false }.parse(text)
+        Format::of(kind).parse(text, &TimeZone::UTC)
     }
 
     #[test]
@@ -163,6 +212,12 @@ mod tests {
             (FormatKind::Minutes, "3", 180.0),
             (FormatKind::Minutes, "1.5", 90.0),
             (FormatKind::Minutes, "00:03:10", 190.0),
+            (FormatKind::Duration, "12.75", 12.75),
+            (FormatKind::Milliseconds, "85", 0.085),
+            (FormatKind::YesNo, "Yes", 1.0),
+            (FormatKind::YesNo, "sí", 1.0),
+            (FormatKind::YesNo, "NO", 0.0),
+            (FormatKind::Gigabytes, "1.5", 1_500_000_000.0),
         ] {
             assert_eq!(parse(kind, text), Some(value), "{text}");
         }
@@ -170,7 +225,7 @@ mod tests {
 
     #[test]
     fn never_lie_what_cannot_be_read_is_no_number() {
-        for kind in [FormatKind::Duration, FormatKind::Number, FormatKind::Percent, FormatKind::Minutes] {
+        for kind in KINDS {
             for text in [
                 "",
                 "abc",
@@ -205,8 +260,29 @@ mod tests {
 
     #[test]
     fn a_minus_is_read_only_where_the_catalogue_allows_it() {
-        assert_eq!(Format { kind: FormatKind::Number, signed: true }.parse("-5"), Some(-5.0));
-        assert_eq!(Format { kind: FormatKind::Number, signed: true }.parse("--5"), None);
+        let signed = Format::Known { kind: FormatKind::Number, signed: true };
+        assert_eq!(signed.parse("-5", &TimeZone::UTC), Some(-5.0));
+        assert_eq!(signed.parse("--5", &TimeZone::UTC), None);
+    }
+
+    #[test]
+    fn a_local_time_is_read_in_the_operations_zone_and_of_two_equal_hours_the_earlier_counts() {
+        let read =
+            |text: &str, zone: &str| Format::of(FormatKind::Timestamp).parse(text, &TimeZone::get(zone).unwrap());
+        let at = |text: &str| Some(text.parse::<jiff::Timestamp>().unwrap().as_second() as f64);
+        assert_eq!(read("2026-01-31 08:02:08", "America/Bogota"), at("2026-01-31T13:02:08Z"));
+        assert_eq!(read("2026-11-01 01:30:00", "America/New_York"), at("2026-11-01T05:30:00Z"));
+        for wrong in ["2026-01-31", "08:02:08", "2026-02-30 08:02:08", "2026-01-31 08:02", "0000-00-00 00:00:00"] {
+            assert_eq!(read(wrong, "America/Bogota"), None, "{wrong}");
+        }
+    }
+
+    #[test]
+    fn a_word_is_read_as_its_number_whatever_its_case_and_no_other_word_is() {
+        let words = BTreeMap::from([("started".to_owned(), 1.0), ("stopped".to_owned(), 0.0)]);
+        let format = Format::Words(Arc::new(words));
+        let read = |text: &str| format.parse(text, &TimeZone::UTC);
+        assert_eq!((read("STARTED"), read("Stopped"), read("paused"), read("1")), (Some(1.0), Some(0.0), None, None));
     }
 
     #[test]
@@ -223,8 +299,8 @@ mod tests {
     proptest! {
         #[test]
         fn any_text_is_read_as_a_finite_number_or_not_at_all(text in "\\PC{0,24}") {
-            for kind in [FormatKind::Duration, FormatKind::Number, FormatKind::Percent, FormatKind::Minutes] {
-                let value = Format { kind, signed: true }.parse(&text);
+            for kind in KINDS {
+                let value = Format::Known { kind, signed: true }.parse(&text, &TimeZone::UTC);
                 prop_assert!(value.is_none_or(f64::is_finite));
             }
             parse_day(&text);

@@ -56,7 +56,7 @@ pub struct ShortKey(usize);
 impl Privacy {
     /// Whether a label is there at all.
     pub fn shows(&self, label: &Label) -> bool {
-        match label.personal() {
+        match label.personal {
             None => true,
             Some(Personal::Document) => self.agent_dni,
             Some(Personal::Id | Personal::Name) => !matches!(self.agents, Agents::Omitted),
@@ -66,7 +66,7 @@ impl Privacy {
     /// What stands in place of a label's values, where they are not to be seen.
     pub fn pseudonyms(&self, label: &Label) -> Option<Pseudonyms> {
         let Agents::Hashed(key) = &self.agents else { return None };
-        match label.personal()? {
+        match label.personal? {
             Personal::Name => Some(key.pseudonyms("name")),
             Personal::Id => Some(key.pseudonyms("id")),
             Personal::Document => None,
@@ -162,7 +162,8 @@ mod tests {
     const TEXT: &str = "0123456789abcdef0123456789abcdef";
 
     fn label(field: &str) -> Label {
-        Label { name: field.to_owned(), field: field.to_owned(), form: Form::AsSent }
+        let personal = crate::catalog::personal::of_agent(field);
+        Label { name: field.to_owned(), field: field.into(), form: Form::AsSent, personal, nested: false }
     }
 
     fn hashed(key: &str) -> Privacy {
