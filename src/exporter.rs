@@ -9,8 +9,8 @@ use tokio::net::TcpListener;
 use tokio::sync::{Notify, mpsc, watch};
 use tokio_util::sync::CancellationToken;
 
-use crate::catalog::{Agents, Catalog, NameKey};
-use crate::config::{Config, ConfigErrors, InForce, Refusal};
+use crate::catalog::{Agents, NameKey};
+use crate::config::{Config, InForce, Refusal};
 use crate::exposition::Exposition;
 use crate::memory::Memory;
 use crate::poll::{self, Context};
@@ -20,13 +20,13 @@ use crate::telemetry::Telemetry;
 use crate::time::{Clock, Target};
 use crate::web::{self, Access, ClientLimits, HandlerContext, ReloadRequest, Renewed, Server};
 use crate::wolkvox::{Failure, Vendor};
+use crate::yaml::ConfigErrors;
 
 /// Reads the config, at the start and whenever it is to be read again.
 pub type Loader = Box<dyn Fn() -> Result<Config, ConfigErrors> + Send + Sync>;
 
 /// What an exporter runs with.
 pub struct Setup {
-    pub catalog: Arc<Catalog>,
     pub load: Loader,
     pub state: State,
     /// Bound already: the caller knows the ports, and an address in use is its error to tell.
@@ -53,18 +53,17 @@ pub enum ExporterError {
 
 /// Polls and serves until `stop`.
 pub async fn run(setup: Setup, stop: CancellationToken) -> Result<(), ExporterError> {
-    let Setup { catalog, load, state, listeners, telemetry_path, access, limits, hangup } = setup;
+    let Setup { load, state, listeners, telemetry_path, access, limits, hangup } = setup;
     let config = Arc::new(load()?.keyed(|| names_key(&state))?);
     retain_shown(&state, &config).or_else(|error| match config.privacy.agents {
         Agents::Plain => Ok(()),
         Agents::Hashed(_) | Agents::Omitted => Err(StateError::Retained(error)),
     })?;
     let clock = Clock::system();
-    let store = Arc::new(Store::new(Arc::clone(&catalog)));
+    let store = Arc::new(Store::default());
     let telemetry = Arc::new(Telemetry::default());
     let context = Context {
         vendor: Arc::new(poll::client(&config).map_err(ExporterError::Client)?),
-        catalog: Arc::clone(&catalog),
         store: Arc::clone(&store),
         telemetry: Arc::clone(&telemetry),
         state: Arc::new(state),
@@ -75,7 +74,7 @@ pub async fn run(setup: Setup, stop: CancellationToken) -> Result<(), ExporterEr
     telemetry.config_loaded(config.operations.len(), loaded_at);
     telemetry.secrets_exposed(&config.exposed);
     let (in_force, shown) = watch::channel(InForce { config: Arc::clone(&config), loaded_at, refusal: None });
-    let exposition = Exposition::new(&catalog, Arc::clone(&store), Arc::clone(&telemetry));
+    let exposition = Exposition::new(Arc::clone(&store), Arc::clone(&telemetry));
     // One request waits while another is carried out; more would only ask for the same.
     let (requests, reloads) = mpsc::channel(1);
     let context_of_handlers = Arc::new(HandlerContext {

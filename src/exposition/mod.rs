@@ -9,6 +9,7 @@ mod body;
 mod live;
 mod own;
 
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 
 use axum::http::header::{ACCEPT, ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_TYPE, VARY};
@@ -16,7 +17,7 @@ use axum::http::{HeaderMap, HeaderName, HeaderValue, Response};
 
 use prometheus_client::registry::Registry;
 
-use crate::catalog::{Catalog, Family, FamilyKind};
+use crate::catalog::{Family, FamilyKind};
 use crate::lock;
 use crate::segment::{Renderer, Segment};
 use crate::store::{Snapshot, Store, View};
@@ -37,26 +38,23 @@ const LIVE_LENGTH: usize = 2 * 1024;
 pub struct Exposition {
     store: Arc<Store>,
     telemetry: Arc<Telemetry>,
-    /// Per format, a header segment for every family.
-    headers: [Vec<Segment>; 2],
     /// Per format, the last snapshot put in order.
-    ordered: [Mutex<Option<Ordered>>; 2],
+    ordered: [Mutex<Ordered>; 2],
     /// Per format, what is kept from one scrape's own part for the next.
     live: [Mutex<Live>; 2],
 }
 
 /// A snapshot and its segments in the order of a scrape, headers among them.
-type Ordered = (Arc<Snapshot>, Arc<Sequence>);
+#[derive(Default)]
+struct Ordered {
+    last: Option<(Arc<Snapshot>, Arc<Sequence>)>,
+    /// The header of each family that was there.
+    headers: BTreeMap<Arc<Family>, Segment>,
+}
 
 impl Exposition {
-    pub fn new(catalog: &Catalog, store: Arc<Store>, telemetry: Arc<Telemetry>) -> Exposition {
-        Exposition {
-            store,
-            telemetry,
-            headers: [ExpositionFormat::Text004, ExpositionFormat::OpenMetrics].map(|format| headers(catalog, format)),
-            ordered: Default::default(),
-            live: Default::default(),
-        }
+    pub fn new(store: Arc<Store>, telemetry: Arc<Telemetry>) -> Exposition {
+        Exposition { store, telemetry, ordered: Default::default(), live: Default::default() }
     }
 
     /// Answers a scrape made at `now` with these request headers.
@@ -89,17 +87,22 @@ impl Exposition {
     }
 
     fn ordered(&self, format: ExpositionFormat, snapshot: &Arc<Snapshot>) -> Arc<Sequence> {
-        let mut last = lock::mutex(&self.ordered[format as usize]);
-        if let Some((_, sequence)) = last.as_ref().filter(|(of, _)| Arc::ptr_eq(of, snapshot)) {
+        let mut ordered = lock::mutex(&self.ordered[format as usize]);
+        if let Some((_, sequence)) = ordered.last.as_ref().filter(|(of, _)| Arc::ptr_eq(of, snapshot)) {
             return Arc::clone(sequence);
         }
+        // What a reload took away, or gave another help, is not kept.
+        let known = std::mem::take(&mut ordered.headers);
         let mut segments = Vec::new();
         for (family, parts) in &snapshot.families {
-            segments.push(self.headers[format as usize][family.0].clone());
+            let same = known.get_key_value(family).filter(|(known, _)| Arc::ptr_eq(known, family));
+            let header = same.map_or_else(|| header(family, format), |(_, header)| header.clone());
+            segments.push(header.clone());
             segments.extend(parts.iter().cloned());
+            ordered.headers.insert(Arc::clone(family), header);
         }
         let sequence = Arc::new(Sequence::new(segments));
-        *last = Some((Arc::clone(snapshot), Arc::clone(&sequence)));
+        ordered.last = Some((Arc::clone(snapshot), Arc::clone(&sequence)));
         sequence
     }
 
@@ -131,13 +134,10 @@ impl Exposition {
     }
 }
 
-fn headers(catalog: &Catalog, format: ExpositionFormat) -> Vec<Segment> {
+fn header(family: &Family, format: ExpositionFormat) -> Segment {
     let mut renderer = Renderer::default();
-    let header = |family: &Family| {
-        renderer.push(|text| text.extend_from_slice(family_header(family, format).as_bytes()));
-        renderer.finish()
-    };
-    catalog.families().iter().map(header).collect()
+    renderer.push(|text| text.extend_from_slice(family_header(family, format).as_bytes()));
+    renderer.finish()
 }
 
 /// `# HELP`, `# TYPE` and, where the format has it, `# UNIT`.

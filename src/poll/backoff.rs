@@ -85,10 +85,23 @@ fn back_off(failures: u32, interval: Duration, random: f64) -> Duration {
     floor + ceiling.saturating_sub(floor).mul_f64(random.clamp(0.0, 1.0))
 }
 
+/// The turns of a closed day that are left where it is asked `stretch` times as rarely; always the first.
+fn turns_of(stretch: f64) -> impl Iterator<Item = SignedDuration> {
+    let most = YESTERDAY_TURNS.len();
+    let every = (1..most).find(|every| *every as f64 >= stretch).unwrap_or(most);
+    YESTERDAY_TURNS.into_iter().step_by(every)
+}
+
+/// How many they are.
+pub fn yesterday_turns(stretch: f64) -> usize {
+    turns_of(stretch).count()
+}
+
 /// The next turn of a closed day after `now`.
-pub fn next_yesterday(now: Timestamp, zone: &TimeZone) -> Timestamp {
+pub fn next_yesterday(now: Timestamp, zone: &TimeZone, stretch: f64) -> Timestamp {
     let midnight = midnight_before(now, zone);
-    let today = YESTERDAY_TURNS.iter().map(|after| midnight + *after).find(|turn| *turn > now);
+    let mut turns = turns_of(stretch);
+    let today = turns.find_map(|after| Some(midnight + after).filter(|turn| *turn > now));
     today.unwrap_or_else(|| next_midnight(now, zone) + YESTERDAY_TURNS[0])
 }
 
@@ -122,7 +135,7 @@ mod tests {
         let mut turns = Vec::new();
         for _ in 0..6 {
             turns.push(yesterday_turns_left(now, &zone).to_string());
-            now = next_yesterday(now, &zone);
+            now = next_yesterday(now, &zone, 1.0);
             turns.push(zone.to_datetime(now).strftime("%d %H:%M").to_string());
         }
         let expected = "5 02 00:20 4 02 01:20 3 02 04:00 2 02 08:00 1 02 13:00 0 03 00:20";

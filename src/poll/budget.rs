@@ -348,11 +348,6 @@ impl NotReserved {
     }
 }
 
-/// By how much intervals are longer, so that `left` requests last for `time` at `requests_per_second`; `None`: nothing is left.
-pub fn slowdown(left: u64, time: Duration, requests_per_second: f64) -> Option<f64> {
-    (left > 0).then(|| (time.as_secs_f64() * requests_per_second / left as f64).max(1.0))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -619,14 +614,6 @@ mod tests {
         assert_eq!(budget.status(now).used, 5);
         let tomorrow = at("2026-03-02T12:00:00Z");
         assert_eq!((budget.status(tomorrow).limit, budget.status(tomorrow).used), (5000, 0));
-    }
-
-    #[test]
-    fn intervals_stretch_only_when_the_calls_would_not_last() {
-        let hour = Duration::from_hours(1);
-        assert_eq!(slowdown(100, hour, 60.0 / 3600.0), Some(1.0));
-        assert_eq!(slowdown(30, hour, 60.0 / 3600.0), Some(2.0));
-        assert_eq!(slowdown(0, hour, 1.0), None);
     }
 
     #[tokio::test]

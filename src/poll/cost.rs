@@ -3,21 +3,21 @@
 use std::time::Duration;
 
 use super::backoff::YESTERDAY_TURNS;
-use super::budget::slowdown;
 use super::poll::Job;
+use super::stretch::{Demand, Priority, Stretch};
 use super::token_info::ASK_INTERVAL;
 use crate::store::Forecast;
-use crate::time::{WindowName, whole_seconds};
+use crate::time::whole_seconds;
 
 pub const DAY: Duration = Duration::from_hours(24);
 
 /// The polls of one budget at full pace.
 #[derive(Debug, Default)]
 pub struct Cost {
-    /// Of each report of the current day: its interval, and requests per poll.
-    today: Vec<(Duration, u32)>,
+    /// Of each report that is asked at an interval: how soon it matters, that interval, and requests per poll.
+    regular: Vec<(Priority, Duration, u32)>,
     /// Closed days that are polled.
-    yesterday: usize,
+    closed: usize,
     asks: bool,
 }
 
@@ -26,22 +26,21 @@ impl Cost {
     pub fn of<'j>(jobs: impl IntoIterator<Item = &'j Job>, asks: bool) -> Cost {
         let mut cost = Cost { asks, ..Cost::default() };
         for job in jobs {
-            match job.target().window {
-                WindowName::Today => cost.today.push((job.interval(), job.requests_per_poll())),
-                WindowName::Yesterday => cost.yesterday += 1,
+            match job.priority() {
+                Priority::ClosedDays => cost.closed += 1,
+                priority => cost.regular.push((priority, job.interval(), job.requests_per_poll())),
             }
         }
         cost
     }
 
-    /// What the polls of the current day cost.
-    pub fn requests_per_second(&self) -> f64 {
-        self.today.iter().map(|(interval, requests)| f64::from(*requests) / interval.as_secs_f64()).sum()
-    }
-
-    /// Requests a day that are kept for closed days and for asking the vendor.
-    fn reserved(&self) -> u64 {
-        (self.yesterday * YESTERDAY_TURNS.len()) as u64 + self.asking()
+    /// What the polls take in a time, closed days apart.
+    pub fn regular(&self, time: Duration) -> Demand {
+        let mut demand = Demand::default();
+        for (priority, interval, requests) in &self.regular {
+            demand.add(*priority, f64::from(*requests) * time.div_duration_f64(*interval));
+        }
+        demand
     }
 
     /// Requests a day for asking the vendor.
@@ -49,21 +48,32 @@ impl Cost {
         if self.asks { DAY.as_secs() / ASK_INTERVAL.as_secs() } else { 0 }
     }
 
-    /// By how much the intervals of a whole day are longer; `None`: nothing is left for the current day.
-    pub fn slowdown(&self, limit: u64) -> Option<f64> {
-        slowdown(limit.saturating_sub(self.reserved()), DAY, self.requests_per_second())
+    fn whole_day(&self) -> Demand {
+        let mut demand = self.regular(DAY);
+        demand.add(Priority::ClosedDays, (self.closed * YESTERDAY_TURNS.len()) as f64);
+        demand
+    }
+
+    /// By how much the intervals of a whole day are longer; `None`: nothing is left for polls.
+    pub fn stretch(&self, limit: u64) -> Option<Stretch> {
+        Stretch::of(&self.whole_day(), limit.saturating_sub(self.asking()))
     }
 
     /// What a whole day costs.
     #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a count of a day's requests")]
     pub fn forecast(&self, limit: u64) -> Forecast {
-        let fastest = self.today.iter().map(|(interval, _)| *interval).min().unwrap_or(DAY);
+        let intervals = || self.regular.iter().map(|(priority, interval, _)| (*priority, *interval));
+        let stretch = self.stretch(limit);
+        let pace = stretch.map(|stretch| {
+            let stretched = intervals().map(|(priority, interval)| interval.mul_f64(stretch.factor(priority)));
+            whole_seconds(stretched.min().unwrap_or(DAY))
+        });
         Forecast {
-            reports: self.today.len(),
-            fastest,
-            requests: (self.requests_per_second() * DAY.as_secs_f64()).round() as u64 + self.reserved(),
+            reports: self.regular.len(),
+            fastest: intervals().map(|(_, interval)| interval).min().unwrap_or(DAY),
+            requests: self.whole_day().total().round() as u64 + self.asking(),
             limit,
-            pace: self.slowdown(limit).map(|slowdown| whole_seconds(fastest.mul_f64(slowdown))),
+            pace,
         }
     }
 }

@@ -1,8 +1,8 @@
 //! Polling: when each report is asked for, and what that may cost.
 //!
 //! There is one worker for each budget, and it sends one request at a time: operations that share a token or a pool share
-//! both. `worker` decides which job is next, `backoff` how long each must wait, `cost` what that costs, `budget` what may be
-//! spent, `poll` does one poll, `probe` one of each report for a person who waits, and `restore` turns its data into a record for the state folder and back.
+//! both. `worker` decides which job is next, `backoff` how long each must wait, `cost` what that costs, `stretch`
+//! what gives way where it is too much, `budget` what may be spent, `poll` does one poll, `probe` one of each report for a person who waits, and `restore` turns its data into a record for the state folder and back.
 
 mod backoff;
 mod budget;
@@ -11,6 +11,7 @@ mod cost;
 mod poll;
 mod probe;
 mod restore;
+mod stretch;
 mod token_info;
 mod worker;
 
@@ -22,7 +23,7 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use crate::aggregate::RowPlan;
-use crate::catalog::Catalog;
+use crate::catalog::Report;
 use crate::config::{Config, Operation, ReportPlan};
 use crate::memory::Memory;
 use crate::state::{Loaded, State};
@@ -36,6 +37,7 @@ use cost::Cost;
 pub use poll::{Job, PollError, Polled};
 pub use probe::{Probed, probe};
 pub use restore::{record_of, restored};
+use stretch::{Priority, Stretch};
 use token_info::TokenInfo;
 pub use worker::BudgetWorker;
 
@@ -45,7 +47,6 @@ const LONGEST_START_GAP: Duration = Duration::from_millis(250);
 /// Everything that a poll needs beyond its job.
 #[derive(Clone)]
 pub struct Context {
-    pub catalog: Arc<Catalog>,
     pub vendor: Arc<dyn Vendor>,
     pub store: Arc<Store>,
     pub telemetry: Arc<Telemetry>,
@@ -137,30 +138,44 @@ fn plan_budget(config: &Config, operations: &[&Operation]) -> BudgetPlan {
     let limit = licensed.unwrap_or(budget::UNTOLD_LIMIT);
     let jobs: Vec<Job> = operations.iter().flat_map(|operation| jobs_of(operation, config, &plans)).collect();
     let cost = Cost::of(&jobs, licensed.is_none());
-    let slowdown = cost.slowdown(limit);
-    let report_cost = |operation: &Operation, plan: &ReportPlan| {
-        let pace = slowdown.map(|slowdown| whole_seconds(plan.interval.mul_f64(slowdown)));
-        let requests = plan.windows.iter().map(|window| match window {
-            WindowName::Today => pace.map_or(0.0, |pace| cost::DAY.div_duration_f64(pace)),
-            WindowName::Yesterday => backoff::YESTERDAY_TURNS.len() as f64,
-        });
-        ReportCost {
-            operation: Arc::clone(&operation.name),
-            report: Arc::clone(&plan.report.name),
-            windows: plan.windows.clone(),
-            interval: plan.interval,
-            pace,
-            requests: requests.sum(),
-        }
-    };
-    let reports =
-        operations.iter().flat_map(|operation| operation.reports.iter().map(|plan| report_cost(operation, plan)));
+    let stretch = cost.stretch(limit);
+    let asked = operations.iter().flat_map(|operation| operation.reports.iter().map(move |plan| (operation, plan)));
+    let reports = asked.flat_map(|(operation, plan)| {
+        // A day and a longer window have an interval each.
+        let (long, short): (Vec<WindowName>, Vec<WindowName>) =
+            plan.windows.iter().partition(|window| window.is_long());
+        let of_windows = [short, long].into_iter().filter(|windows| !windows.is_empty());
+        of_windows.map(move |windows| report_cost(operation, plan, windows, stretch))
+    });
     BudgetPlan {
         operations: operations.iter().map(|operation| Arc::clone(&operation.name)).collect(),
         licensed,
         asking: cost.asking(),
         reports: reports.collect(),
         forecast: cost.forecast(limit),
+    }
+}
+
+fn report_cost(
+    operation: &Operation,
+    plan: &ReportPlan,
+    windows: Vec<WindowName>,
+    stretch: Option<Stretch>,
+) -> ReportCost {
+    let interval = plan.interval_of(windows[0]);
+    let factor = |window| stretch.map(|stretch| stretch.factor(Priority::of(&plan.report, window)));
+    let stretched = |window| factor(window).map(|factor| whole_seconds(interval.mul_f64(factor)));
+    let requests = windows.iter().map(|window| match window {
+        WindowName::Yesterday => factor(*window).map_or(0.0, |factor| backoff::yesterday_turns(factor) as f64),
+        window => stretched(*window).map_or(0.0, |pace| cost::DAY.div_duration_f64(pace)),
+    });
+    ReportCost {
+        operation: Arc::clone(&operation.name),
+        report: Arc::clone(&plan.report.name),
+        interval,
+        pace: stretched(windows[0]),
+        requests: requests.sum(),
+        windows,
     }
 }
 
@@ -181,14 +196,22 @@ pub fn lift_pause(state: &State, operation: &str) -> std::io::Result<()> {
     state.save_calls(operation, &record)
 }
 
-/// How each report is added up, by its name: all operations share it.
-type RowPlans = HashMap<Arc<str>, Arc<RowPlan>>;
+/// How each report is added up: operations of one zone and one declaration share it.
+type RowPlans = HashMap<(*const Report, String), Arc<RowPlan>>;
+
+fn plan_key(operation: &Operation, asked: &ReportPlan) -> (*const Report, String) {
+    (Arc::as_ptr(&asked.report), operation.zone.iana_name().unwrap_or_default().to_owned())
+}
 
 fn row_plans(config: &Config) -> RowPlans {
     let mut plans = RowPlans::new();
-    for ReportPlan { report, .. } in config.operations.iter().flat_map(|operation| &operation.reports) {
-        let plan = || Arc::new(RowPlan::new(report, &config.privacy).with_label_bytes(config.limits.label_bytes));
-        plans.entry(Arc::clone(&report.name)).or_insert_with(plan);
+    for operation in &config.operations {
+        for asked in &operation.reports {
+            plans.entry(plan_key(operation, asked)).or_insert_with(|| {
+                let plan = RowPlan::new(&asked.report, &config.privacy).with_label_bytes(config.limits.label_bytes);
+                Arc::new(plan.in_zone(operation.zone.clone()))
+            });
+        }
     }
     plans
 }
@@ -196,7 +219,7 @@ fn row_plans(config: &Config) -> RowPlans {
 fn jobs_of(operation: &Operation, config: &Config, plans: &RowPlans) -> Vec<Job> {
     let mut jobs = Vec::new();
     for asked in &operation.reports {
-        let plan = &plans[&asked.report.name];
+        let plan = &plans[&plan_key(operation, asked)];
         jobs.extend(asked.windows.iter().map(|&window| Job::new(config, operation, asked, Arc::clone(plan), window)));
     }
     jobs

@@ -9,13 +9,16 @@ use url::Url;
 
 use super::Context;
 use super::budget::{Budget, NotReserved};
+use super::stretch::Priority;
 use crate::aggregate::{Aggregator, MissingFields, RowPlan, SeriesCap};
-use crate::config::{Config, Operation, ReportPlan, quoted};
+use crate::catalog::Report;
+use crate::config::{Config, Operation, ReportPlan};
 use crate::memory::PollMemory;
 use crate::state::{DataOrigin, TargetRecord};
 use crate::store::{Findings, PollData, served_bytes};
 use crate::time::{Moment, Target, TimeRange, Window, WindowName};
 use crate::wolkvox::{Answer, Failure, Reason, Request, Token, read_answer};
+use crate::yaml::quoted;
 
 /// Parts that a window is asked in at most from the start; within a poll it may be cut further.
 const MOST_PARTS: u32 = 64;
@@ -31,6 +34,7 @@ pub struct Job {
     interval: Duration,
     stale_after: Duration,
     plan: Arc<RowPlan>,
+    report: Arc<Report>,
     splits: bool,
     dated: bool,
     request: Request,
@@ -112,16 +116,19 @@ impl Job {
                 zone: operation.zone.iana_name().unwrap_or_default().to_owned(),
                 agent_dni: config.privacy.agent_dni,
                 agents: config.privacy.mark(),
+                report: report.mark(),
             },
-            interval: asked.interval,
-            stale_after: asked.stale_after,
+            interval: asked.interval_of(window),
+            stale_after: asked.stale_after_of(window),
             plan,
             splits: report.splits,
-            dated: report.dated,
+            dated: report.is_dated(),
+            report: Arc::clone(report),
             request: Request {
                 base_url: operation.base_url.clone(),
                 endpoint: report.endpoint.clone(),
                 api: report.api.clone(),
+                params: report.sent_params(),
                 dates: None,
                 token: operation.token.clone(),
                 timeout: operation.timeout,
@@ -157,6 +164,15 @@ impl Job {
 
     pub fn token(&self) -> &Token {
         &self.request.token
+    }
+
+    /// How soon it matters that it is polled.
+    pub fn priority(&self) -> Priority {
+        Priority::of(&self.report, self.target.window)
+    }
+
+    pub fn report(&self) -> &Arc<Report> {
+        &self.report
     }
 
     /// What its data are bound to.
@@ -335,13 +351,13 @@ impl Job {
         at: Moment,
         aggregator: Aggregator,
     ) -> Result<PollData, Failure> {
-        let (catalog, target, most) = (Arc::clone(&context.catalog), self.target.clone(), self.series_cap);
+        let (target, most) = (self.target.clone(), self.series_cap);
         let memory = Arc::clone(&context.memory);
-        let stale_after = (target.window == WindowName::Today).then_some(self.stale_after);
+        let stale_after = target.window.is_open().then_some(self.stale_after);
         let mut cap = std::mem::take(&mut self.cap);
         let (cap, data) = blocking(move || {
             let data = aggregator.finish(most, &mut cap).map_err(|missing| renamed(&missing)).and_then(|aggregated| {
-                let families = aggregated.render(&catalog, &target.operation, target.window)?;
+                let families = aggregated.render(&target.operation, target.window)?;
                 Ok(PollData {
                     memory: Some(memory.served(served_bytes(&families, &aggregated.infos))?),
                     window,

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use jiff::tz::TimeZone;
 
-use crate::catalog::{Catalog, FamilyId, FamilyKind};
+use crate::catalog::{Family, FamilyKind};
 use crate::segment::Segment;
 use crate::series::InfoEntries;
 use crate::state::{DataOrigin, DataRecord, FindingsRecord, InfoRecord, SegmentRecord, State};
@@ -13,14 +13,13 @@ use crate::store::{Findings, PollData};
 use crate::time::{Moment, Target, Window};
 
 /// The record of a good poll's data.
-pub fn record_of(target: &Target, origin: &DataOrigin, data: &PollData, catalog: &Catalog) -> DataRecord {
-    let name = |family: &FamilyId| catalog.families()[family.0].name.clone();
+pub fn record_of(target: &Target, origin: &DataOrigin, data: &PollData) -> DataRecord {
     let families = data.families.iter().map(|(family, segment)| {
-        SegmentRecord::new(name(family), segment.deflated.clone(), segment.length, segment.crc)
+        SegmentRecord::new(family.name.clone(), segment.deflated.clone(), segment.length, segment.crc)
     });
     let infos = data.infos.iter().map(|(family, entries)| {
         let entries = entries.iter().map(|entry| entry.into_iter().map(str::to_owned).collect());
-        InfoRecord { family: name(family), entries: entries.collect() }
+        InfoRecord { family: family.name.clone(), entries: entries.collect() }
     });
     DataRecord {
         operation: target.operation.to_string(),
@@ -46,18 +45,22 @@ pub fn record_of(target: &Target, origin: &DataOrigin, data: &PollData, catalog:
     }
 }
 
-/// A target's kept data with the age they have by now; `None` where there are none of this origin. What cannot be served is
+/// A target's kept data, of its report's `families`, with the age they have by now; `None` where there are none of this origin. What cannot be served is
 /// set aside.
 pub fn restored(
     state: &State,
     target: &Target,
     origin: &DataOrigin,
-    catalog: &Catalog,
+    families: &[Arc<Family>],
     now: Moment,
 ) -> Option<PollData> {
     let record = state.load_data(&target.operation, &target.key())?;
-    match data_of(&record, target, catalog, now) {
-        Ok(data) => (record.origin == *origin).then_some(data),
+    // What another declaration made may be of families that are gone.
+    if record.origin != *origin {
+        return None;
+    }
+    match data_of(&record, target, families, now) {
+        Ok(data) => Some(data),
         Err(why) => {
             state.set_data_aside(&target.operation, &target.key(), &why);
             None
@@ -65,15 +68,15 @@ pub fn restored(
     }
 }
 
-fn data_of(record: &DataRecord, target: &Target, catalog: &Catalog, now: Moment) -> Result<PollData, String> {
+fn data_of(record: &DataRecord, target: &Target, families: &[Arc<Family>], now: Moment) -> Result<PollData, String> {
     let age = now.wall.duration_since(record.polled_at);
     // Data that seem to come from the future were polled before a clock was set back: how long, nobody knows.
     let age = Duration::try_from(age).unwrap_or(Duration::MAX);
     let zone = TimeZone::get(&record.origin.zone).map_err(|_| "a zone that is not known".to_owned())?;
     // Series among the entries, or entries among the series, are what no version ever wrote.
     let find = |name: &str, kind: FamilyKind| {
-        let family = catalog.families().iter().position(|family| family.name == name && family.kind == kind);
-        family.map(FamilyId).ok_or_else(|| "an unknown family".to_owned())
+        let family = families.iter().find(|family| family.name == name && family.kind == kind);
+        family.map(Arc::clone).ok_or_else(|| "an unknown family".to_owned())
     };
     let segment = |record: &SegmentRecord| {
         let family = find(&record.family, FamilyKind::Gauge)?;
@@ -83,7 +86,7 @@ fn data_of(record: &DataRecord, target: &Target, catalog: &Catalog, now: Moment)
     };
     let info = |record: &InfoRecord| {
         let family = find(&record.family, FamilyKind::Info)?;
-        let labels = catalog.families()[family.0].info_labels.len();
+        let labels = family.info_labels.len();
         let mut entries = InfoEntries::new(labels);
         for entry in &record.entries {
             if entry.len() != labels {
@@ -117,6 +120,7 @@ fn data_of(record: &DataRecord, target: &Target, catalog: &Catalog, now: Moment)
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::catalog::Catalog;
     use crate::segment::Renderer;
     use crate::time::WindowName;
 
@@ -130,6 +134,7 @@ mod tests {
             zone: "UTC".into(),
             agent_dni: false,
             agents: "plain".into(),
+            report: "0".into(),
         }
     }
 
@@ -139,9 +144,9 @@ mod tests {
         let (state, catalog) = (State::open(folder.path()).unwrap(), Catalog::builtin().unwrap());
         let now = Moment { wall: "2026-03-01T12:00:00Z".parse().unwrap(), steady: Duration::from_hours(1) };
         let family =
-            |kind: FamilyKind| FamilyId(catalog.families().iter().position(|family| family.kind == kind).unwrap());
-        let kept = |gauges: FamilyId, infos: FamilyId| {
-            let mut entries = InfoEntries::new(catalog.families()[infos.0].info_labels.len());
+            |kind: FamilyKind| Arc::clone(catalog.families().iter().find(|family| family.kind == kind).unwrap());
+        let kept = |gauges: Arc<Family>, infos: Arc<Family>| {
+            let mut entries = InfoEntries::new(infos.info_labels.len());
             entries.push(["7"]);
             let data = PollData {
                 window: Window::at(target().window, now.wall, &TimeZone::UTC),
@@ -162,8 +167,8 @@ mod tests {
                 infos: vec![(infos, Arc::new(entries))],
                 memory: None,
             };
-            state.save_data(&record_of(&target(), &origin(), &data, &catalog)).unwrap();
-            restored(&state, &target(), &origin(), &catalog, now).inspect(|restored| {
+            state.save_data(&record_of(&target(), &origin(), &data)).unwrap();
+            restored(&state, &target(), &origin(), catalog.families(), now).inspect(|restored| {
                 assert_eq!((&restored.families, &restored.infos), (&data.families, &data.infos));
                 assert_eq!((&restored.window, &restored.rejected), (&data.window, &data.rejected));
                 assert_eq!((&restored.findings, restored.changed_at), (&data.findings, data.changed_at));

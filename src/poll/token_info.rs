@@ -7,6 +7,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use jiff::tz::TimeZone;
 use serde::de::{Deserialize, Deserializer};
 
 use super::Context;
@@ -48,6 +49,7 @@ impl TokenInfo {
                 base_url: operation.base_url.clone(),
                 endpoint: "information.php".to_owned(),
                 api: "token_info".to_owned(),
+                params: Vec::new(),
                 dates: None,
                 token: operation.token.clone(),
                 timeout: operation.timeout,
@@ -104,7 +106,7 @@ impl<'de> Rows<'de> for ReportRows<'_> {
 /// A count as the vendor writes it; all of them are far below what a double holds exactly.
 #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "an unsigned number of at most 15 digits")]
 fn whole(scalar: &Scalar<'_>) -> Option<u64> {
-    Format { kind: FormatKind::Number, signed: false }.parse(scalar.text().trim()).map(|number| number as u64)
+    Format::of(FormatKind::Number).parse(scalar.text().trim(), &TimeZone::UTC).map(|number| number as u64)
 }
 
 #[cfg(test)]

@@ -7,10 +7,11 @@ use tokio_util::sync::CancellationToken;
 
 use super::Context;
 use super::backoff::{self, NextAttempt, next_attempt};
-use super::budget::{Budget, NotReserved, slowdown};
+use super::budget::{Budget, NotReserved};
 use super::cost::Cost;
 use super::poll::{Job, PollError, Polled};
 use super::restore::{record_of, restored};
+use super::stretch::{Priority, Stretch};
 use super::token_info::{ASK_INTERVAL, BudgetReport, TokenInfo};
 use crate::state::TargetRecord;
 use crate::store::{PollData, served_bytes};
@@ -48,7 +49,7 @@ impl Scheduled {
     /// A closed day is never asked for before it is settled, not by a retry, a restart or a clock that is set back.
     fn wait(&self, now: Moment) -> Duration {
         let settled = match self.job.target().window {
-            WindowName::Today => Duration::ZERO,
+            WindowName::Today | WindowName::Week | WindowName::Month | WindowName::Now => Duration::ZERO,
             WindowName::Yesterday => backoff::until_settled(now.wall, self.job.zone()),
         };
         self.turn.wait(now).max(settled)
@@ -125,13 +126,13 @@ impl BudgetWorker {
     }
 
     fn announce(&self, now: Moment) {
-        let Context { store, telemetry, state, catalog, memory, .. } = &self.context;
+        let Context { store, telemetry, state, memory, .. } = &self.context;
         for scheduled in &self.jobs {
             let job = &scheduled.job;
             store.register(job.target(), job.interval());
             telemetry.target_expected(job.target());
             if !store.has_data(job.target())
-                && let Some(data) = restored(state, job.target(), job.origin(), catalog, now)
+                && let Some(data) = restored(state, job.target(), job.origin(), &job.report().families(), now)
             {
                 match memory.served(served_bytes(&data.families, &data.infos)) {
                     Ok(memory) => {
@@ -166,7 +167,7 @@ impl BudgetWorker {
             Ok(by) => {
                 self.context.telemetry.clock_was_set(by);
                 for scheduled in &mut self.jobs {
-                    let next = backoff::next_yesterday(now.wall, scheduled.job.zone());
+                    let next = backoff::next_yesterday(now.wall, scheduled.job.zone(), 1.0);
                     scheduled.turn.at = scheduled.turn.at.map(|at| at.min(next));
                 }
             }
@@ -199,44 +200,49 @@ impl BudgetWorker {
     fn regular_turn(&self, place: usize, now: Moment) -> Turn {
         let Scheduled { job, fresh, .. } = &self.jobs[place];
         if job.target().window == WindowName::Yesterday {
-            let at = backoff::next_yesterday(now.wall, job.zone());
+            let stretch = self.stretch(now).map_or(f64::MAX, |stretch| stretch.factor(Priority::ClosedDays));
+            let at = backoff::next_yesterday(now.wall, job.zone(), stretch);
             return Turn { not_before: now.steady + job.interval(), at: Some(at) };
         }
         let phase = job.interval().mul_f64(place as f64 / self.jobs.len() as f64);
-        let wait = self.paced(job.interval(), phase, now);
+        let wait = self.paced(job.priority(), job.interval(), phase, now);
         Turn { not_before: now.steady + wait + if *fresh { phase } else { Duration::ZERO }, at: None }
     }
 
     /// A wait, made longer so that the requests left last until the reset, and at most until there are new ones.
-    fn paced(&self, wait: Duration, phase: Duration, now: Moment) -> Duration {
+    fn paced(&self, priority: Priority, wait: Duration, phase: Duration, now: Moment) -> Duration {
         let after_reset = self.until_reset(now) + phase;
-        match self.slowdown(now) {
+        match self.stretch(now).map(|stretch| stretch.factor(priority)) {
             Some(factor) if factor > 1.0 => wait.mul_f64(factor).min(after_reset.max(wait)),
             Some(_) => wait,
             None => after_reset.max(wait),
         }
     }
 
-    fn slowdown(&self, now: Moment) -> Option<f64> {
-        let left = self.budget.left(now).saturating_sub(self.reserved_today(now));
-        slowdown(left, self.until_reset(now), self.cost().requests_per_second())
+    fn stretch(&self, now: Moment) -> Option<Stretch> {
+        let mut demand = self.cost().regular(self.until_reset(now));
+        demand.add(Priority::ClosedDays, self.closed_days(now) as f64);
+        Stretch::of(&demand, self.budget.left(now).saturating_sub(self.asking(now)))
     }
 
     fn until_reset(&self, now: Moment) -> Duration {
         until(now.wall, self.budget.status(now).resets_at)
     }
 
-    /// Requests that are kept for closed days and for asking the vendor.
-    fn reserved_today(&self, now: Moment) -> u64 {
+    /// Requests that closed days take until the reset.
+    fn closed_days(&self, now: Moment) -> u64 {
         let yesterday = self.jobs.iter().filter(|scheduled| scheduled.job.target().window == WindowName::Yesterday);
-        let turns: u64 = yesterday
+        yesterday
             .map(|scheduled| {
                 let turns = backoff::yesterday_turns_left(now.wall, scheduled.job.zone());
                 turns * u64::from(scheduled.job.requests_per_poll())
             })
-            .sum();
-        let asking = self.query.iter().map(|_| self.until_reset(now).as_secs() / ASK_INTERVAL.as_secs() + 1);
-        turns + asking.sum::<u64>()
+            .sum()
+    }
+
+    /// Requests that are kept for asking the vendor.
+    fn asking(&self, now: Moment) -> u64 {
+        self.query.iter().map(|_| self.until_reset(now).as_secs() / ASK_INTERVAL.as_secs() + 1).sum()
     }
 
     /// Decides and writes down when the job is due again.
@@ -245,7 +251,7 @@ impl BudgetWorker {
         let scheduled = &mut self.jobs[place];
         scheduled.fresh = false;
         scheduled.failures = if polled.outcome.is_ok() { 0 } else { scheduled.failures.saturating_add(1) };
-        let (failures, interval) = (scheduled.failures, scheduled.job.interval());
+        let (failures, interval, priority) = (scheduled.failures, scheduled.job.interval(), scheduled.job.priority());
         let next_attempt = match &polled.outcome {
             Ok(_) => NextAttempt::Regular,
             Err(error) => self.next_attempt(error, failures, interval, now),
@@ -253,7 +259,7 @@ impl BudgetWorker {
         let turn = match next_attempt {
             NextAttempt::Regular => regular,
             NextAttempt::Retry(wait) => {
-                Turn { not_before: now.steady + self.paced(wait, Duration::ZERO, now), at: None }
+                Turn { not_before: now.steady + self.paced(priority, wait, Duration::ZERO, now), at: None }
             }
             NextAttempt::Pause(wait) => {
                 self.pause(wait, now).await;
@@ -310,10 +316,10 @@ impl BudgetWorker {
 
     /// Writes data down for the next start, and serves them. Not being able to write costs only that.
     async fn keep(&self, job: &Job, data: PollData) {
-        let Context { state, catalog, store, .. } = self.context.clone();
+        let Context { state, store, .. } = self.context.clone();
         let (target, origin) = (job.target().clone(), job.origin().clone());
         let kept = tokio::task::spawn_blocking(move || {
-            let saved = state.save_data(&record_of(&target, &origin, &data, &catalog));
+            let saved = state.save_data(&record_of(&target, &origin, &data));
             store.succeed(&target, data);
             saved
         });
@@ -370,13 +376,13 @@ impl BudgetWorker {
     /// Shows when each job is due, at what pace, and what is left to spend.
     fn publish(&self, now: Moment) {
         let store = &self.context.store;
-        let slowdown = self.slowdown(now).unwrap_or(1.0);
+        let stretch = self.stretch(now);
         for scheduled in &self.jobs {
             let job = &scheduled.job;
             let wait = scheduled.wait(now).max(self.paused_until.saturating_sub(now.steady));
-            let pace = match job.target().window {
-                WindowName::Today => job.interval().mul_f64(slowdown),
-                WindowName::Yesterday => job.interval(),
+            let pace = match (job.priority(), stretch) {
+                (Priority::ClosedDays, _) | (_, None) => job.interval(),
+                (priority, Some(stretch)) => job.interval().mul_f64(stretch.factor(priority)),
             };
             store.schedule(job.target(), now.wall_after(wait), pace);
         }

@@ -30,6 +30,8 @@ pub struct DataOrigin {
     pub agent_dni: bool,
     /// How agents are shown; see `Privacy::mark`.
     pub agents: String,
+    /// How the report was declared; see `Report::mark`.
+    pub report: String,
 }
 
 /// The data of one good poll.

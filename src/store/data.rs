@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use crate::catalog::FamilyId;
+use crate::catalog::Family;
 use crate::memory::ServedMemory;
 use crate::segment::Segment;
 use crate::series::InfoEntries;
@@ -30,9 +30,9 @@ pub struct PollData {
     /// When its content was first had; `None` where it came just now.
     pub changed_at: Option<Timestamp>,
     /// The gauges, rendered.
-    pub families: Vec<(FamilyId, Segment)>,
+    pub families: Vec<(Arc<Family>, Segment)>,
     /// Entries of info families, joined with those of the operation's other reports.
-    pub infos: Vec<(FamilyId, Arc<InfoEntries>)>,
+    pub infos: Vec<(Arc<Family>, Arc<InfoEntries>)>,
     /// Keeps [`served_bytes`] of it counted; `None` where memory is not bounded.
     pub memory: Option<ServedMemory>,
 }
@@ -49,7 +49,7 @@ pub struct Findings {
 }
 
 /// Memory that served families and info entries take.
-pub fn served_bytes(families: &[(FamilyId, Segment)], infos: &[(FamilyId, Arc<InfoEntries>)]) -> usize {
+pub fn served_bytes(families: &[(Arc<Family>, Segment)], infos: &[(Arc<Family>, Arc<InfoEntries>)]) -> usize {
     let deflated = families.iter().map(|(_, segment)| segment.deflated.len());
     let entries = infos.iter().map(|(_, entries)| entries.memory());
     deflated.chain(entries).fold(0, usize::saturating_add)
@@ -76,6 +76,7 @@ impl PollData {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::catalog::Catalog;
     use crate::segment::Renderer;
 
     #[test]
@@ -87,7 +88,9 @@ mod tests {
         entries.push(["Ana"]);
         let (deflated, named) = (segment.deflated.len(), entries.memory());
         assert!(deflated > 0 && named >= "Ana".len());
-        let families = [(FamilyId(0), segment.clone()), (FamilyId(1), segment)];
-        assert_eq!(served_bytes(&families, &[(FamilyId(2), Arc::new(entries))]), 2 * deflated + named);
+        let catalog = Catalog::builtin().unwrap();
+        let [one, other, third] = [0, 1, 2].map(|place| Arc::clone(&catalog.families()[place]));
+        let families = [(one, segment.clone()), (other, segment)];
+        assert_eq!(served_bytes(&families, &[(third, Arc::new(entries))]), 2 * deflated + named);
     }
 }

@@ -7,13 +7,13 @@ use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::sync::Arc;
 
 use super::PollData;
-use crate::catalog::{Catalog, Family, FamilyId};
+use crate::catalog::Family;
 use crate::segment::{Renderer, Segment};
 use crate::series::{InfoEntries, LabelName};
 use crate::time::Target;
 
 /// An info family of one operation.
-pub(super) type InfoKey = (FamilyId, Arc<str>);
+pub(super) type InfoKey = (Arc<Family>, Arc<str>);
 
 /// The entries of an info family, from several polls.
 #[derive(Debug, Default)]
@@ -37,7 +37,7 @@ pub(super) fn sources<'s>(
     let mut sources: BTreeMap<InfoKey, InfoSources> = BTreeMap::new();
     for (target, poll, data) in current {
         for (family, entries) in &data.infos {
-            let source = sources.entry((*family, Arc::clone(&target.operation))).or_default();
+            let source = sources.entry((Arc::clone(family), Arc::clone(&target.operation))).or_default();
             source.polls.push(poll);
             source.entries.push(Arc::clone(entries));
         }
@@ -46,8 +46,8 @@ pub(super) fn sources<'s>(
 }
 
 impl InfoSources {
-    pub(super) fn join(&self, catalog: &Catalog, (family, operation): &InfoKey) -> InfoFamily {
-        let joined = join(&catalog.families()[family.0], operation, &self.entries);
+    pub(super) fn join(&self, (family, operation): &InfoKey) -> InfoFamily {
+        let joined = join(family, operation, &self.entries);
         InfoFamily { polls: self.polls.clone(), joined }
     }
 }
@@ -112,15 +112,9 @@ fn without_absorbed<'e>(entries: &'e BTreeSet<Vec<&'e str>>) -> Vec<&'e [&'e str
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::catalog::FamilyKind;
 
     fn joined(reports: &[&[[&str; 2]]]) -> String {
-        let family = Family {
-            name: "wolkvox_agent_info".into(),
-            help: String::new(),
-            kind: FamilyKind::Info,
-            info_labels: vec!["agent_id".into(), "agent_name".into()],
-        };
+        let family = Family::info("wolkvox_agent_info", ["agent_id", "agent_name"]);
         let sources: Vec<Arc<InfoEntries>> = reports
             .iter()
             .map(|report| {

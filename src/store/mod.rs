@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use crate::catalog::{Catalog, FamilyId, FamilyKind};
+use crate::catalog::{Family, FamilyKind};
 use crate::lock;
 use crate::segment::Segment;
 use crate::time::{Moment, Target};
@@ -26,7 +26,7 @@ use info::{InfoFamily, InfoKey, InfoSources};
 /// Everything that is served at one moment, in the order of a scrape.
 #[derive(Debug)]
 pub struct Snapshot {
-    pub families: Vec<(FamilyId, Vec<Segment>)>,
+    pub families: Vec<(Arc<Family>, Vec<Segment>)>,
     /// The polls whose data these are: the same ones mean the same snapshot.
     polls: Vec<u64>,
 }
@@ -44,9 +44,8 @@ pub struct View {
 }
 
 /// The latest of every target.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Store {
-    catalog: Arc<Catalog>,
     contents: Mutex<Contents>,
 }
 
@@ -70,10 +69,6 @@ struct Entry {
 }
 
 impl Store {
-    pub fn new(catalog: Arc<Catalog>) -> Store {
-        Store { catalog, contents: Mutex::default() }
-    }
-
     /// Makes a target known before its first poll, so that its health is there to be seen.
     pub fn register(&self, target: &Target, interval: Duration) {
         self.change().entries.entry(target.clone()).or_default().health.interval = interval;
@@ -105,7 +100,7 @@ impl Store {
         let infos: Vec<(InfoKey, InfoFamily)> = sources
             .into_iter()
             .map(|(key, sources)| {
-                let family = sources.join(&self.catalog, &key);
+                let family = sources.join(&key);
                 (key, family)
             })
             .collect();
@@ -183,7 +178,7 @@ impl Store {
         let mut contents = self.contents();
         View {
             version: contents.version,
-            snapshot: contents.snapshot(&self.catalog, now),
+            snapshot: contents.snapshot(now),
             statuses: contents.statuses(now),
             budgets: contents.budgets(now),
             forecasts: contents.forecasts.clone(),
@@ -208,12 +203,12 @@ impl Store {
 }
 
 impl Contents {
-    fn snapshot(&mut self, catalog: &Catalog, now: Moment) -> Arc<Snapshot> {
+    fn snapshot(&mut self, now: Moment) -> Arc<Snapshot> {
         let polls: Vec<u64> = self.current(now).map(|(_, poll, _)| poll).collect();
         if let Some(snapshot) = self.snapshot.as_ref().filter(|snapshot| snapshot.polls == polls) {
             return Arc::clone(snapshot);
         }
-        let snapshot = Arc::new(self.assemble(catalog, now, polls));
+        let snapshot = Arc::new(self.assemble(now, polls));
         self.snapshot = Some(Arc::clone(&snapshot));
         snapshot
     }
@@ -241,14 +236,14 @@ impl Contents {
         self.budgets.iter().map(|(operation, budget)| (Arc::clone(operation), fresh(budget))).collect()
     }
 
-    fn assemble(&mut self, catalog: &Catalog, now: Moment, polls: Vec<u64>) -> Snapshot {
-        let mut families: BTreeMap<FamilyId, Vec<Segment>> = BTreeMap::new();
+    fn assemble(&mut self, now: Moment, polls: Vec<u64>) -> Snapshot {
+        let mut families: BTreeMap<Arc<Family>, Vec<Segment>> = BTreeMap::new();
         for (_, _, data) in self.current(now) {
             for (family, segment) in &data.families {
-                families.entry(*family).or_default().push(segment.clone());
+                families.entry(Arc::clone(family)).or_default().push(segment.clone());
             }
         }
-        for (family, segments) in self.join_infos(catalog, now) {
+        for (family, segments) in self.join_infos(now) {
             families.insert(family, segments);
         }
         Snapshot { families: families.into_iter().collect(), polls }
@@ -272,26 +267,29 @@ impl Contents {
         (self.polls, info::sources(all.into_iter()))
     }
 
-    fn join_infos(&mut self, catalog: &Catalog, now: Moment) -> Vec<(FamilyId, Vec<Segment>)> {
+    fn join_infos(&mut self, now: Moment) -> Vec<(Arc<Family>, Vec<Segment>)> {
         let sources = info::sources(self.current(now));
-        let mut families: BTreeMap<FamilyId, Vec<Segment>> = BTreeMap::new();
+        let mut families: BTreeMap<Arc<Family>, Vec<Segment>> = BTreeMap::new();
         let mut infos = HashMap::new();
         for (key, sources) in sources {
             // Joined when the poll came in; anew only where another's data have gone since.
             let known = self.infos.remove(&key).filter(|known| known.is_of(&sources));
-            let family = known.unwrap_or_else(|| sources.join(catalog, &key));
-            families.entry(key.0).or_default().extend(family.joined.clone());
+            let family = known.unwrap_or_else(|| sources.join(&key));
+            families.entry(Arc::clone(&key.0)).or_default().extend(family.joined.clone());
             infos.insert(key, family);
         }
         self.infos = infos;
-        debug_assert!(families.keys().all(|family| catalog.families()[family.0].kind == FamilyKind::Info));
+        debug_assert!(families.keys().all(|family| family.kind == FamilyKind::Info));
         families.into_iter().filter(|(_, segments)| !segments.is_empty()).collect()
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::sync::LazyLock;
+
     use super::*;
+    use crate::catalog::Catalog;
     use crate::segment::Renderer;
     use crate::series::InfoEntries;
     use crate::time::{Window, WindowName};
@@ -330,13 +328,18 @@ mod tests {
             findings: Findings::default(),
             changed_at: None,
             memory: None,
-            families: vec![(FamilyId(0), segment(text))],
-            infos: vec![(FamilyId(20), Arc::new(entries))],
+            families: vec![(family("wolkvox_agent_points"), segment(text))],
+            infos: vec![(family("wolkvox_agent_info"), Arc::new(entries))],
         }
     }
 
+    fn family(name: &str) -> Arc<Family> {
+        static CATALOG: LazyLock<Catalog> = LazyLock::new(|| Catalog::builtin().unwrap());
+        Arc::clone(CATALOG.families().iter().find(|family| family.name == name).unwrap())
+    }
+
     fn store() -> Store {
-        Store::new(Arc::new(Catalog::builtin().unwrap()))
+        Store::default()
     }
 
     fn texts(store: &Store, now: Moment) -> Vec<String> {
@@ -444,7 +447,7 @@ mod tests {
     fn roster(agent: &'static str, at: Moment) -> PollData {
         let mut entries = InfoEntries::new(3);
         entries.push(["", "", agent]);
-        PollData { infos: vec![(FamilyId(20), Arc::new(entries))], ..served(at, "x 1\n") }
+        PollData { infos: vec![(family("wolkvox_agent_info"), Arc::new(entries))], ..served(at, "x 1\n") }
     }
 
     #[test]
@@ -589,9 +592,10 @@ mod tests {
     #[test]
     fn a_report_that_names_nobody_makes_no_roster() {
         let (store, now) = (store(), time("12:00:00"));
-        let infos = vec![(FamilyId(20), Arc::new(InfoEntries::new(3)))];
+        let infos = vec![(family("wolkvox_agent_info"), Arc::new(InfoEntries::new(3)))];
         store.succeed(&target("a"), PollData { infos, ..served(now, "a 1\n") });
-        let families: Vec<FamilyId> = store.view(now).snapshot.families.iter().map(|(family, _)| *family).collect();
-        assert_eq!(families, [FamilyId(0)]);
+        let view = store.view(now);
+        let families: Vec<&str> = view.snapshot.families.iter().map(|(family, _)| family.name.as_str()).collect();
+        assert_eq!(families, ["wolkvox_agent_points"]);
     }
 }

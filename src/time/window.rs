@@ -18,6 +18,24 @@ pub enum WindowName {
     Today,
     /// The whole previous local day.
     Yesterday,
+    /// From the operation's last midnight before a Monday to the moment of the request.
+    Week,
+    /// From the first midnight of the operation's month to the moment of the request: never more than 31 days.
+    Month,
+    /// No stretch of time: what is so at the moment of the request.
+    Now,
+}
+
+impl WindowName {
+    /// Whether it reaches to the moment of the request: then it ages.
+    pub fn is_open(self) -> bool {
+        self != WindowName::Yesterday
+    }
+
+    /// Whether it is longer than a day.
+    pub fn is_long(self) -> bool {
+        matches!(self, WindowName::Week | WindowName::Month)
+    }
 }
 
 impl fmt::Display for WindowName {
@@ -25,6 +43,9 @@ impl fmt::Display for WindowName {
         f.write_str(match self {
             WindowName::Today => "today",
             WindowName::Yesterday => "yesterday",
+            WindowName::Week => "week",
+            WindowName::Month => "month",
+            WindowName::Now => "now",
         })
     }
 }
@@ -43,12 +64,28 @@ impl Window {
     /// The window of this name as seen at `now`.
     pub fn at(name: WindowName, now: Timestamp, zone: &TimeZone) -> Window {
         let midnight = midnight_before(now, zone);
-        let expires = next_midnight(now, zone);
         let before_midnight = midnight - SECOND;
-        let (start, end) = match name {
-            WindowName::Today => (midnight, last_second_of(day_of(now, zone), now, zone)),
+        let day = day_of(now, zone);
+        let until_now = last_second_of(day, now, zone);
+        let from = |first: Date, end: Timestamp, next: Date| (start_of(first, zone), end, start_of(next, zone));
+        let (start, end, expires) = match name {
+            WindowName::Today => (midnight, until_now, next_midnight(now, zone)),
             // Not the date before: where a zone changed sides of the date line, there is none.
-            WindowName::Yesterday => (midnight_before(before_midnight, zone), before_midnight),
+            WindowName::Yesterday => {
+                (midnight_before(before_midnight, zone), before_midnight, next_midnight(now, zone))
+            }
+            WindowName::Week => {
+                let monday = days_after(day, -i32::from(day.weekday().to_monday_zero_offset()));
+                from(monday, until_now, days_after(monday, 7))
+            }
+            WindowName::Month => {
+                let first = day.first_of_month();
+                from(first, until_now, days_after(first, i32::from(first.days_in_month())))
+            }
+            WindowName::Now => {
+                let now = Timestamp::from_second(now.as_second()).unwrap_or(now);
+                (now, now, Timestamp::MAX)
+            }
         };
         Window { name, zone: zone.clone(), start, end, expires }
     }
@@ -85,7 +122,7 @@ impl Window {
         self.end
     }
 
-    /// The operation's next midnight: from then on this stretch of time has another name.
+    /// The operation's next midnight, Monday or first of a month: from then on this stretch of time has another name.
     pub fn expires(&self) -> Timestamp {
         self.expires
     }
@@ -93,7 +130,9 @@ impl Window {
     /// Whether this stretch of time has at `now` the name that it was asked for by: a clock can also be set back.
     pub fn has_its_name(&self, now: Timestamp) -> bool {
         let has_begun = match self.name {
-            WindowName::Today => self.start <= now,
+            WindowName::Today | WindowName::Week | WindowName::Month => self.start <= now,
+            // Age alone ends it.
+            WindowName::Now => true,
             WindowName::Yesterday => now.duration_since(self.end) >= SECOND,
         };
         has_begun && now < self.expires
@@ -159,9 +198,13 @@ pub fn next_midnight(now: Timestamp, zone: &TimeZone) -> Timestamp {
     end_of(day_of(now, zone), zone)
 }
 
+fn days_after(day: Date, days: i32) -> Date {
+    day.saturating_add(jiff::Span::new().days(days))
+}
+
 /// When a day ends and the next one begins.
 pub fn end_of(day: Date, zone: &TimeZone) -> Timestamp {
-    start_of(day.saturating_add(jiff::Span::new().days(1)), zone)
+    start_of(days_after(day, 1), zone)
 }
 
 /// The operation's midnight before `now`.
@@ -262,6 +305,64 @@ mod tests {
         assert_eq!(named("2026-03-02T05:00:00Z"), [true, true]);
         assert_eq!(named("2026-03-03T04:59:59Z"), [true, true]);
         assert_eq!(named("2026-03-03T05:00:00Z"), [false, false]);
+    }
+
+    #[test]
+    fn a_week_begins_on_monday_and_a_month_on_its_first() {
+        // A Sunday night in Bogota, and the Monday after it.
+        let week = |now: &str| at(WindowName::Week, now, "America/Bogota");
+        assert_eq!(
+            week("2026-03-02T04:59:59Z").whole().vendor_dates(),
+            ("20260223000000".into(), "20260301235959".into())
+        );
+        assert_eq!(
+            week("2026-03-02T05:00:00Z").whole().vendor_dates(),
+            ("20260302000000".into(), "20260302000000".into())
+        );
+        let month = |now: &str| at(WindowName::Month, now, "America/Bogota");
+        assert_eq!(
+            month("2026-03-31T12:00:00Z").whole().vendor_dates(),
+            ("20260301000000".into(), "20260331070000".into())
+        );
+        assert_eq!(month("2028-02-29T12:00:00Z").expires(), "2028-03-01T05:00:00Z".parse().unwrap());
+    }
+
+    #[test]
+    fn what_is_now_has_no_end_but_its_age() {
+        let now = at(WindowName::Now, "2026-03-02T04:59:59Z", "America/Bogota");
+        for moment in ["2026-03-02T04:59:59Z", "2026-03-02T05:00:00Z", "2026-03-01T00:00:00Z"] {
+            assert!(
+                now.has_its_name(moment.parse().unwrap()),
+                "over midnight, and where a clock is set back: {moment}"
+            );
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn never_lie_a_week_and_a_month_hold_now_and_no_longer_than_they_last(
+            zone in 0_usize..600, second in 1_700_000_000_i64..2_000_000_000,
+        ) {
+            let names: Vec<_> = jiff::tz::db().available().collect();
+            let zone = TimeZone::get(names[zone % names.len()].as_str()).unwrap();
+            let now = Timestamp::from_second(second).unwrap();
+            let today = Window::at(WindowName::Today, now, &zone);
+            for (name, most) in [(WindowName::Week, 7), (WindowName::Month, 31)] {
+                let window = Window::at(name, now, &zone);
+                prop_assert!(window.start() <= today.start() && window.end() == today.end());
+                prop_assert!(window.expires() >= today.expires());
+                prop_assert!(window.has_its_name(now) && window.has_day(day_of(now, &zone)));
+                // Another one begins where it ends, and it is not served there any more.
+                let next = Window::at(name, window.expires(), &zone);
+                prop_assert_eq!(next.start(), window.expires());
+                prop_assert!(!window.has_its_name(window.expires()) && !window.has_its_name(window.start() - SECOND));
+                // The vendor takes no more than 31 days.
+                let TimeRange { from, to } = window.whole();
+                prop_assert!(from.date().duration_until(to.date()).as_hours() / 24 < most, "{} {}", from, to);
+                let days = day_of(window.start(), &zone).duration_until(day_of(window.expires(), &zone)).as_hours() / 24;
+                prop_assert!((1..=most).contains(&days), "{} days", days);
+            }
+        }
     }
 
     #[test]

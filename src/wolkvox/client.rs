@@ -34,6 +34,8 @@ pub struct Request {
     pub base_url: Url,
     pub endpoint: String,
     pub api: String,
+    /// Further query parameters.
+    pub params: Vec<(String, String)>,
     /// `date_ini` and `date_end` where the report takes them.
     pub dates: Option<(String, String)>,
     pub token: Token,
@@ -139,7 +141,7 @@ impl Request {
             path.pop_if_empty().extend(["api", "v2", &self.endpoint]);
         }
         let mut query = url.query_pairs_mut();
-        query.append_pair("api", &self.api);
+        query.append_pair("api", &self.api).extend_pairs(&self.params);
         if let Some((ini, end)) = &self.dates {
             query.append_pair("date_ini", ini).append_pair("date_end", end);
         }
@@ -239,6 +241,7 @@ mod tests {
             base_url: base_url.parse().unwrap(),
             endpoint: "reports_manager.php".into(),
             api: "agent_3".into(),
+            params: Vec::new(),
             dates: Some(("20260301000000".into(), "20260301120000".into())),
             token: Token::parse("s3cr3t").unwrap(),
             timeout: Duration::from_secs(1),
