@@ -17,7 +17,7 @@ use crate::config::Config;
 use crate::memory::Memory;
 use crate::poll::{self, BudgetPlan, Context, Job, ReportCost};
 use crate::state::{State, StateError};
-use crate::store::{BudgetStatus, Store};
+use crate::store::BudgetStatus;
 use crate::time::{Clock, WindowName};
 use crate::web::{Access, forecast_sentence};
 use crate::wolkvox::Proxies;
@@ -27,8 +27,7 @@ use crate::wolkvox::Proxies;
 /// Probing spends the same budget as polling, so it is counted in the same state folder, and refused while an
 /// exporter runs on that.
 pub async fn check(config_file: &Path, flags: &Flags, asked: &CheckFlags) -> Result<(), CommandError> {
-    let catalog = Arc::new(Catalog::builtin()?);
-    let config = Config::load(config_file, &catalog)?.share_of(flags.shard);
+    let config = Config::load(config_file, &Catalog::builtin()?)?.share_of(flags.shard);
     let jobs = poll::jobs(&config);
     let (file, operations) = (config_file.display(), config.operations.len());
     print(&format!("{file}: fine, {operations} operation(s), {} windows of reports\n", jobs.len()))?;
@@ -51,12 +50,11 @@ pub async fn check(config_file: &Path, flags: &Flags, asked: &CheckFlags) -> Res
     check_saving(asked)?;
     let mut context = Context {
         vendor: Arc::new(poll::client(&config).map_err(|failure| CommandError::Client(Box::new(failure)))?),
-        store: Arc::new(Store::new(Arc::clone(&catalog))),
+        store: Arc::default(),
         telemetry: Arc::default(),
         state: Arc::new(open_state(flags.state_dir.as_deref()).map_err(not_beside_an_exporter)?),
         memory: Arc::new(Memory::new(config.limits.memory)),
         clock: Clock::system(),
-        catalog,
     };
     let saving = Saving::begin(asked, &config, &mut context, &jobs);
     let probed = probe(&config, &context, jobs).await;

@@ -37,8 +37,8 @@ pub async fn demo(size: &DemoFlags, flags: &Flags, signals: Signals) -> Result<(
         replay.answer_by(simulator.vendor());
         let interval = INTERVAL * replay.bytes().div_ceil(BYTES_PER_INTERVAL).max(1);
         let watched = replay.welcome(interval);
-        let load = move || Ok(replay.config(&base_url, interval));
-        return watch(catalog, Box::new(load), &watched, flags, signals).await;
+        let load = move || Ok(replay.config(&base_url, &catalog, interval));
+        return watch(Box::new(load), &watched, flags, signals).await;
     }
     let places = places(size);
     let (_simulator, base_url) = simulate(settings(&places)).await?;
@@ -50,19 +50,12 @@ pub async fn demo(size: &DemoFlags, flags: &Flags, signals: Signals) -> Result<(
     };
     let watched =
         format!("{watched} every {}. Nothing here comes from a real contact centre.", format_duration(interval));
-    let known = Arc::clone(&catalog);
-    let load = move || Ok(config(&places, &base_url, &known, interval));
-    watch(catalog, Box::new(load), &watched, flags, signals).await
+    let load = move || Ok(config(&places, &base_url, &catalog, interval));
+    watch(Box::new(load), &watched, flags, signals).await
 }
 
 /// Runs an exporter of what the config says, and says at the beginning what is `watched` and where.
-async fn watch(
-    catalog: Arc<Catalog>,
-    load: Loader,
-    watched: &str,
-    flags: &Flags,
-    signals: Signals,
-) -> Result<(), CommandError> {
+async fn watch(load: Loader, watched: &str, flags: &Flags, signals: Signals) -> Result<(), CommandError> {
     let access = open_access(flags)?;
     let scheme = if access.is_encrypted() { "https" } else { "http" };
     let listeners = bind_all(&flags.listen_addresses).await?;
@@ -79,7 +72,6 @@ async fn watch(
         tokio::task::spawn_blocking(move || print(&welcome));
     }
     let setup = Setup {
-        catalog,
         load,
         state: State::in_memory(),
         listeners,

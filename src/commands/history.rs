@@ -124,11 +124,11 @@ impl Past {
         let (simulator, base_url) = simulate(simulator::Settings { clock: vendor, ..settings(places) }).await?;
         let catalog = Arc::new(Catalog::builtin()?);
         let config = config(places, &base_url, &catalog, QUARTER.unsigned_abs());
-        let context = context(&config, &catalog, &clock)?;
+        let context = context(&config, &clock)?;
         let Context { store, telemetry, .. } = context.clone();
         telemetry.config_loaded(config.operations.len(), begins);
         Ok(Past {
-            exposition: Exposition::new(&catalog, Arc::clone(&store), Arc::clone(&telemetry)),
+            exposition: Exposition::new(Arc::clone(&store), Arc::clone(&telemetry)),
             workers: poll::workers(&config, &context, Duration::ZERO),
             zones: places.iter().map(|place| (place.name.clone(), place.zone.clone())).collect(),
             of_reports: catalog.families().iter().map(|family| family.name.clone()).collect(),
@@ -212,12 +212,11 @@ impl Past {
     }
 }
 
-fn context(config: &Config, catalog: &Arc<Catalog>, clock: &PastClock) -> Result<Context, CommandError> {
+fn context(config: &Config, clock: &PastClock) -> Result<Context, CommandError> {
     let (own, client) = (clock.clone(), poll::client(config).map_err(ExporterError::Client)?);
     Ok(Context {
         vendor: Arc::new(TimedClient { client, clock: clock.clone() }),
-        store: Arc::new(Store::new(Arc::clone(catalog))),
-        catalog: Arc::clone(catalog),
+        store: Arc::default(),
         telemetry: Arc::new(Telemetry::started_at(clock.moment().wall)),
         state: Arc::new(State::in_memory()),
         memory: Arc::new(Memory::new(config.limits.memory)),

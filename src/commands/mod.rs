@@ -21,15 +21,16 @@ use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
 use crate::capture::CaptureError;
-use crate::catalog::{Catalog, CatalogError};
+use crate::catalog::Catalog;
 use crate::cli::Flags;
-use crate::config::{Config, ConfigErrors};
+use crate::config::Config;
 use crate::exporter::{self, ExporterError, Setup};
 use crate::history::HistoryError;
 use crate::state::{State, StateError};
 use crate::time::Target;
 use crate::web::{self, Access, ClientLimits, Hosts};
 use crate::wolkvox::Failure;
+use crate::yaml::ConfigErrors;
 
 pub use bcrypt::bcrypt;
 pub use check::check;
@@ -43,8 +44,6 @@ const STATE_FOLDER: &str = "wolkvox-exporter";
 /// Why a command could not start or run.
 #[derive(Debug, thiserror::Error)]
 pub enum CommandError {
-    #[error(transparent)]
-    Catalog(#[from] CatalogError),
     #[error(transparent)]
     Config(#[from] ConfigErrors),
     #[error(transparent)]
@@ -110,15 +109,14 @@ pub struct Signals {
 
 /// Polls the configured operations and serves their metrics.
 pub async fn serve(config_file: &Path, flags: &Flags, signals: Signals) -> Result<(), CommandError> {
-    let catalog = Arc::new(Catalog::builtin()?);
+    let catalog = Catalog::builtin()?;
     // Before anything is opened: a mistake in the config is the likeliest one, and reads best alone.
     Config::load(config_file, &catalog)?;
     let access = open_access(flags)?;
     let state = open_state(flags.state_dir.as_deref())?;
-    let (file, known, shard) = (config_file.to_owned(), Arc::clone(&catalog), flags.shard);
+    let (file, shard) = (config_file.to_owned(), flags.shard);
     let setup = Setup {
-        catalog,
-        load: Box::new(move || Config::load(&file, &known).map(|config| config.share_of(shard))),
+        load: Box::new(move || Config::load(&file, &catalog).map(|config| config.share_of(shard))),
         state,
         listeners: bind_all(&flags.listen_addresses).await?,
         telemetry_path: flags.telemetry_path.clone(),

@@ -11,7 +11,6 @@ use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 use tokio::time::timeout;
 
 use super::{CommandError, print};
-use crate::catalog::Catalog;
 use crate::config::Config;
 use crate::poll::{self, Context, Job, Polled, Probed};
 use crate::store::{Findings, PollData};
@@ -31,7 +30,7 @@ const AUX_WITHIN_LOGIN: f64 = 1.05;
 
 /// Asks for each job once, prints a row for each as it comes, and says at the end what to do next.
 pub(super) async fn probe(config: &Config, context: &Context, jobs: Vec<Job>) -> Result<(), CommandError> {
-    let mut probe = Probe::new(config, &context.catalog, &jobs);
+    let mut probe = Probe::new(config, &jobs);
     print(&probe.row(HEADING.map(str::to_owned)))?;
     let (tell, told) = unbounded_channel();
     let asking = async {
@@ -44,8 +43,7 @@ pub(super) async fn probe(config: &Config, context: &Context, jobs: Vec<Job>) ->
 }
 
 /// What has come so far, and what is still to come.
-struct Probe<'a> {
-    catalog: &'a Catalog,
+struct Probe {
     command: String,
     /// Widths of the first three columns.
     widths: [usize; 3],
@@ -66,15 +64,14 @@ struct SharedFailure {
     targets: Vec<Target>,
 }
 
-impl<'a> Probe<'a> {
-    fn new(config: &Config, catalog: &'a Catalog, jobs: &[Job]) -> Probe<'a> {
+impl Probe {
+    fn new(config: &Config, jobs: &[Job]) -> Probe {
         let targets: Vec<Target> = jobs.iter().map(|job| job.target().clone()).collect();
         let longest = |texts: &mut dyn Iterator<Item = &str>, heading: &str| {
             texts.map(|text| text.chars().count()).chain([heading.len()]).max().unwrap_or_default()
         };
         let file = config.file.as_deref().map(|file| format!(" --config.file={}", file.display())).unwrap_or_default();
         Probe {
-            catalog,
             command: file,
             widths: [
                 longest(&mut targets.iter().map(|target| &*target.operation), HEADING[0]),
@@ -244,7 +241,7 @@ impl<'a> Probe<'a> {
         let total = |metric: &str, of: &Target| {
             let same = |target: &Target| target.operation == of.operation && target.window == of.window;
             let mut data = self.good.iter().filter(|(target, _)| same(target)).map(|(_, data)| data);
-            data.find_map(|data| total(self.catalog, data, metric))
+            data.find_map(|data| total(data, metric))
         };
         let mut shares = Vec::new();
         for (target, _) in self.good.iter().filter(|(target, _)| *target.report == *"agent_aux_time") {
@@ -282,8 +279,8 @@ fn sentences(data: &PollData) -> impl Iterator<Item = String> {
 }
 
 /// The sum of a metric's series; `None` where it has none.
-fn total(catalog: &Catalog, data: &PollData, metric: &str) -> Option<f64> {
-    let (_, segment) = data.families.iter().find(|(family, _)| catalog.families()[family.0].name == metric)?;
+fn total(data: &PollData, metric: &str) -> Option<f64> {
+    let (_, segment) = data.families.iter().find(|(family, _)| family.name == metric)?;
     let text = String::from_utf8(segment.text()).ok()?;
     text.lines().map(|line| line.rsplit(' ').next()?.parse::<f64>().ok()).sum()
 }

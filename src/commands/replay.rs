@@ -99,8 +99,8 @@ impl Replay {
         }
     }
 
-    pub(super) fn config(&self, base_url: &Url, interval: Duration) -> Config {
-        config_of(&self.places, base_url, interval, |place| {
+    pub(super) fn config(&self, base_url: &Url, catalog: &Arc<Catalog>, interval: Duration) -> Config {
+        config_of(&self.places, base_url, catalog, interval, |place| {
             let own = self.answers.iter().filter(|answer| answer.operation == place.name);
             own.map(|answer| (Arc::clone(&answer.report), vec![answer.window])).collect()
         })
@@ -127,7 +127,7 @@ impl Replay {
 impl ReplayedAnswer {
     fn script(&self, zone: TimeZone) -> simulator::Script {
         let Some(body) = self.body.clone() else { return Arc::new(|_| simulator::Answer::no_rows()) };
-        let (captured, field) = (self.day, self.report.nested.as_ref().map(|nested| nested.day.clone()));
+        let (captured, field) = (self.day, self.report.nested.as_ref().and_then(|nested| nested.day.clone()));
         Arc::new(move |now: Timestamp| {
             let passed = captured.duration_until(day_of(now, &zone)).as_hours() / 24;
             let body = field.as_ref().map_or_else(|| body.to_vec(), |field| shift_days(&body, field, passed));

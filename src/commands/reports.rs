@@ -11,7 +11,7 @@ pub fn reports() -> Result<(), CommandError> {
 fn shown(catalog: &Catalog) -> String {
     let metrics = catalog.reports().iter().flat_map(|report| &report.metrics);
     // One table, so that the columns of all reports stand below each other.
-    let rows: Vec<Vec<String>> = metrics.map(|metric| vec![metric.name.clone(), metric.combine.to_string()]).collect();
+    let rows: Vec<Vec<String>> = metrics.map(|metric| vec![metric.family.name.clone(), metric.to_string()]).collect();
     let table = table(&rows);
     let mut lines = table.lines();
     let blocks = catalog.reports().iter().map(|report| {
@@ -41,7 +41,7 @@ mod tests {
         for report in catalog.reports() {
             let block = shown.split("\n\n").find(|block| block.starts_with(&format!("{} (", report.name))).unwrap();
             let metrics = block.lines().skip(3).filter_map(|line| line.split_whitespace().next());
-            let names: Vec<&str> = report.metrics.iter().map(|metric| metric.name.as_str()).collect();
+            let names: Vec<&str> = report.metrics.iter().map(|metric| metric.family.name.as_str()).collect();
             assert_eq!(metrics.collect::<Vec<_>>(), names);
         }
     }

@@ -78,7 +78,7 @@ impl Expected {
         let operation = config.operations.iter().find(|operation| operation.name == target.operation)?;
         let report = CapturedReport {
             operation: Arc::clone(&target.operation),
-            report: Arc::clone(context.catalog.report(&target.report)?),
+            report: Arc::clone(job.report()),
             window: target.window,
             day: day_of(context.clock.now().wall, job.zone()),
             timezone: job.zone().iana_name().unwrap_or("UTC").to_owned(),

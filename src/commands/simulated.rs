@@ -1,6 +1,7 @@
 //! The simulated operations that `demo` watches and whose past `demo --history` writes, and what an exporter of them is set to.
 //! Those of `demo --replay` are simulated too, but for what they answer.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -11,7 +12,7 @@ use wolkvox_simulator::{self as simulator, Simulator};
 use super::CommandError;
 use crate::catalog::{Catalog, Privacy, Report};
 use crate::cli::DemoFlags;
-use crate::config::{Config, Limits, Operation, ReportPlan};
+use crate::config::{Config, Limits, Operation, ReportPlan, STALE_INTERVALS};
 use crate::files;
 use crate::time::WindowName;
 use crate::wolkvox::Token;
@@ -118,19 +119,27 @@ pub(super) async fn simulate(settings: simulator::Settings) -> Result<(Simulator
 }
 
 /// Every report of every operation, of today and of yesterday.
-pub(super) fn config(places: &[DemoOperation], base_url: &Url, catalog: &Catalog, interval: Duration) -> Config {
-    let asked = |report: &Arc<Report>| (Arc::clone(report), vec![WindowName::Today, WindowName::Yesterday]);
-    config_of(places, base_url, interval, |_| catalog.reports().iter().map(asked).collect())
+pub(super) fn config(places: &[DemoOperation], base_url: &Url, catalog: &Arc<Catalog>, interval: Duration) -> Config {
+    let asked = |report: &Arc<Report>| {
+        let windows =
+            if report.is_dated() { vec![WindowName::Today, WindowName::Yesterday] } else { vec![WindowName::Now] };
+        (Arc::clone(report), windows)
+    };
+    config_of(places, base_url, catalog, interval, |_| catalog.reports().iter().map(asked).collect())
 }
 
 /// Of each operation, what is `asked` of it.
 pub(super) fn config_of(
     places: &[DemoOperation],
     base_url: &Url,
+    catalog: &Arc<Catalog>,
     interval: Duration,
     asked: impl Fn(&DemoOperation) -> Vec<(Arc<Report>, Vec<WindowName>)>,
 ) -> Config {
-    let plan = |(report, windows)| ReportPlan { report, interval, windows, stale_after: interval * 3 };
+    let plan = |(report, windows)| {
+        let report = Report::settled(&report, &BTreeMap::new());
+        ReportPlan { report, interval, windows, stale_after: interval * STALE_INTERVALS }
+    };
     let operation = |place: &DemoOperation| Operation {
         name: place.name.as_str().into(),
         base_url: base_url.clone(),
@@ -143,6 +152,7 @@ pub(super) fn config_of(
     };
     Config {
         file: None,
+        catalog: Arc::clone(catalog),
         operations: places.iter().map(operation).collect(),
         limits: Limits::default(),
         privacy: Privacy::default(),

@@ -3,17 +3,16 @@
 use std::collections::HashMap;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
-use super::error::{ConfigError, ConfigErrors, FilePlace, Mistakes, quoted_path};
 use super::file::{AgentDni, AgentName, ConfigFile, LimitsEntry, OperationsFile, PollingEntry, PrivacyEntry};
-use super::values::Span;
-use super::yaml::{self, At};
-use super::{Config, Limits, Operation, VENDOR_INTERVAL, operations_files};
+use super::{Config, Limits, Operation, VENDOR_INTERVAL, files_of};
 use crate::catalog::{Agents, Catalog, NameKey, Privacy};
 use crate::files;
 use crate::memory::LEAST_TOTAL;
 use crate::time::WindowName;
+use crate::yaml::{self, At, ConfigError, ConfigErrors, FilePlace, Mistakes, Span, quoted_path};
 
 /// The folder in which the service manager puts what only the service may read, as a path in the config begins.
 const CREDENTIALS: &str = "$CREDENTIALS_DIRECTORY/";
@@ -36,8 +35,15 @@ const SECRET_FILE: &str = "it must be readable by the exporter's user";
 pub(super) fn check(text: &str, path: &Path, catalog: &Catalog) -> Result<Config, ConfigErrors> {
     let mut main = Checker::of(path, catalog);
     let Some(At { value: file, place, is_whole }) = main.read::<At<ConfigFile>>(text) else {
-        return told(vec![main], None);
+        return told(vec![main], Mistakes::default(), None);
     };
+    let of_catalog = file.catalog_files.as_ref().map(|patterns| files_of::find(path, patterns, "catalogue"));
+    let of_catalog = of_catalog.unwrap_or_default();
+    let mut of_reports = Mistakes::default();
+    of_catalog.mistakes.into_iter().for_each(|mistake| main.mistakes.note(mistake));
+    let files: Vec<PathBuf> = of_catalog.files.into_iter().collect();
+    let with_own = Arc::new(catalog.with_files(&files, &mut of_reports));
+    main.catalog = &with_own;
     let limits = main.limits(&file.limits);
     let privacy = main.privacy(&file.privacy);
     let polling = main.polling(&file.polling);
@@ -46,7 +52,7 @@ pub(super) fn check(text: &str, path: &Path, catalog: &Catalog) -> Result<Config
         main.operation(entry, &polling, &mut gathered);
     }
     let patterns = file.operations_files.as_ref();
-    let found = patterns.map(|patterns| operations_files::find(path, patterns)).unwrap_or_default();
+    let found = patterns.map(|patterns| files_of::find(path, patterns, "operations")).unwrap_or_default();
     let is_read = is_whole && patterns.is_none_or(|patterns| patterns.is_whole) && found.mistakes.is_empty();
     match &file.operations {
         Some(list) if list.value.is_empty() && list.is_whole => {
@@ -61,24 +67,31 @@ pub(super) fn check(text: &str, path: &Path, catalog: &Catalog) -> Result<Config
         _ => {}
     }
     found.mistakes.into_iter().for_each(|mistake| main.mistakes.note(mistake));
-    let mut others: Vec<Checker> = found.files.iter().map(|other| Checker::of(other, catalog)).collect();
+    let mut others: Vec<Checker> = found.files.iter().map(|other| Checker::of(other, &with_own)).collect();
     for other in &mut others {
         other.operations_file(&polling, &mut gathered);
     }
     main.stale_after(&polling, &gathered);
-    let config =
-        Config { file: Some(path.to_owned()), operations: gathered.operations, limits, privacy, exposed: Vec::new() };
+    let config = Config {
+        file: Some(path.to_owned()),
+        catalog: Arc::clone(&with_own),
+        operations: gathered.operations,
+        limits,
+        privacy,
+        exposed: Vec::new(),
+    };
     others.insert(0, main);
-    told(others, Some(config))
+    told(others, of_reports, Some(config))
 }
 
 /// The config, unless there is a mistake in any of its files.
-fn told(files: Vec<Checker>, config: Option<Config>) -> Result<Config, ConfigErrors> {
+fn told(files: Vec<Checker>, of_reports: Mistakes, config: Option<Config>) -> Result<Config, ConfigErrors> {
     let (mut mistakes, mut exposed) = (Mistakes::default(), Vec::new());
     for file in files {
         mistakes.add_file(file.mistakes);
         exposed.extend(file.exposed);
     }
+    mistakes.add_file(of_reports);
     mistakes.instead_of(config.map(|config| Config { exposed, ..config }))
 }
 
@@ -308,8 +321,13 @@ impl<'a> Checker<'a> {
         let mut unique = windows.value.clone();
         unique.sort_unstable();
         unique.dedup();
+        if unique.contains(&WindowName::Now) {
+            let hint = "reports of what is now have it anyway, and no others can";
+            self.mistakes.note(self.wrong(windows.place, "now is not chosen as a window").hint(hint));
+            return None;
+        }
         if windows.is_whole && (unique.is_empty() || unique.len() < windows.value.len()) {
-            let what = "windows must name today, yesterday or both, each once";
+            let what = "windows must name at least one of today, yesterday, week and month, each once";
             self.mistakes.note(self.wrong(windows.place, what));
             return None;
         }

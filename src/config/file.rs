@@ -2,14 +2,14 @@
 //!
 //! Only shapes: whether the values make sense together is for `check.rs`.
 
+use std::collections::BTreeMap;
 use std::fmt;
 
 use serde::de::value::{MapAccessDeserializer, SeqAccessDeserializer};
 use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
-use super::values::{Size, Span};
-use super::yaml::At;
 use crate::time::WindowName;
+use crate::yaml::{At, Size, Span};
 
 /// The config of wolkvox-exporter.
 #[derive(serde::Deserialize)]
@@ -27,6 +27,9 @@ pub(super) struct ConfigFile {
     /// are read in the order of their names, and again with this file.
     #[cfg_attr(test, schemars(extend("examples" = [["conf.d/*.yml"]])))]
     pub operations_files: Option<At<Patterns>>,
+    /// Files with reports of your own, as docs/own-reports.md says: a path or a pattern, or a list of such, as above.
+    #[cfg_attr(test, schemars(extend("examples" = [["reports/*.yml"]])))]
+    pub catalog_files: Option<At<Patterns>>,
     /// For all reports that do not say otherwise.
     #[serde(default)]
     pub polling: At<PollingEntry>,
@@ -89,9 +92,14 @@ pub(super) struct OperationEntry {
     /// Operations of the same pool share one budget and are asked one at a time. Those with the same token do so anyway.
     #[cfg_attr(test, schemars(extend("examples" = ["acme-group"])))]
     pub pool: Option<String>,
-    /// What to poll: all of these by default. A report is a name, or a mapping with settings of its own.
+    /// What to poll: `default` stands for the five that are polled where this is left out. A report is a name, or a mapping
+    /// with settings of its own.
     #[cfg_attr(test, schemars(extend("minItems" = 1)))]
     pub reports: Option<At<Vec<At<ReportEntry>>>>,
+    /// What some reports ask the vendor with: `service_seconds`, the seconds within which a call is to be answered.
+    #[serde(default)]
+    #[cfg_attr(test, schemars(extend("examples" = [{ "service_seconds": "45" }])))]
+    pub settings: BTreeMap<String, At<String>>,
 }
 
 /// A report with settings of its own; written as a plain string, it has none.
@@ -101,10 +109,10 @@ pub(super) struct OperationEntry {
 pub(super) struct ReportMapping {
     /// As `wolkvox-exporter reports` prints it.
     pub name: String,
-    /// This report's own pace. Default: `polling.interval`.
+    /// This report's own pace. Default: `polling.interval`, or the report's where that is longer.
     #[cfg_attr(test, schemars(extend("examples" = ["10m"])))]
     pub interval: Option<At<Span>>,
-    /// This report's own windows. Default: `polling.windows`.
+    /// This report's own windows. Default: `polling.windows`. A report of what is now has none to choose from.
     #[cfg_attr(test, schemars(extend("examples" = [["today", "yesterday"]], "minItems" = 1)))]
     pub windows: Option<At<Vec<WindowName>>>,
 }
@@ -128,7 +136,8 @@ pub(super) struct PollingEntry {
     /// Age at which today's series stop being served. Default: three times the report's interval. Never less than it.
     #[cfg_attr(test, schemars(extend("examples" = ["30m"])))]
     pub stale_after: Option<At<Span>>,
-    /// Days to poll: today, yesterday or both.
+    /// What to poll of each report: today, yesterday, week, month. A week begins on Monday; it and a month reach to now and
+    /// are asked once an hour, and only of reports that can be added up over days.
     #[cfg_attr(test, schemars(extend("default" = ["today", "yesterday"], "minItems" = 1)))]
     pub windows: Option<At<Vec<WindowName>>>,
 }

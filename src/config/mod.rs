@@ -1,18 +1,15 @@
 //! The config: what the operator asked for, checked once and then beyond doubt.
 //!
-//! `yaml/` reads a file into the shapes of `file.rs`; `check.rs` and `operation.rs` turn those into the types here, or say
+//! `crate::yaml` reads a file into the shapes of `file.rs`; `check.rs` and `operation.rs` turn those into the types here, or say
 //! all that is wrong, where, and what to do about it.
 
 mod check;
-mod error;
 mod file;
 mod operation;
-mod operations_files;
+mod files_of;
 #[cfg(test)]
 mod schema;
 mod shard;
-mod values;
-mod yaml;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -27,12 +24,9 @@ use crate::memory::default_total;
 use crate::series::LABEL_BYTES;
 use crate::time::WindowName;
 use crate::wolkvox::Token;
+use crate::yaml::{ConfigError, ConfigErrors};
 
-pub use error::{ConfigError, ConfigErrors, FilePlace};
-pub(crate) use error::{Mistakes, quoted};
 pub use shard::Shard;
-pub(crate) use values::Span;
-pub(crate) use yaml::{At, parse as parse_yaml};
 
 /// The vendor's own advice: one consumption every five minutes.
 pub const VENDOR_INTERVAL: Duration = Duration::from_mins(5);
@@ -42,6 +36,8 @@ pub const VENDOR_INTERVAL: Duration = Duration::from_mins(5);
 pub struct Config {
     /// Where it stands; `None` where it is built in.
     pub file: Option<PathBuf>,
+    /// The built-in reports and the operator's own.
+    pub catalog: Arc<Catalog>,
     pub operations: Vec<Operation>,
     pub limits: Limits,
     pub privacy: Privacy,
@@ -90,8 +86,27 @@ pub struct ReportPlan {
     pub report: Arc<Report>,
     pub interval: Duration,
     pub windows: Vec<WindowName>,
-    /// Age at which `today` series stop being served.
+    /// Age at which series of a window that is not closed stop being served.
     pub stale_after: Duration,
+}
+
+/// A week and a month are asked no more often than this.
+const LONG_WINDOW_INTERVAL: Duration = Duration::from_hours(1);
+/// Intervals after which series are too old, where nothing else is said: two polls may fail.
+pub const STALE_INTERVALS: u32 = 3;
+
+impl ReportPlan {
+    pub fn interval_of(&self, window: WindowName) -> Duration {
+        if window.is_long() { self.interval.max(LONG_WINDOW_INTERVAL) } else { self.interval }
+    }
+
+    pub fn stale_after_of(&self, window: WindowName) -> Duration {
+        if window.is_long() {
+            self.stale_after.max(self.interval_of(window) * STALE_INTERVALS)
+        } else {
+            self.stale_after
+        }
+    }
 }
 
 /// What one report may cost this machine.

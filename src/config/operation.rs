@@ -1,5 +1,6 @@
 //! Checking one operation of a config file.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -7,16 +8,15 @@ use jiff::tz::TimeZone;
 use url::Url;
 
 use super::check::{Checker, Gathered, Polling};
-use super::error::{ConfigError, FilePlace, quoted, quoted_path};
 use super::file::{OperationEntry, ReportEntry, ReportMapping};
-use super::yaml::At;
-use super::{Operation, ReportPlan};
+use super::{Operation, ReportPlan, STALE_INTERVALS};
+use crate::catalog::{DEFAULT, Report};
+use crate::time::WindowName;
 use crate::wolkvox::{Token, TokenError, is_loopback};
+use crate::yaml::{At, ConfigError, FilePlace, quoted, quoted_path};
 
 /// Most integrators of the vendor's are Colombian; so is the zone of its own examples.
 const DEFAULT_ZONE: &str = "America/Bogota";
-/// Polls that may fail before the series they would have renewed are dropped.
-const STALE_INTERVALS: u32 = 3;
 
 impl Checker<'_> {
     pub(super) fn operation(&mut self, entry: &At<OperationEntry>, polling: &Polling, gathered: &mut Gathered) {
@@ -32,7 +32,8 @@ impl Checker<'_> {
         let base_url = self.base_url(operation, place, *is_whole);
         let token = self.token(operation, place, *is_whole);
         let zone = self.zone(operation.timezone.as_ref());
-        let reports = self.reports(operation.reports.as_ref(), polling, gathered);
+        let settings = self.settings(&operation.settings);
+        let reports = self.reports(operation.reports.as_ref(), &settings, polling, gathered);
         if let (Some(name), Some(base_url), Some(token), Some(zone)) = (name, base_url, token, zone) {
             gathered.operations.push(Operation {
                 name,
@@ -184,13 +185,20 @@ impl Checker<'_> {
     fn reports(
         &mut self,
         entries: Option<&At<Vec<At<ReportEntry>>>>,
+        settings: &BTreeMap<String, String>,
         polling: &Polling,
         gathered: &mut Gathered,
     ) -> Vec<ReportPlan> {
         let catalog = self.catalog;
+        let by_default: Vec<ReportMapping> =
+            catalog.by_default().map(|report| ReportMapping::named(&report.name)).collect();
         let Some(entries) = entries else {
-            let all = catalog.reports().iter().map(|report| ReportMapping::named(&report.name));
-            return all.filter_map(|report| self.report(&report, FilePlace::default(), polling, gathered)).collect();
+            return by_default
+                .iter()
+                .filter_map(|report| {
+                    self.report(&report.name, report, FilePlace::default(), settings, polling, gathered)
+                })
+                .collect();
         };
         if entries.value.is_empty() && entries.is_whole {
             self.mistakes.note(
@@ -199,8 +207,20 @@ impl Checker<'_> {
             );
         }
         let mut plans: Vec<ReportPlan> = Vec::new();
+        // What is named itself counts more than what `default` stands for.
+        let is_named = |report: &ReportMapping| entries.value.iter().any(|entry| entry.value.0.name == report.name);
         for entry in &entries.value {
-            let Some(plan) = self.report(&entry.value.0, entry.place, polling, gathered) else { continue };
+            if entry.value.0.name == DEFAULT {
+                for report in by_default.iter().filter(|report| !is_named(report)) {
+                    let name = &report.name;
+                    plans.extend(self.report(name, &entry.value.0, entry.place, settings, polling, gathered));
+                }
+                continue;
+            }
+            let Some(plan) = self.report(&entry.value.0.name, &entry.value.0, entry.place, settings, polling, gathered)
+            else {
+                continue;
+            };
             if plans.iter().any(|known| known.report.name == plan.report.name) {
                 let what = format!("report {} is there twice", plan.report.name);
                 self.mistakes.note(self.wrong(entry.place, what));
@@ -210,20 +230,23 @@ impl Checker<'_> {
         plans
     }
 
+    /// One report; `entry` has what is set for it.
     fn report(
         &mut self,
+        name: &str,
         entry: &ReportMapping,
         place: FilePlace,
+        settings: &BTreeMap<String, String>,
         polling: &Polling,
         gathered: &mut Gathered,
     ) -> Option<ReportPlan> {
-        let known = self.catalog.report(&entry.name).map(Arc::clone).ok_or_else(|| {
+        let known = self.catalog.report(name).map(Arc::clone).ok_or_else(|| {
             let known: Vec<&str> = self.catalog.reports().iter().map(|report| &*report.name).collect();
-            self.wrong(place, format!("report {} is not known", quoted(&entry.name)))
+            self.wrong(place, format!("report {} is not known", quoted(name)))
                 .hint(format!("the known reports are {}", known.join(", ")))
         });
         let report = self.keep(known);
-        let windows = entry.windows.as_ref().and_then(|windows| self.windows(windows));
+        let windows = report.as_ref().map(|report| self.windows_of(report, entry, place, polling));
         let interval = if let Some(own) = &entry.interval {
             let checked = self.interval(own, polling.is_faster_allowed);
             let interval = self.keep(checked);
@@ -231,15 +254,69 @@ impl Checker<'_> {
             interval
         } else {
             gathered.follows_polling = true;
-            polling.interval
+            polling
+                .interval
+                .map(|interval| interval.max(report.as_ref().and_then(|report| report.interval).unwrap_or_default()))
         };
         let interval = interval?;
+        // A bound that is meant for quick reports would make the slow ones come and go.
+        let stale_after = polling.stale_after.map(|(stale_after, _)| stale_after).filter(|bound| *bound >= interval);
         Some(ReportPlan {
-            report: report?,
+            report: Report::settled(&report?, settings),
             interval,
-            windows: windows.unwrap_or_else(|| polling.windows.clone()),
-            stale_after: polling.stale_after.map_or(interval * STALE_INTERVALS, |(stale_after, _)| stale_after),
+            windows: windows?,
+            stale_after: stale_after.unwrap_or(interval * STALE_INTERVALS),
         })
+    }
+
+    /// The windows in which a report is polled.
+    fn windows_of(
+        &mut self,
+        report: &Report,
+        entry: &ReportMapping,
+        place: FilePlace,
+        polling: &Polling,
+    ) -> Vec<WindowName> {
+        if !report.is_dated() {
+            if let Some(windows) = &entry.windows {
+                let what = format!("report {} says what is now, and has no windows", report.name);
+                self.mistakes.note(self.wrong(windows.place, what).hint("leave windows out"));
+            }
+            return vec![WindowName::Now];
+        }
+        let can = |window: &WindowName| !window.is_long() || report.takes_long_windows();
+        let Some(given) = &entry.windows else {
+            let windows: Vec<WindowName> = polling.windows.iter().copied().filter(can).collect();
+            if windows.is_empty() && !polling.windows.is_empty() {
+                let what = format!("report {} cannot be asked for a week or a month", report.name);
+                self.mistakes.note(self.wrong(place, what).hint("give it windows: [today, yesterday]"));
+            }
+            return windows;
+        };
+        let windows = self.windows(given).unwrap_or_default();
+        if !windows.iter().all(can) {
+            let what = format!("report {} cannot be asked for a week or a month", report.name);
+            self.mistakes.note(self.wrong(given.place, what).hint("its rows of several days do not add up"));
+        }
+        windows
+    }
+
+    /// What the operation's reports ask the vendor with.
+    fn settings(&mut self, given: &BTreeMap<String, At<String>>) -> BTreeMap<String, String> {
+        let known: BTreeSet<&str> =
+            self.catalog.reports().iter().flat_map(|report| report.settings().into_keys()).collect();
+        let known: Vec<String> = known.into_iter().map(str::to_owned).collect();
+        for (name, value) in given {
+            if !known.contains(name) {
+                let what = format!("no report has a setting {}", quoted(name));
+                self.mistakes
+                    .note(self.wrong(value.place, what).hint(format!("the known settings are {}", known.join(", "))));
+            } else if value.value.is_empty() || value.value.len() > 40 || !value.value.bytes().all(is_plain) {
+                let what = "a setting has letters, digits and signs such as . - _ only";
+                self.mistakes.note(self.wrong(value.place, what).hint("such as 45"));
+            }
+        }
+        given.iter().map(|(name, value)| (name.clone(), value.value.clone())).collect()
     }
 
     fn own_stale_after(&mut self, interval: Option<Duration>, place: FilePlace, polling: &Polling) {
@@ -251,6 +328,11 @@ impl Checker<'_> {
             self.mistakes.note(self.wrong(place, what).hint(hint));
         }
     }
+}
+
+/// Whether it can stand in a query and in a label as it is.
+fn is_plain(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || b".-_".contains(&byte)
 }
 
 impl ReportMapping {

@@ -16,10 +16,9 @@ use serde_json::{Value, json};
 use super::file::{
     ConfigFile, LimitsEntry, OperationEntry, Patterns, PollingEntry, PrivacyEntry, ReportEntry, ReportMapping,
 };
-use super::values::{Size, Span};
-use super::yaml::At;
-use crate::catalog::Catalog;
+use crate::catalog::{Catalog, DEFAULT};
 use crate::cli::Cli;
+use crate::yaml::{At, Size, Span};
 
 const WIDTH: usize = 118;
 const HEAD: &str = "\
@@ -97,7 +96,8 @@ impl JsonSchema for ReportEntry {
 }
 
 fn reports() -> Vec<String> {
-    Catalog::builtin().unwrap().reports().iter().map(|report| report.name.to_string()).collect()
+    let catalog = Catalog::builtin().unwrap();
+    catalog.reports().iter().map(|report| report.name.to_string()).chain([DEFAULT.to_owned()]).collect()
 }
 
 // === the schema ===
@@ -106,7 +106,7 @@ fn schema() -> Value {
     let settings = SchemaSettings::draft07().with(|settings| settings.inline_subschemas = true);
     let mut schema = settings.into_generator().into_root_schema_for::<ConfigFile>().to_value();
     schema["title"] = json!("Config of wolkvox-exporter");
-    schema["properties"]["operations"]["items"]["properties"]["reports"]["default"] = json!(reports());
+    schema["properties"]["operations"]["items"]["properties"]["reports"]["default"] = json!([DEFAULT]);
     tidy(&mut schema);
     schema
 }
@@ -209,14 +209,14 @@ fn section(of: &str, schema: &Value, indent: usize) -> String {
 fn block(key: &str, property: &Value, parent: &Value, indent: usize) -> String {
     let start = " ".repeat(indent);
     let comment = comment(property["description"].as_str().unwrap_or_default(), indent);
-    if property["type"] == "object" {
+    if property["type"] == "object" && property["properties"].is_object() {
         return format!("{comment}{start}{key}:\n{}", section(key, property, indent + 2));
     }
     if let Some(item) = Some(&property["items"]).filter(|item| item.get("properties").is_some()) {
         return format!("{comment}{start}{key}:\n{}", item_of(key, item, indent + 2));
     }
     if let Some(mapping) = property["items"]["anyOf"].get(1) {
-        let names = property["default"].as_array().expect("a list has its default");
+        let names: Vec<Value> = Catalog::builtin().unwrap().by_default().map(|report| json!(&*report.name)).collect();
         let (last, first) = names.split_last().expect("there are reports");
         let first: Vec<String> = first.iter().map(|name| format!("{start}  - {}\n", scalar(name))).collect();
         let mut mapping = mapping.clone();
@@ -263,6 +263,10 @@ fn scalar(value: &Value) -> String {
         Value::String(text) if text.parse::<f64>().is_ok() => format!("\"{text}\""),
         Value::String(text) => text.clone(),
         Value::Array(values) => format!("[{}]", values.iter().map(scalar).collect::<Vec<_>>().join(", ")),
+        Value::Object(values) => {
+            let values = values.iter().map(|(key, value)| format!("{key}: {}", scalar(value)));
+            format!("{{{}}}", values.collect::<Vec<_>>().join(", "))
+        }
         other => other.to_string(),
     }
 }
@@ -274,7 +278,7 @@ fn key_rows(of: &str, schema: &Value, above: &str) -> String {
     let properties = keys(of).iter().filter_map(|key| Some((*key, schema["properties"].get(key)?)));
     let rows = properties.map(|(key, property)| {
         let path = format!("{above}{key}");
-        if property["type"] == "object" {
+        if property["type"] == "object" && property["properties"].is_object() {
             return key_rows(key, property, &format!("{path}."));
         }
         let item = property["items"]["anyOf"].get(1).unwrap_or(&property["items"]);

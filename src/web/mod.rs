@@ -139,11 +139,12 @@ async fn overview(
     shown.await.unwrap_or_else(|panicked| std::panic::resume_unwind(panicked.into_panic()))
 }
 
-async fn metrics_doc(headers: HeaderMap) -> Response<Body> {
+async fn metrics_doc(State(context): State<Arc<HandlerContext>>, headers: HeaderMap) -> Response<Body> {
+    let catalog = Arc::clone(&context.config.borrow().config.catalog);
     let mut response = if reference::wants_page(&headers) {
-        fresh("text/html; charset=utf-8", reference::page().to_owned())
+        fresh("text/html; charset=utf-8", reference::page(&catalog))
     } else {
-        fresh("text/plain; charset=utf-8", reference::TEXT.to_owned())
+        fresh("text/plain; charset=utf-8", reference::text(&catalog))
     };
     let headers = response.headers_mut();
     headers.insert(CONTENT_SECURITY_POLICY, status::content_policy());

@@ -282,9 +282,9 @@ impl<'a> Facts<'a> {
             last_attempt_at: health.and_then(|health| health.last_attempt).map(whole),
             next_poll_at: health.and_then(|health| health.next_poll).map(whole),
             age_seconds: status.and_then(|status| status.age).map(|age| age.as_secs()),
-            stale_after_seconds: (window == WindowName::Today).then_some(plan.stale_after.as_secs()),
-            interval_seconds: health.map_or(plan.interval, |health| health.interval).as_secs(),
-            configured_interval_seconds: plan.interval.as_secs(),
+            stale_after_seconds: window.is_open().then_some(plan.stale_after_of(window).as_secs()),
+            interval_seconds: health.map_or(plan.interval_of(window), |health| health.interval).as_secs(),
+            configured_interval_seconds: plan.interval_of(window).as_secs(),
             serves_from: serves.map(|(from, _)| from),
             serves_to: serves.map(|(_, to)| to),
             rows: last_good.map(|health| health.rows),
@@ -383,7 +383,7 @@ mod tests {
     }
 
     fn store() -> Store {
-        Store::new(Arc::new(Catalog::builtin().unwrap()))
+        Store::default()
     }
 
     /// One report in each state, and everything that can be left out.

@@ -623,9 +623,9 @@ fn worst(reports: &[ReportFacts<'_>]) -> impl Iterator<Item = (ReportState, usiz
     tally.into_iter().filter(move |(state, _)| !looks || state.needs_a_look())
 }
 
-/// The age of the oldest data of the day: those of a closed day do not age.
+/// The age of the oldest data that age: those of a closed day do not, and those of a week or a month may be older.
 fn oldest(reports: &[ReportFacts<'_>]) -> Option<u64> {
-    let of_today = reports.iter().filter(|report| report.window == WindowName::Today);
+    let of_today = reports.iter().filter(|report| !report.window.is_long() && report.window.is_open());
     of_today.filter_map(|report| report.age_seconds).max()
 }
 

@@ -192,6 +192,9 @@ pub fn window(window: WindowName) -> Phrase {
     match window {
         WindowName::Today => Phrase { en: "today", es: "hoy" },
         WindowName::Yesterday => Phrase { en: "yesterday", es: "ayer" },
+        WindowName::Week => Phrase { en: "week", es: "semana" },
+        WindowName::Month => Phrase { en: "month", es: "mes" },
+        WindowName::Now => Phrase { en: "now", es: "ahora" },
     }
 }
 
