@@ -13,6 +13,7 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use flate2::{Decompress, FlushDecompress, Status};
 use jiff::Timestamp;
+use jiff::civil::DateTime;
 use jiff::tz::TimeZone;
 use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde_json::Value;
@@ -20,9 +21,9 @@ use tempfile::TempDir;
 use tokio::runtime::{Builder, Runtime};
 use wolkvox_exporter::aggregate::{Aggregated, Aggregator, RowPlan, SeriesCap};
 use wolkvox_exporter::catalog::{
-    Agents, Catalog, FamilyId, Form, Format, FormatKind, Label, NameKey, PLAIN, Privacy, Report, parse_day,
+    Agents, Catalog, Family, Form, Format, FormatKind, Label, NameKey, PLAIN, Privacy, Report, parse_day,
 };
-use wolkvox_exporter::config::{Config, ConfigErrors};
+use wolkvox_exporter::config::Config;
 use wolkvox_exporter::exposition::{self, accepts_gzip};
 use wolkvox_exporter::poll::{Budget, record_of, restored};
 use wolkvox_exporter::rows::{Rows, TakesAnswers};
@@ -33,6 +34,7 @@ use wolkvox_exporter::store::{Findings, PollData, Store};
 use wolkvox_exporter::time::{Moment, Target, Window, WindowName};
 use wolkvox_exporter::web::WebConfig;
 use wolkvox_exporter::wolkvox::{Answer, Failure, Reading, Source, Streamed, classify, read_streamed, read_whole};
+use wolkvox_exporter::yaml::ConfigErrors;
 
 const OPERATION: &str = "acme";
 const ZONE: &str = "America/Bogota";
@@ -117,7 +119,7 @@ fn check_streamed(plan: &Arc<RowPlan>, whole: &Aggregated, data: &[u8]) {
     read_streamed(&mut Streamed::new(Pieces(pieces)), &mut streamed).expect("the whole was read");
     let streamed = streamed.finish(CAP, &mut SeriesCap::default()).expect("the whole was complete");
     let text = |aggregated: &Aggregated| {
-        let families = aggregated.render(&CATALOG, OPERATION, WindowName::Today).expect("no bound");
+        let families = aggregated.render(OPERATION, WindowName::Today).expect("no bound");
         families.iter().map(|(_, segment)| segment.text()).collect::<Vec<_>>()
     };
     assert!(text(&streamed) == text(whole), "in pieces it says something else");
@@ -134,9 +136,9 @@ impl Source for Pieces {
 }
 
 fn check_rendering(report: &Report, privacy: &Privacy, aggregated: &Aggregated, texts: &Texts) {
-    let families = aggregated.render(&CATALOG, OPERATION, WindowName::Today).expect("no bound");
-    let gauges: HashSet<FamilyId> = families.iter().map(|(family, _)| *family).collect();
-    let store = Store::new(Arc::clone(&CATALOG));
+    let families = aggregated.render(OPERATION, WindowName::Today).expect("no bound");
+    let gauges: HashSet<Arc<Family>> = families.iter().map(|(family, _)| Arc::clone(family)).collect();
+    let store = Store::default();
     let data = PollData {
         window: WINDOW.clone(),
         polled_at: now(),
@@ -163,7 +165,7 @@ fn check_rendering(report: &Report, privacy: &Privacy, aggregated: &Aggregated, 
         declared.retain(|label| privacy.shows(label));
         for segment in segments {
             let declared = if is_gauge { &labels } else { &declared };
-            let lines = check_text(*family, segment, declared, privacy, texts, &mut seen);
+            let lines = check_text(family, segment, declared, privacy, texts, &mut seen);
             count += if is_gauge { lines } else { 0 };
         }
     }
@@ -172,7 +174,7 @@ fn check_rendering(report: &Report, privacy: &Privacy, aggregated: &Aggregated, 
 
 /// Reads a family's text back, line by line, and returns how many there are.
 fn check_text(
-    family: FamilyId,
+    family: &Family,
     segment: &Segment,
     declared: &[&Label],
     privacy: &Privacy,
@@ -182,7 +184,7 @@ fn check_text(
     let text = segment.text();
     assert_joins(segment, &text);
     let text = String::from_utf8(text).expect("an exposition is UTF-8");
-    let name = CATALOG.families()[family.0].name.as_str();
+    let name = family.name.as_str();
     assert!(text.ends_with('\n'), "the last line is not ended: {text:?}");
     for line in text.strip_suffix('\n').unwrap_or(&text).split('\n') {
         let (labels, value) = parse_line(line, name).unwrap_or_else(|| panic!("no sample of {name}: {line:?}"));
@@ -253,10 +255,12 @@ fn may_say(label: &Label, value: &str, privacy: &Privacy, texts: &Texts) -> bool
         let formed = match label.form {
             Form::AsSent => clean,
             Form::LowerSnake => clean.to_lowercase().replace(' ', "_"),
+            Form::LeadingNumber => clean.chars().take_while(char::is_ascii_digit).collect(),
         };
         privacy.pseudonyms(label).map_or_else(|| formed.clone(), |pseudonyms| pseudonyms.of(&formed))
     };
-    value == UNKNOWN || texts.get(&label.field).is_some_and(|texts| texts.iter().any(|text| as_label(text) == value))
+    value == UNKNOWN
+        || texts.get(&label.field.name).is_some_and(|texts| texts.iter().any(|text| as_label(text) == value))
 }
 
 /// Every text in a body, by the key it stands under: found without the decoder that is being tested.
@@ -479,9 +483,18 @@ impl<'de> Visitor<'de> for Members {
 /// A value's text in every format, and as a day: what is read is finite and what the text plainly says.
 pub fn formats(data: &[u8]) {
     let text = String::from_utf8_lossy(data);
-    for kind in [FormatKind::Duration, FormatKind::Number, FormatKind::Percent, FormatKind::Minutes] {
-        let plain = Format { kind, signed: false }.parse(&text);
-        let signed = Format { kind, signed: true }.parse(&text);
+    for kind in [
+        FormatKind::Duration,
+        FormatKind::Number,
+        FormatKind::Percent,
+        FormatKind::Minutes,
+        FormatKind::Milliseconds,
+        FormatKind::Timestamp,
+        FormatKind::YesNo,
+        FormatKind::Gigabytes,
+    ] {
+        let plain = Format::of(kind).parse(&text, &TimeZone::UTC);
+        let signed = Format::Known { kind, signed: true }.parse(&text, &TimeZone::UTC);
         assert!(signed.is_none_or(f64::is_finite), "{kind:?} of {text:?} is {signed:?}");
         if let Some(value) = plain {
             assert!(value.is_sign_positive(), "{kind:?} of {text:?} is {value}");
@@ -490,7 +503,7 @@ pub fn formats(data: &[u8]) {
             assert!((value - expected).abs() <= expected * 1e-12, "{kind:?} of {text:?} is {value}, not {expected}");
         } else if let Some(value) = signed {
             let rest = text.strip_prefix('-').expect("only a minus makes the difference");
-            assert_eq!(Format { kind, signed: false }.parse(rest), Some(-value), "{kind:?} of {text:?}");
+            assert_eq!(Format::of(kind).parse(rest, &TimeZone::UTC), Some(-value), "{kind:?} of {text:?}");
         }
     }
     if let Some(day) = parse_day(&text) {
@@ -512,6 +525,12 @@ fn plainly(kind: FormatKind, text: &str) -> Option<f64> {
         FormatKind::Number => number(text),
         FormatKind::Percent => number(text.trim_end_matches('%').trim_end()).map(|percent| percent / 100.0),
         FormatKind::Minutes => clock().or_else(|| number(text).map(|minutes| minutes * 60.0)),
+        FormatKind::Milliseconds => number(text).map(|milliseconds| milliseconds / 1_000.0),
+        FormatKind::Gigabytes => number(text).map(|gigabytes| gigabytes * 1e9),
+        FormatKind::Timestamp => {
+            text.parse::<DateTime>().ok()?.to_zoned(TimeZone::UTC).ok().map(|at| at.timestamp().as_second() as f64)
+        }
+        FormatKind::YesNo => Some(f64::from(!text.to_lowercase().starts_with('n'))),
     }
 }
 
@@ -725,18 +744,19 @@ fn kept(folder: &Path, data: &[u8]) -> Option<PollData> {
         zone: ZONE.to_owned(),
         agent_dni: false,
         agents: PLAIN.to_owned(),
+        report: CATALOG.report(&target().report).expect("a built-in report").mark(),
     };
-    let load = || restored(&state, &target(), &origin, &CATALOG, now());
+    let load = || restored(&state, &target(), &origin, CATALOG.families(), now());
     let kept = load()?;
     for (_, segment) in &kept.families {
         assert_joins(segment, &segment.text());
     }
-    state.save_data(&record_of(&target(), &origin, &kept, &CATALOG)).expect("a folder in memory takes it");
+    state.save_data(&record_of(&target(), &origin, &kept)).expect("a folder in memory takes it");
     let again = load().expect("what was saved is there");
     assert_eq!((&again.window, again.polled_at, again.stale_after), (&kept.window, kept.polled_at, kept.stale_after));
     assert_eq!((again.rows, again.series, again.dropped), (kept.rows, kept.series, kept.dropped));
     assert_eq!((&again.families, &again.infos), (&kept.families, &kept.infos));
-    let store = Store::new(Arc::clone(&CATALOG));
+    let store = Store::default();
     store.restore(&target(), again, 1);
     for (_, segments) in &store.view(now()).snapshot.families {
         for segment in segments {

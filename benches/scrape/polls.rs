@@ -19,7 +19,6 @@ use super::data;
 
 /// The exporter's own way from an answer to what is served, without the network.
 pub struct Poll {
-    catalog: Arc<Catalog>,
     plan: Arc<RowPlan>,
     operation: String,
 }
@@ -27,11 +26,7 @@ pub struct Poll {
 impl Poll {
     pub fn new(catalog: &Arc<Catalog>, operation: &str) -> Poll {
         let report = catalog.report("agent_aux_time").expect("a shipped report");
-        Poll {
-            plan: Arc::new(RowPlan::new(report, &Privacy::default())),
-            catalog: Arc::clone(catalog),
-            operation: operation.to_owned(),
-        }
+        Poll { plan: Arc::new(RowPlan::new(report, &Privacy::default())), operation: operation.to_owned() }
     }
 
     pub fn aggregate(&self, body: &[u8], at: Timestamp) -> Aggregator {
@@ -56,9 +51,7 @@ impl Poll {
             shortened: aggregated.shortened.clone(),
             findings: Findings::default(),
             changed_at: None,
-            families: aggregated
-                .render(&self.catalog, &self.operation, WindowName::Today)
-                .expect("the memory is not bounded"),
+            families: aggregated.render(&self.operation, WindowName::Today).expect("the memory is not bounded"),
             infos: aggregated.infos.clone(),
             memory: None,
         }

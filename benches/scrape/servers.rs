@@ -82,7 +82,7 @@ pub fn serve(kind: &str, what: &str) {
 /// taken again and again.
 fn ours(series: usize, folding: &Arc<AtomicBool>) -> Server {
     let catalog = Arc::new(Catalog::builtin().expect("the shipped catalogue is right"));
-    let store = Arc::new(Store::new(Arc::clone(&catalog)));
+    let store: Arc<Store> = Arc::default();
     let telemetry = Arc::new(Telemetry::default());
     let clock = Clock::system();
     let target = |operation: &str| Target {
@@ -112,11 +112,12 @@ fn ours(series: usize, folding: &Arc<AtomicBool>) -> Server {
             }
         }
     });
-    let exposition = Exposition::new(&catalog, Arc::clone(&store), Arc::clone(&telemetry));
+    let exposition = Exposition::new(Arc::clone(&store), Arc::clone(&telemetry));
     let (reload, _) = tokio::sync::mpsc::channel(1);
     // Only the status page shows it, and nobody asks for that here.
     let config = Arc::new(Config {
         file: None,
+        catalog,
         operations: Vec::new(),
         limits: Limits::default(),
         privacy: Privacy::default(),

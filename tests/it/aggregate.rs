@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use jiff::tz::TimeZone;
 use wolkvox_exporter::aggregate::{Aggregated, Aggregator, RowPlan, SeriesCap};
-use wolkvox_exporter::catalog::{Catalog, FamilyId, Privacy};
+use wolkvox_exporter::catalog::{Catalog, Family, Privacy};
 use wolkvox_exporter::series::LABEL_BYTES;
 use wolkvox_exporter::time::{Window, WindowName};
 use wolkvox_exporter::wolkvox::{Failure, Reason, Source, Streamed, read_streamed, read_whole};
@@ -98,14 +98,16 @@ fn never_crash_a_row_with_too_much_inside_is_refused() {
 
 /// Every series and info entry as a line, the family by its position.
 fn lines(aggregated: &Aggregated) -> String {
-    let catalog = Catalog::builtin().unwrap();
-    let name = |family: FamilyId| catalog.families()[family.0].name.trim_start_matches("wolkvox_").to_owned();
+    let name = |family: &Family| family.name.trim_start_matches("wolkvox_").to_owned();
     let mut lines = Vec::new();
     for (family, series) in aggregated.families() {
-        lines.extend(series.map(|(labels, value)| format!("{}{{{labels}}} {value}", name(family))));
+        lines.extend(series.map(|(labels, column, value)| {
+            let labels: Vec<&str> = labels.parts().chain(column).collect();
+            format!("{}{{{}}} {value}", name(family), labels.join(","))
+        }));
     }
     for (family, entries) in &aggregated.infos {
-        lines.extend(entries.iter().map(|entry| format!("{} {}", name(*family), entry.join("|"))));
+        lines.extend(entries.iter().map(|entry| format!("{} {}", name(family), entry.join("|"))));
     }
     lines.join("\n")
 }

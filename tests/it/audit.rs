@@ -72,7 +72,7 @@ impl Auditor {
             return;
         }
         let view = life.context.store.view(life.time.moment());
-        self.read(life, view.snapshot);
+        self.read(view.snapshot);
         for status in view.statuses {
             let site = life.sites.iter().enumerate().position(|(site, _)| name_of(site) == status.target.operation);
             let report = REPORTS.iter().find(|(report, _)| **report == *status.target.report);
@@ -184,13 +184,13 @@ impl Auditor {
     }
 
     /// Reads what a scrape would show, unless it shows the same as before.
-    fn read(&mut self, life: &Run, snapshot: Arc<Snapshot>) {
+    fn read(&mut self, snapshot: Arc<Snapshot>) {
         if self.last.as_ref().is_some_and(|(last, _)| Arc::ptr_eq(last, &snapshot)) {
             return;
         }
         let mut read: HashMap<Key, Sums> = HashMap::new();
         for (family, segments) in &snapshot.families {
-            let name = &life.context.catalog.families()[family.0].name;
+            let name = &family.name;
             let Some(&(family, report, label)) = FAMILIES.iter().find(|(family, _, _)| family == name) else {
                 continue;
             };

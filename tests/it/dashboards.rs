@@ -6,6 +6,8 @@ use std::net::SocketAddr;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 
+use wolkvox_exporter::catalog::Catalog;
+
 use crate::prometheus::Scraping;
 use crate::support::boards::{Board, Target, boards, grouping_labels, known, selectors};
 use crate::support::child::{EXPORTER, Running, python, run};
@@ -42,10 +44,12 @@ impl Watched {
         watched
     }
 
-    /// Waits until every report of the demo was polled between two scrapes.
+    /// Waits until every report of the demo's two operations was polled between two scrapes.
     async fn settled(&self) {
-        let polled = format!("count(increase(wolkvox_api_requests_total{{operation=~\"{DEMO}\"}}[1m]) > 0) == 10");
-        until("ten reports of the demo", async || {
+        let reports = Catalog::builtin().expect("the shipped catalogue is right").reports().len() * 2;
+        let polled =
+            format!("count(increase(wolkvox_api_requests_total{{operation=~\"{DEMO}\"}}[1m]) > 0) == {reports}");
+        until("every report of the demo", async || {
             self.at(&polled, Timestamp::now()).await.ok().filter(|values| !values.is_empty())
         })
         .await;
@@ -141,20 +145,33 @@ async fn wrong_answer(watched: &Watched, board: &Board, target: &Target<'_>, age
     }
     let range = (!target.instant).then(|| (board.range(), step));
     let everything = filled(target.promql, &format!("{DEMO}|site-0"), agents[0], step);
-    match ask(watched.prometheus.address, &everything, Timestamp::now(), range).await {
-        Err(error) => return Some(format!("{error}: {everything}")),
-        Ok(values) if values.is_empty() => return Some(format!("empty: {everything}")),
-        Ok(_) => {}
-    }
-    // What looks further back than the demo runs, and what a healthy exporter has none of, was asked of the past.
+    // What looks further back than the demo runs, and what a healthy exporter has none of, is asked of the past,
+    // where that has the report.
     let may_be_empty =
         everything.contains(" offset ") || target.panel["fieldConfig"]["defaults"]["noValue"].is_string();
+    match ask(watched.prometheus.address, &everything, Timestamp::now(), range).await {
+        Err(error) => return Some(format!("{error}: {everything}")),
+        Ok(values) if values.is_empty() && !(may_be_empty && has_no_past(target)) => {
+            return Some(format!("empty: {everything}"));
+        }
+        Ok(_) => {}
+    }
     let of_the_demo = filled(target.promql, DEMO, agents[1], step);
     match watched.at(&of_the_demo, Timestamp::now()).await {
         Err(error) => Some(format!("{error}: {of_the_demo}")),
         Ok(values) if values.is_empty() && !may_be_empty => Some(format!("empty for the demo: {of_the_demo}")),
         Ok(_) => None,
     }
+}
+
+/// Whether a query is of reports that the past does not have: it has those that are polled by default.
+fn has_no_past(target: &Target<'_>) -> bool {
+    let catalog = Catalog::builtin().expect("the shipped catalogue is right");
+    let known = known();
+    let reports =
+        selectors(target.promql).into_iter().filter_map(|selector| known.get(&selector.metric)?.report.clone());
+    let is_default = |name: &String| catalog.by_default().any(|report| *report.name == **name);
+    reports.into_iter().any(|name| !is_default(&name))
 }
 
 /// The row that says why a table is empty is there where nothing is known, and only there.

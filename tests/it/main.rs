@@ -10,6 +10,7 @@ mod bodies;
 mod rows;
 mod scrape;
 mod web;
+mod whole_floor;
 mod access;
 mod tls;
 mod limits;

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use proptest::prelude::*;
 use wolkvox_exporter::aggregate::{Aggregated, Aggregator, RowPlan, SeriesCap};
-use wolkvox_exporter::catalog::{Agents, Catalog, Combine, NameKey, Privacy, Report};
+use wolkvox_exporter::catalog::{Agents, Catalog, Combine, NameKey, Privacy, Report, VendorField};
 use wolkvox_exporter::series::clean_into;
 use wolkvox_exporter::time::{Window, WindowName};
 use wolkvox_exporter::wolkvox::read_whole;
@@ -308,19 +308,18 @@ fn lines(aggregated: &Aggregated) -> Vec<Vec<Line>> {
     let line = |labels: String, value| (rest(&labels), labels, value);
     aggregated
         .families()
-        .map(|(_, series)| series.map(|(labels, value)| line(labels.to_string(), value)).collect())
+        .map(|(_, series)| series.map(|(labels, _, value)| line(labels.to_string(), value)).collect())
         .collect()
 }
 
 /// What a metric's series add up to, by what is left of their labels. The weight of a mean is a metric of the same
 /// report: calls, or login time.
 fn added_up(report: &Report, metric: usize, plain: &[Vec<Line>]) -> BTreeMap<String, f64> {
-    let combine = &report.metrics[metric].combine;
-    let is_sum_of =
-        |other: &Combine, field: &str| matches!(other, Combine::Sum { value, times: None } if value.field == field);
+    let combine = &report.metrics[metric].values[0].combine;
+    let is_sum_of = |other: &Combine, field: &VendorField| matches!(other, Combine::Sum { value, times: None } if value.field == *field);
     let weights: BTreeMap<&str, f64> = match combine {
         Combine::Mean { weight, .. } => {
-            let place = report.metrics.iter().position(|other| is_sum_of(&other.combine, &weight.field));
+            let place = report.metrics.iter().position(|other| is_sum_of(&other.values[0].combine, &weight.field));
             let series = &plain[place.expect("a weight that is shown")];
             series.iter().map(|(_, labels, value)| (labels.as_str(), *value)).collect()
         }
@@ -359,19 +358,19 @@ proptest! {
         let vendor = Vendor::new(Settings { seed, operations, clock: Arc::new(move || now), ..Settings::default() });
         let choice = |agents| Privacy { agents, agent_dni: false };
         let [omitted, hashed] = [choice(Agents::Omitted), choice(Agents::Hashed(NameKey::passing()))];
-        for report in Catalog::builtin().unwrap().reports() {
+        for report in Catalog::builtin().unwrap().by_default() {
             let shown = |privacy| lines(&aggregated(&vendor, report, privacy, now));
             let (plain, omitted, hashed) = (shown(&Privacy::default()), shown(&omitted), shown(&hashed));
             for (place, metric) in report.metrics.iter().enumerate() {
                 let expected = added_up(report, place, &plain);
-                prop_assert_eq!(omitted[place].len(), expected.len(), "{}", &metric.name);
+                prop_assert_eq!(omitted[place].len(), expected.len(), "{}", &metric.family.name);
                 for (rest, labels, value) in &omitted[place] {
                     prop_assert_eq!(rest, labels, "an agent's label stayed");
                     let expected = expected[rest];
                     let close = (value - expected).abs() <= 1e-9 * expected.abs().max(1.0);
-                    prop_assert!(close, "{}: {} and not {}", &metric.name, value, expected);
+                    prop_assert!(close, "{}: {} and not {}", &metric.family.name, value, expected);
                 }
-                prop_assert_eq!(anonymous(&plain[place]), anonymous(&hashed[place]), "{}", &metric.name);
+                prop_assert_eq!(anonymous(&plain[place]), anonymous(&hashed[place]), "{}", &metric.family.name);
             }
         }
     }

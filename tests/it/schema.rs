@@ -114,7 +114,8 @@ fn keys(schema: &Value, path: &str, found: &mut BTreeMap<String, Option<Value>>)
     for (name, key) in schema["properties"].as_object().expect("a mapping has keys") {
         let below = if path.is_empty() { name.clone() } else { format!("{path}.{name}") };
         let item = if key["items"]["anyOf"][1].is_object() { &key["items"]["anyOf"][1] } else { &key["items"] };
-        if key["type"] == "object" {
+        // A mapping whose keys are the operator's own has a value like any other.
+        if key["type"] == "object" && key["properties"].is_object() {
             keys(key, &below, found);
             continue;
         }
@@ -136,7 +137,7 @@ fn the_docs_list_every_key_of_the_schema_and_its_default() {
     for file in ["docs/configuration.md", "docs/configuration.es.md"] {
         let text = read(file);
         let rows = text.lines().filter(|line| line.starts_with("| `")).map(|line| line.split('|').collect::<Vec<_>>());
-        let starts = ["operations[].", "operations_files", "polling.", "limits.", "privacy."];
+        let starts = ["operations[].", "operations_files", "catalog_files", "polling.", "limits.", "privacy."];
         let rows: BTreeMap<String, &str> = rows
             .map(|cells| (cells[1].trim().trim_matches('`').to_owned(), cells[2]))
             .filter(|(key, _)| starts.iter().any(|start| key.starts_with(start)))

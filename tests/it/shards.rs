@@ -51,7 +51,6 @@ async fn served_by(count: usize, folder: &TempDir) -> Vec<BTreeSet<String>> {
         let listener = web::bind("127.0.0.1:0").await.expect("a free port");
         let address = listener.local_addr().expect("a bound listener");
         let setup = Setup {
-            catalog,
             load: Box::new(move || Config::load(&file, &known).map(|config| config.share_of(Some(shard)))),
             state: State::in_memory(),
             listeners: vec![listener],

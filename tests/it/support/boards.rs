@@ -176,7 +176,10 @@ pub fn known() -> BTreeMap<String, Known> {
             }
             // Metric of a report, type, unit, value, source field, meaning.
             6 if is_metric => {
-                known.insert(name, Known { labels: labels.clone(), report: Some(report.clone()) });
+                // A label that stands for a field: `api.field` (format) as `label="value"`.
+                let column = cells[4].split(" as `").nth(1).and_then(|text| text.split('=').next()).map(str::to_owned);
+                let labels = labels.iter().cloned().chain(column).collect();
+                known.insert(name, Known { labels, report: Some(report.clone()) });
             }
             _ => {}
         }

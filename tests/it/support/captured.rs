@@ -49,7 +49,7 @@ pub fn settings() -> simulator::Settings {
 pub async fn set(name: &str) -> Captured {
     let catalog = Catalog::builtin().expect("the shipped catalogue is right");
     let simulator = Simulator::start(settings()).await.expect("a free port");
-    for report in catalog.reports() {
+    for report in catalog.by_default() {
         let answer = answer(&simulator, report);
         let fault = match (name, report.api.as_str()) {
             ("quirky", "agent_3" | "diagram_3") => Fault::BadValues,
@@ -61,7 +61,7 @@ pub async fn set(name: &str) -> Captured {
         };
         simulator.inject(fault, Scope { api: Some(report.api.clone()), ..Scope::default() });
     }
-    captured(catalog.reports(), simulator).await
+    captured(&catalog.by_default().cloned().collect::<Vec<_>>(), simulator).await
 }
 
 /// What the vendor answers to a request for today.
@@ -115,6 +115,7 @@ pub async fn captured(reports: &[Arc<Report>], simulator: Simulator) -> Captured
             base_url: base_url.clone(),
             endpoint: report.endpoint.clone(),
             api: report.api.clone(),
+            params: report.sent_params(),
             dates: Some(window.whole().vendor_dates()),
             token: Token::parse(TOKEN).expect("a token"),
             timeout: crate::support::harness::PATIENCE,

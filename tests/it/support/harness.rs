@@ -205,7 +205,6 @@ impl Harness {
         }
         let access = Access::open(setup.web_config.as_ref().map(|_| &*web_config)).expect("a right web config");
         let setup = ExporterSetup {
-            catalog,
             load: Box::new(move || Config::load(&config_file, &known)),
             state: State::in_memory(),
             listeners: vec![listener],

@@ -39,7 +39,7 @@ pub fn scrapes(now: Timestamp, agents: usize) -> String {
         let script = Script { begins, ..Script::of("2026-01-01T00:00:00Z", vec![site]) };
         let mut life = Run::new(&script);
         let (store, telemetry) = (life.context.store.clone(), life.context.telemetry.clone());
-        let exposition = Exposition::new(&life.context.catalog, store, telemetry);
+        let exposition = Exposition::new(store, telemetry);
         life.start();
         let mut text = String::new();
         let mut troubled = false;

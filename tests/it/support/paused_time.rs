@@ -20,7 +20,6 @@ use wolkvox_exporter::config::{Config, Limits, Operation, ReportPlan};
 use wolkvox_exporter::memory::{Memory, PollMemory};
 use wolkvox_exporter::poll::{self, Context};
 use wolkvox_exporter::state::{State, StateError};
-use wolkvox_exporter::store::Store;
 use wolkvox_exporter::telemetry::Telemetry;
 use wolkvox_exporter::time::{Clock, Moment, WindowName};
 use wolkvox_exporter::wolkvox::{Answer, Call, Failure, Reason, Request, Token, Vendor, classify};
@@ -439,7 +438,7 @@ impl Wire {
                 let begins = start_of(today, zone);
                 (local(zone, begins), latest_reading(zone, begins, wall))
             }
-            Some(WindowName::Yesterday) => {
+            Some(_) => {
                 let before = today.yesterday().expect("days of this era");
                 let (begins, end) = (start_of(before, zone), start_of(today, zone) - SignedDuration::from_secs(1));
                 (local(zone, begins), latest_reading(zone, begins, end))
@@ -619,6 +618,7 @@ pub struct Run {
     pub context: Context,
     pub sites: Vec<Site>,
     pub stale_after: u32,
+    catalog: Arc<Catalog>,
     folder: Option<tempfile::TempDir>,
     rows: u64,
     running: Option<(CancellationToken, JoinHandle<()>)>,
@@ -638,8 +638,7 @@ impl Run {
         let state = folder.as_ref().map_or_else(State::in_memory, |folder| State::open(folder.path()).expect("free"));
         let clock = Arc::clone(&time);
         let context = Context {
-            store: Arc::new(Store::new(Arc::clone(&catalog))),
-            catalog,
+            store: Arc::default(),
             vendor: Arc::clone(&wire) as Arc<dyn Vendor>,
             telemetry: Arc::default(),
             state: Arc::new(state),
@@ -647,13 +646,14 @@ impl Run {
             clock: Clock::from_fn(move || clock.moment()),
         };
         let rows = u64::try_from(script.rows).expect("few");
-        Run { time, wire, context, sites: script.sites.clone(), stale_after: 3, folder, rows, running: None }
+        Run { time, wire, catalog, context, sites: script.sites.clone(), stale_after: 3, folder, rows, running: None }
     }
 
     pub fn config(&self) -> Config {
         let operations = self.sites.iter().enumerate().map(|(number, site)| self.operation(number, site)).collect();
         Config {
             file: None,
+            catalog: Arc::clone(&self.catalog),
             operations,
             limits: Limits { rows_per_answer: self.rows, ..Limits::default() },
             privacy: Privacy::default(),
@@ -663,7 +663,7 @@ impl Run {
 
     fn operation(&self, number: usize, site: &Site) -> Operation {
         let plan = |&(report, interval): &(usize, Duration)| ReportPlan {
-            report: Arc::clone(self.context.catalog.report(REPORTS[report].0).expect("a builtin report")),
+            report: Arc::clone(self.catalog.report(REPORTS[report].0).expect("a builtin report")),
             interval,
             windows: site.windows.clone(),
             stale_after: interval * self.stale_after,
@@ -716,7 +716,7 @@ impl Run {
     pub fn forget(&mut self) {
         let Some(folder) = &self.folder else { return };
         self.wire.book().life += 1;
-        self.context.store = Arc::new(Store::new(Arc::clone(&self.context.catalog)));
+        self.context.store = Arc::default();
         self.context.telemetry = Arc::new(Telemetry::default());
         // The lock ends with the last owner of the old one: a write that was under way may still be that.
         self.context.state = Arc::new(State::in_memory());

@@ -4,14 +4,13 @@
 //! rendering of one exporter to which everything happened once, because a family without samples is not shown.
 
 use std::collections::BTreeMap;
-use std::fmt::Write;
 use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::tz::{TimeZone, offset};
 use wolkvox_exporter::time::{Clock, Target, Window, WindowName};
 
-use wolkvox_exporter::catalog::{Catalog, Family, FamilyId, FamilyKind, Form, Input, Label, Report};
+use wolkvox_exporter::catalog::{Catalog, Family, FamilyKind, Report, push_table, unit};
 use wolkvox_exporter::exposition::{Exposition, ExpositionFormat};
 use wolkvox_exporter::store::{BudgetStatus, Findings, PollData, Store};
 use wolkvox_exporter::telemetry::{Gained, PollEnd, Telemetry};
@@ -27,7 +26,7 @@ Every series of a report has two labels beyond its own:
 | label | values | meaning |
 |---|---|---|
 | `operation` | `operations[].name` of the config | the contact centre; info metrics have it too |
-| `window` | `today`, `yesterday` | the operation's local day that the value covers; info metrics do not have it |
+| `window` | `today`, `yesterday`, `week`, `month`, `now` | the operation's local time that the value covers, a week or a month up to now; info metrics do not have it |
 
 The vendor sends every value as text. A format says how the text is read:
 
@@ -37,6 +36,10 @@ The vendor sends every value as text. A format says how the text is read:
 | minutes | a number of minutes, or `HH:MM:SS` | seconds |
 | number | `15,233.33` | the number |
 | percent | `34.64 %` | 0.3464 |
+| milliseconds | a number of milliseconds | seconds |
+| timestamp | the operation's local time, `2026-01-31 08:02:08` | seconds since 1970; of two equal hours the earlier |
+| yes_no | `yes` or `no` | 1 or 0 |
+| gigabytes | a number of 10⁹ bytes | bytes |
 
 Rows with equal labels become one value; the column *value* says how. A blank, `-` or `--` is missing and not a zero.
 A value that cannot be read is left out and counted in `wolkvox_report_rejected_values_total`. All values of the
@@ -64,55 +67,15 @@ pub fn markdown(catalog: &Arc<Catalog>) -> String {
     let mut out = HEAD.to_owned();
     out.push_str("\n## The reports\n");
     for report in catalog.reports() {
-        push_report(&mut out, catalog, report);
+        out.push_str(&report.section());
     }
     push_infos(&mut out, catalog);
-    push_own(&mut out, own_metrics(&specimen(catalog)));
+    push_own(&mut out, own_metrics(&specimen()));
     push_reasons(&mut out);
     out
 }
 
 // === the catalogue ===
-
-fn push_report(out: &mut String, catalog: &Catalog, report: &Report) {
-    push(out, &format!("\n### {}\n\n{}. ", report.name, report.meaning));
-    push(out, &format!("Source: `{}?api={}`, rows `data[]`", report.endpoint, report.api));
-    if let Some(nested) = &report.nested {
-        push(out, &format!(", values in `{}[]`: one per day, dated by `{}`", nested.field, nested.day));
-    }
-    push_table(
-        out,
-        ".\n",
-        &["label", "source field", "written"],
-        report.labels.iter().map(|label| label_row(report, label)),
-    );
-    let metrics = report.metrics.iter().map(|metric| {
-        let family = family(catalog, metric.family);
-        let inputs = metric.combine.inputs();
-        let sources: Vec<String> = inputs.iter().map(|input| source(report, input)).collect();
-        // The rest of the help repeats what the other columns say.
-        let told_elsewhere = format!(" Report {} (", report.name);
-        let meaning = family.help.split(&told_elsewhere).next().unwrap_or_default();
-        vec![
-            code(&family.name),
-            "gauge".to_owned(),
-            unit(&family.name).to_owned(),
-            metric.combine.to_string(),
-            if sources.is_empty() { "rows".to_owned() } else { sources.join(", ") },
-            meaning.to_owned(),
-        ]
-    });
-    push_table(out, "", &["metric", "type", "unit", "value", "source field (format)", "meaning"], metrics);
-}
-
-fn label_row(report: &Report, label: &Label) -> Vec<String> {
-    let form = match label.form {
-        Form::AsSent => "as sent, blanks tidied",
-        Form::LowerSnake => "lower case, blanks as `_`",
-    };
-    let blank = if report.is_optional(&label.field) { "left out where blank" } else { "`unknown` where blank" };
-    vec![code(&label.name), field(report, &label.field), format!("{form}; {blank}")]
-}
 
 fn push_infos(out: &mut String, catalog: &Catalog) {
     out.push_str(
@@ -121,10 +84,10 @@ fn push_infos(out: &mut String, catalog: &Catalog) {
          `privacy.agent_dni: plain`.\nWith `privacy.agent_name: omitted`, no label here or above says who an agent is, \
          and `wolkvox_agent_info` is not there; see [privacy.md](privacy.md).\n",
     );
-    let infos = catalog.families().iter().enumerate().filter(|(_, family)| family.kind == FamilyKind::Info);
-    let rows = infos.flat_map(|(place, family)| {
+    let infos = catalog.families().iter().filter(|family| family.kind == FamilyKind::Info);
+    let rows = infos.flat_map(|family| {
         let of_label = move |(index, name): (usize, &String)| {
-            vec![code(&family.name), code(name), label_sources(catalog, FamilyId(place), index).join(", ")]
+            vec![code(&family.name), code(name), label_sources(catalog, family, index).join(", ")]
         };
         let operation = vec![code(&family.name), code("operation"), "the config".to_owned()];
         [operation].into_iter().chain(family.info_labels.iter().enumerate().map(of_label))
@@ -132,25 +95,12 @@ fn push_infos(out: &mut String, catalog: &Catalog) {
     push_table(out, "", &["metric", "label", "source fields"], rows);
 }
 
-fn label_sources(catalog: &Catalog, family: FamilyId, label: usize) -> Vec<String> {
+fn label_sources(catalog: &Catalog, family: &Family, label: usize) -> Vec<String> {
     let of_report = |report: &Arc<Report>| {
-        let infos = report.info.iter().filter(|info| info.family == family);
-        infos.filter_map(|info| Some(field(report, &info.labels.get(label)?.as_ref()?.field))).collect::<Vec<_>>()
+        let infos = report.info.iter().filter(|info| *info.family == *family);
+        infos.filter_map(|info| report.sources_of(info, label)).collect::<Vec<_>>()
     };
     catalog.reports().iter().flat_map(of_report).collect()
-}
-
-fn family(catalog: &Catalog, id: FamilyId) -> &Family {
-    &catalog.families()[id.0]
-}
-
-fn source(report: &Report, input: &Input) -> String {
-    // The formats' own names, as the catalogue file writes them.
-    format!("{} ({})", field(report, &input.field), format!("{:?}", input.format.kind).to_lowercase())
-}
-
-fn field(report: &Report, field: &str) -> String {
-    code(&format!("{}.{field}", report.api))
 }
 
 // === the exporter's own metrics ===
@@ -180,10 +130,10 @@ fn push_reasons(out: &mut String) {
 }
 
 /// The own metrics of an exporter to which everything happened once, so that each family has a sample.
-fn specimen(catalog: &Arc<Catalog>) -> String {
-    let store = Arc::new(Store::new(Arc::clone(catalog)));
+fn specimen() -> String {
+    let store: Arc<Store> = Arc::default();
     let telemetry = Arc::new(Telemetry::default());
-    let exposition = Exposition::new(catalog, Arc::clone(&store), Arc::clone(&telemetry));
+    let exposition = Exposition::new(Arc::clone(&store), Arc::clone(&telemetry));
     let now = Clock::system().now();
     // It is about noon where the specimen lives: no midnight can end its window while it is looked at.
     let zone = TimeZone::fixed(offset(12 - now.wall.to_zoned(TimeZone::UTC).hour()));
@@ -260,33 +210,10 @@ pub fn own_metrics(text: &str) -> Vec<Own> {
 
 // === Markdown ===
 
-/// The unit that a name ends in.
-fn unit(name: &str) -> &'static str {
-    let name = name.strip_suffix("_total").unwrap_or(name);
-    let units = [
-        ("_timestamp_seconds", "seconds since 1970"),
-        ("_time_seconds", "seconds since 1970"),
-        ("_seconds", "seconds"),
-        ("_bytes", "bytes"),
-        ("_ratio", "ratio, 0 to 1"),
-        ("_info", "always 1"),
-    ];
-    units.iter().find(|(suffix, _)| name.ends_with(suffix)).map_or("number", |(_, unit)| unit)
-}
-
 fn code(text: &str) -> String {
     format!("`{text}`")
 }
 
 fn push(out: &mut String, text: &str) {
     out.push_str(text);
-}
-
-fn push_table(out: &mut String, before: &str, head: &[&str], rows: impl IntoIterator<Item = Vec<String>>) {
-    // Writing to a String cannot fail.
-    let _ = writeln!(out, "{before}\n| {} |\n|{}", head.join(" | "), "---|".repeat(head.len()));
-    for row in rows {
-        let cells: Vec<String> = row.iter().map(|cell| cell.replace('|', "\\|").replace('\n', " ")).collect();
-        let _ = writeln!(out, "| {} |", cells.join(" | "));
-    }
 }

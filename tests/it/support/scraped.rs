@@ -102,10 +102,10 @@ impl Scraped {
     }
 }
 
-/// The names of every metric made of reports.
+/// The names of every metric made of the reports that are polled by default.
 pub fn report_metrics() -> BTreeSet<String> {
     let catalog = Catalog::builtin().expect("the shipped catalogue is right");
-    catalog.families().iter().map(|family| family.name.clone()).collect()
+    catalog.by_default().flat_map(|report| report.families()).map(|family| family.name.clone()).collect()
 }
 
 /// Whether `label` stands among `labels` as a whole, not as the end of another one.
