@@ -17,7 +17,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use crate::files;
-use crate::yaml::{self, ConfigError, ConfigErrors, Mistakes};
+use crate::yaml::{self, ConfigError, ConfigErrors, FilePlace, Mistakes};
 use check::{DeclarationChecker, FamilyDraft, Known};
 
 pub use format::{Format, FormatKind, parse_day};
@@ -76,6 +76,13 @@ impl Catalog {
             let mut checker =
                 DeclarationChecker { path, is_own: true, mistakes: Mistakes::default(), known: &mut known };
             match files::read_text(path) {
+                Ok(text) if yaml::is_blank(&text) => {
+                    let place = FilePlace { line: 1, column: 1 };
+                    let empty = ConfigError::at(path, place, "the file is empty, or all of it is comments");
+                    let hint =
+                        "declare a report in it, take it away, or give it another ending than catalog_files asks for";
+                    checker.mistakes.note(empty.hint(hint));
+                }
                 Ok(text) => {
                     let declared = yaml::read(&text, path, &mut checker.mistakes).unwrap_or_default();
                     let of_file = checker.reports(declared);

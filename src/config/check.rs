@@ -40,10 +40,12 @@ pub(super) fn check(text: &str, path: &Path, catalog: &Catalog) -> Result<Config
     let of_catalog = file.catalog_files.as_ref().map(|patterns| files_of::find(path, patterns, "catalogue"));
     let of_catalog = of_catalog.unwrap_or_default();
     let mut of_reports = Mistakes::default();
+    let is_found = of_catalog.mistakes.is_empty();
     of_catalog.mistakes.into_iter().for_each(|mistake| main.mistakes.note(mistake));
     let files: Vec<PathBuf> = of_catalog.files.into_iter().collect();
     let with_own = Arc::new(catalog.with_files(&files, &mut of_reports));
     main.catalog = &with_own;
+    main.is_catalog_whole = is_found && of_reports.is_empty();
     let limits = main.limits(&file.limits);
     let privacy = main.privacy(&file.privacy);
     let polling = main.polling(&file.polling);
@@ -67,7 +69,9 @@ pub(super) fn check(text: &str, path: &Path, catalog: &Catalog) -> Result<Config
         _ => {}
     }
     found.mistakes.into_iter().for_each(|mistake| main.mistakes.note(mistake));
-    let mut others: Vec<Checker> = found.files.iter().map(|other| Checker::of(other, &with_own)).collect();
+    let is_catalog_whole = main.is_catalog_whole;
+    let of_operations = |other| Checker { is_catalog_whole, ..Checker::of(other, &with_own) };
+    let mut others: Vec<Checker> = found.files.iter().map(|other| of_operations(other)).collect();
     for other in &mut others {
         other.operations_file(&polling, &mut gathered);
     }
@@ -119,6 +123,8 @@ pub(super) struct Polling {
 pub(super) struct Checker<'a> {
     pub path: &'a Path,
     pub catalog: &'a Catalog,
+    /// False where a catalogue file is wrong: then a report that is not known is no mistake of its own.
+    pub is_catalog_whole: bool,
     pub mistakes: Mistakes,
     /// Files with a secret that everybody on this machine can read.
     pub exposed: Vec<PathBuf>,
@@ -126,7 +132,7 @@ pub(super) struct Checker<'a> {
 
 impl<'a> Checker<'a> {
     fn of(path: &'a Path, catalog: &'a Catalog) -> Checker<'a> {
-        Checker { path, catalog, mistakes: Mistakes::default(), exposed: Vec::new() }
+        Checker { path, catalog, is_catalog_whole: true, mistakes: Mistakes::default(), exposed: Vec::new() }
     }
 
     pub fn wrong(&self, place: FilePlace, what: impl Into<String>) -> ConfigError {
@@ -139,8 +145,7 @@ impl<'a> Checker<'a> {
     }
 
     fn read<T: serde::de::DeserializeOwned>(&mut self, text: &str) -> Option<T> {
-        let is_blank = text.lines().map(str::trim).all(|line| line.is_empty() || line.starts_with('#'));
-        if is_blank {
+        if yaml::is_blank(text) {
             self.mistakes.note(
                 self.wrong(FilePlace { line: 1, column: 1 }, "the file is empty, or all of it is comments")
                     .hint(NO_OPERATION),

@@ -240,12 +240,12 @@ impl Checker<'_> {
         polling: &Polling,
         gathered: &mut Gathered,
     ) -> Option<ReportPlan> {
-        let known = self.catalog.report(name).map(Arc::clone).ok_or_else(|| {
+        let report = self.catalog.report(name).map(Arc::clone);
+        if report.is_none() && self.is_catalog_whole {
             let known: Vec<&str> = self.catalog.reports().iter().map(|report| &*report.name).collect();
-            self.wrong(place, format!("report {} is not known", quoted(name)))
-                .hint(format!("the known reports are {}", known.join(", ")))
-        });
-        let report = self.keep(known);
+            let hint = format!("the known reports are {}", known.join(", "));
+            self.mistakes.note(self.wrong(place, format!("report {} is not known", quoted(name))).hint(hint));
+        }
         let windows = report.as_ref().map(|report| self.windows_of(report, entry, place, polling));
         let interval = if let Some(own) = &entry.interval {
             let checked = self.interval(own, polling.is_faster_allowed);
@@ -307,7 +307,7 @@ impl Checker<'_> {
             self.catalog.reports().iter().flat_map(|report| report.settings().into_keys()).collect();
         let known: Vec<String> = known.into_iter().map(str::to_owned).collect();
         for (name, value) in given {
-            if !known.contains(name) {
+            if !known.contains(name) && self.is_catalog_whole {
                 let what = format!("no report has a setting {}", quoted(name));
                 self.mistakes
                     .note(self.wrong(value.place, what).hint(format!("the known settings are {}", known.join(", "))));

@@ -112,6 +112,10 @@ impl Mistakes {
         other.0.into_iter().for_each(|error| self.note(error));
     }
 
+    pub(crate) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
     /// What was made of the files, unless there is a mistake.
     pub(crate) fn instead_of<T>(self, made: Option<T>) -> Result<T, ConfigErrors> {
         match made {

@@ -44,6 +44,11 @@ struct Mistake {
     place: Option<FilePlace>,
 }
 
+/// Whether there is nothing in a text but comments.
+pub(crate) fn is_blank(text: &str) -> bool {
+    text.lines().map(str::trim).all(|line| line.is_empty() || line.starts_with('#'))
+}
+
 /// Reads a file's text, as far as it can be read, and notes the mistakes.
 pub(crate) fn read<T: DeserializeOwned>(text: &str, path: &Path, noted: &mut Mistakes) -> Option<T> {
     let mut mistakes = Vec::new();
