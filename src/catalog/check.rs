@@ -331,6 +331,10 @@ impl DeclarationChecker<'_> {
             self.wrong(*place, format!("metric {} is declared twice", quoted(name)), hint);
             return None;
         }
+        if self.known.find(&format!("{name}_info")).is_some() {
+            self.shares_a_name(*place, name);
+            return None;
+        }
         let source = match (&metric.field, &metric.columns) {
             (Some(FieldDeclaration(field)), _) => format!("field {field}"),
             (None, Some(columns)) => {
@@ -344,6 +348,12 @@ impl DeclarationChecker<'_> {
             metric.help, report.name, report.api
         );
         Some(self.add_family(name, help, FamilyKind::Gauge))
+    }
+
+    /// `OpenMetrics` knows an info family without its ending.
+    fn shares_a_name(&mut self, place: FilePlace, gauge: &str) {
+        let what = format!("{} and {} are of one name in OpenMetrics", quoted(gauge), quoted(&format!("{gauge}_info")));
+        self.wrong(place, what, "give one of them another name");
     }
 
     fn add_family(&mut self, name: &str, help: String, kind: FamilyKind) -> usize {
@@ -388,17 +398,13 @@ impl DeclarationChecker<'_> {
     fn values(&mut self, metric: &MetricDeclaration, place: FilePlace) -> Option<Vec<MetricValue>> {
         let combined = |checker: &mut Self, field: Option<&VendorField>| {
             let combine = checker.combine(metric, field, place)?;
-            let customers = combine
+            let of_people = combine
                 .inputs()
                 .into_iter()
                 .flat_map(|input| input.field.names())
-                .find(|name| personal::is_customers(name));
-            if let Some(name) = customers {
-                checker.wrong(
-                    place,
-                    format!("{} is a customer's, and customers are never shown", quoted(name)),
-                    "leave the metric out",
-                );
+                .find_map(|name| Some((name, personal::not_a_value(name)?)));
+            if let Some((name, (what, hint))) = of_people {
+                checker.wrong(place, format!("{} {what}", quoted(name)), hint);
                 return None;
             }
             Some(combine)
@@ -450,6 +456,10 @@ impl DeclarationChecker<'_> {
         field: Option<&VendorField>,
         place: FilePlace,
     ) -> Option<Combine> {
+        let Some(how) = metric.combine else {
+            self.wrong(place, "the key `combine` is missing", "one of sum, max, min, only, count, mean");
+            return None;
+        };
         let value = match field {
             Some(field) => Some(Input { field: field.clone(), format: self.format(metric, place)? }),
             None if metric.format.is_some() || metric.values.is_some() => {
@@ -463,7 +473,7 @@ impl DeclarationChecker<'_> {
             format: Format::of(declared.format),
         };
         let (times, weight) = (metric.times.as_ref().map(input), metric.weight.as_ref().map(input));
-        let combine = match (metric.combine, value, times, weight) {
+        let combine = match (how, value, times, weight) {
             (CombineDeclaration::Count, None, None, None) => Combine::Count,
             (CombineDeclaration::Sum, Some(value), times, None) => Combine::Sum { value, times },
             (CombineDeclaration::Max, Some(value), None, None) => Combine::Max { value },
@@ -528,7 +538,12 @@ impl DeclarationChecker<'_> {
     fn info(&mut self, report: &Report, At { value: info, place, .. }: At<InfoDeclaration>) -> Option<InfoDraft> {
         let name = &info.name;
         if !name.value.ends_with("_info") || names::not_a_name_of_a_metric(&name.value, self.is_own).is_some() {
-            self.wrong(name.place, format!("info family {} must end in _info", quoted(&name.value)), names::GAUGE_HINT);
+            let what = format!("{} cannot be an info family", quoted(&name.value));
+            self.wrong(name.place, what, "small letters, digits and _, and _info last, such as acme_team_info");
+            return None;
+        }
+        if let Some(gauge) = name.value.strip_suffix("_info").filter(|gauge| self.known.find(gauge).is_some()) {
+            self.shares_a_name(name.place, gauge);
             return None;
         }
         let labels: BTreeMap<String, Label> = info

@@ -117,7 +117,7 @@ pub(super) struct MetricDeclaration {
     pub values: Option<BTreeMap<String, String>>,
     #[serde(default)]
     pub signed: bool,
-    pub combine: CombineDeclaration,
+    pub combine: Option<CombineDeclaration>,
     pub times: Option<InputDeclaration>,
     pub weight: Option<InputDeclaration>,
 }

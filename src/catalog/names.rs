@@ -3,8 +3,8 @@
 /// What stands in the config for the reports that are polled by default.
 pub const DEFAULT: &str = "default";
 
-/// Labels that every series has; a report may not declare them again.
-const OWN_LABELS: [&str; 2] = ["operation", "window"];
+/// Labels that every series has, and those that histograms and summaries have; a report may not declare them.
+const OWN_LABELS: [&str; 4] = ["operation", "window", "le", "quantile"];
 
 /// What the exporter's own metrics begin with.
 const OWN_METRICS: [&str; 6] =
@@ -75,9 +75,6 @@ pub(super) fn not_a_gauge(name: &str, is_own: bool) -> Option<&'static str> {
     if name.ends_with("_info") {
         return Some("it ends as an info family does");
     }
-    if name.split('_').any(|word| REFUSED_WORDS.contains(&word)) {
-        return Some("it names a type, or a unit that is no base unit");
-    }
     not_a_name_of_a_metric(name, is_own)
 }
 
@@ -88,6 +85,9 @@ pub(super) fn not_a_name_of_a_metric(name: &str, is_own: bool) -> Option<&'stati
     }
     if OWN_METRICS.iter().any(|start| name.starts_with(start)) || name == "up" {
         return Some("it begins as the exporter's own metrics do");
+    }
+    if name.split('_').any(|word| REFUSED_WORDS.contains(&word)) {
+        return Some("it names a type, or a unit that is no base unit");
     }
     if !is_own && !name.starts_with("wolkvox_") {
         return Some("it does not begin with wolkvox_");

@@ -22,13 +22,12 @@ const CUSTOMERS: [&str; 12] = [
 ];
 
 /// Words of a name that only a customer's field has, or one that tells where somebody can be reached.
-const CUSTOMER_WORDS: [&str; 22] = [
+const CUSTOMER_WORDS: [&str; 20] = [
     "address",
     "ani",
     "body",
     "cedula",
     "cel",
-    "celular",
     "contact",
     "contacto",
     "correo",
@@ -43,12 +42,14 @@ const CUSTOMER_WORDS: [&str; 22] = [
     "movil",
     "msg",
     "subject",
-    "telefono",
     "to",
 ];
 
 /// Parts of such words.
-const CUSTOMER_PARTS: [&str; 4] = ["phone", "mail", "customer", "client"];
+const CUSTOMER_PARTS: [&str; 7] = ["phone", "mail", "customer", "client", "telef", "teléf", "celular"];
+
+/// Words of a name that only a field that tells one person from others has.
+const IDENTIFYING_WORDS: [&str; 8] = ["code", "dni", "document", "documento", "id", "nit", "number", "numero"];
 
 /// Fields of agents in the vendor's documents, and what each tells.
 const AGENTS: [(&str, Personal); 7] = [
@@ -108,9 +109,25 @@ const IMPERSONAL: [&str; 43] = [
     "date",
 ];
 
-/// Whether no declaration may read it at all.
-pub(super) fn is_customers(field: &str) -> bool {
+fn is_customers(field: &str) -> bool {
     CUSTOMERS.contains(&field)
+}
+
+/// Why no value may be read from it, and what to do. A value shows what stands there whatever the privacy choice is; but it
+/// is a number, so that counts of customers, of mails and of calls to them can be read, and their own numbers not.
+pub(super) fn not_a_value(field: &str) -> Option<(&'static str, &'static str)> {
+    let lower = field.to_lowercase();
+    let mut words = lower.split(|c: char| !c.is_alphanumeric());
+    let is_of = |parts: &[&str]| parts.iter().any(|part| lower.contains(part));
+    let is_number = is_customers(&lower)
+        || is_of(&["phone", "telef", "teléf", "celular"])
+        || words.clone().any(|word| ["ani", "cedula", "cel", "dnis", "mobile", "movil"].contains(&word))
+        || is_of(&["customer", "client"]) && words.any(|word| IDENTIFYING_WORDS.contains(&word));
+    if is_number {
+        return Some(("can tell of a customer, and customers are never shown", "leave the metric out"));
+    }
+    let hint = "make it a label, on which the privacy choice acts";
+    of_agent(field).map(|_| ("tells of an agent, and cannot be a value", hint))
 }
 
 /// Whether it may not become a label, whatever a declaration says of it: its name reads like one that tells of a customer.
@@ -139,10 +156,30 @@ mod tests {
     use super::*;
 
     #[test]
+    fn never_leak_a_value_is_no_number_of_a_person_and_may_be_a_count_of_some() {
+        for field in ["ani", "Telephone", "customer_phone", "client_id", "CUSTOMER_DNI", "agent_dni", "cel"] {
+            assert!(not_a_value(field).is_some(), "{field}");
+        }
+        for field in ["customer_say_yes", "dial", "email", "clients", "surveys", "client_time", "cancelled"] {
+            assert_eq!(not_a_value(field), None, "{field}");
+        }
+    }
+
+    #[test]
     fn never_leak_a_name_that_reads_like_a_customers_is_told_from_one_that_does_not() {
-        for field in
-            ["ani", "Customer_ID", "telefono", "client_name", "eMail", "ip", "remote_ip", "to", "phone2", "dial"]
-        {
+        for field in [
+            "ani",
+            "Customer_ID",
+            "telefono",
+            "client_name",
+            "eMail",
+            "ip",
+            "remote_ip",
+            "to",
+            "phone2",
+            "dial",
+            "numeroTelefono",
+        ] {
             assert!(reads_like_a_customers(field), "{field}");
         }
         for field in
