@@ -73,7 +73,8 @@ async fn never_lie_a_day_of_the_past_ends_as_yesterday_says_the_day_after_and_no
         let outlives = windows.clone().find(|one| (midnight - LOOK_BACK + 1..midnight).contains(&one.at));
         assert!(outlives.is_none(), "{} at {}", outlives.unwrap().labels, outlives.unwrap().at);
         // Both windows of the last day are over, and those of the next are not polled yet. What is now goes on.
-        let mut of_days = windows.filter(|one| one.name.starts_with("wolkvox_agent_") && !one.labels.contains("=\"now\""));
+        let mut of_days =
+            windows.filter(|one| one.name.starts_with("wolkvox_agent_") && !one.labels.contains("=\"now\""));
         let at_midnight = of_days.find(|one| one.at == midnight);
         assert_eq!(at_midnight.map(|one| one.labels), None);
         let settled = midnight + 30 * 60;
