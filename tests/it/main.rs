@@ -24,6 +24,7 @@ mod config;
 mod config_errors;
 mod config_mistakes;
 mod operations_files;
+mod own_reports;
 mod schema;
 mod commands;
 mod capture;

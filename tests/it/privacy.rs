@@ -27,7 +27,7 @@ const OMITTED: &str = "{agent_name: omitted}";
 
 /// Every label that says who an agent is, of every agent of the vendor's; ids only where they stand as such, because
 /// five digits are also in many a value.
-fn roster() -> Vec<String> {
+pub fn roster() -> Vec<String> {
     let world = World::new(&settings());
     let agents = world.agents(0);
     assert!(agents.len() > 20);
@@ -41,7 +41,7 @@ fn roster() -> Vec<String> {
 }
 
 /// Of the roster, what a text says.
-fn named<'r>(text: &str, roster: &'r [String]) -> Vec<&'r String> {
+pub fn named<'r>(text: &str, roster: &'r [String]) -> Vec<&'r String> {
     roster.iter().filter(|said| text.contains(said.as_str())).collect()
 }
 
