@@ -391,6 +391,7 @@ fn of_labels() -> Vec<Mistake> {
     ]
 }
 
+#[expect(clippy::too_many_lines, reason = "as long as the list of mistakes")]
 fn of_metrics() -> Vec<Mistake> {
     let instead = |lines: &str| lines.lines().fold(String::new(), |text, line| text + "      " + line + "\n");
     let columns = |fields: &str| {
