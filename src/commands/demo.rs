@@ -50,7 +50,7 @@ pub async fn demo(size: &DemoFlags, flags: &Flags, signals: Signals) -> Result<(
     };
     let watched =
         format!("{watched} every {}. Nothing here comes from a real contact centre.", format_duration(interval));
-    let load = move || Ok(config(&places, &base_url, &catalog, interval));
+    let load = move || Ok(config(&places, &base_url, &catalog, interval, |_| true));
     watch(Box::new(load), &watched, flags, signals).await
 }
 

@@ -118,14 +118,22 @@ pub(super) async fn simulate(settings: simulator::Settings) -> Result<(Simulator
     Ok((simulator, base_url))
 }
 
-/// Every report of every operation, of today and of yesterday.
-pub(super) fn config(places: &[DemoOperation], base_url: &Url, catalog: &Arc<Catalog>, interval: Duration) -> Config {
+/// Those of the reports that are `wanted`, of every operation, of today and of yesterday.
+pub(super) fn config(
+    places: &[DemoOperation],
+    base_url: &Url,
+    catalog: &Arc<Catalog>,
+    interval: Duration,
+    wanted: impl Fn(&Report) -> bool,
+) -> Config {
     let asked = |report: &Arc<Report>| {
         let windows =
             if report.is_dated() { vec![WindowName::Today, WindowName::Yesterday] } else { vec![WindowName::Now] };
         (Arc::clone(report), windows)
     };
-    config_of(places, base_url, catalog, interval, |_| catalog.reports().iter().map(asked).collect())
+    config_of(places, base_url, catalog, interval, |_| {
+        catalog.reports().iter().filter(|report| wanted(report)).map(asked).collect()
+    })
 }
 
 /// Of each operation, what is `asked` of it.
