@@ -11,6 +11,7 @@ use std::time::Duration;
 use serde::Deserialize;
 
 use super::format::Format;
+use super::personal::not_a_value;
 
 /// A metric family as a scrape shows it: one `# HELP`, one `# TYPE`, many series.
 #[derive(Clone, Debug)]
@@ -189,6 +190,12 @@ impl Report {
         let Report { endpoint, api, params, span, nested, labels, metrics, info, .. } = self;
         let declared = format!("{endpoint} {api} {params:?} {span:?} {nested:?} {labels:?} {metrics:?} {info:?}");
         format!("{:08x}", crc32fast::hash(declared.as_bytes()))
+    }
+
+    /// A field among its values that tells of a person, with what that is and what to do.
+    pub(crate) fn value_of_a_person(&self) -> Option<(&str, &'static str, &'static str)> {
+        let mut names = self.inputs().flat_map(|input| input.field.names());
+        names.find_map(|name| not_a_value(name).map(|(what, hint)| (name, what, hint)))
     }
 
     /// The settings of the config that it reads, and what holds where the config has none.

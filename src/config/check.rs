@@ -604,6 +604,31 @@ mod tests {
     }
 
     #[test]
+    fn never_leak_no_setting_makes_a_customers_field_of_a_value() {
+        let folder = tempfile::tempdir().unwrap();
+        let write = |name: &str, text: &str| std::fs::write(folder.path().join(name), text).unwrap();
+        write("token", "s3cr3t-t0ken\n");
+        write(
+            "own.yml",
+            "- name: our_levels\n  endpoint: real_time.php\n  api: skills\n  window: now\n  meaning: Levels\n  \
+             params: { of: { setting: which, default: level } }\n  labels: { skill: skill_id }\n  metrics:\n    \
+             - name: acme_levels\n      help: Levels.\n      columns: { label: of, fields: { \"{which}\": one } }\n      \
+             format: number\n      combine: sum\n",
+        );
+        let told = |which: &str| {
+            let lines = format!("    reports: [our_levels]\n    settings: {{which: {which}}}\n");
+            let text = with(&lines, "catalog_files: own.yml\n");
+            Config::parse(&text, &folder.path().join("c.yml"), &Catalog::builtin().unwrap())
+        };
+        assert!(told("level").is_ok());
+        for which in ["telephone", "customer_id", "agent_dni"] {
+            let error = told(which).expect_err(which).to_string();
+            assert!(error.contains("with the operation's settings") && error.contains("c.yml:5:15"), "{error}");
+            assert!(error.contains("hint:"), "{error}");
+        }
+    }
+
+    #[test]
     fn never_leak_no_error_repeats_a_token_or_a_neighbouring_line() {
         for text in [
             with("    token: s3cr3t-t0ken\n", ""),

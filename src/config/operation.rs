@@ -261,8 +261,14 @@ impl Checker<'_> {
         let interval = interval?;
         // A bound that is meant for quick reports would make the slow ones come and go.
         let stale_after = polling.stale_after.map(|(stale_after, _)| stale_after).filter(|bound| *bound >= interval);
+        let report = Report::settled(&report?, settings);
+        // A setting can be a part of a field's name, and so make it another field's.
+        if let Some((field, what, hint)) = report.value_of_a_person() {
+            let what = format!("with the operation's settings, {} {what}", quoted(field));
+            self.mistakes.note(self.wrong(place, what).hint(hint));
+        }
         Some(ReportPlan {
-            report: Report::settled(&report?, settings),
+            report,
             interval,
             windows: windows?,
             stale_after: stale_after.unwrap_or(interval * STALE_INTERVALS),
