@@ -483,16 +483,7 @@ impl<'de> Visitor<'de> for Members {
 /// A value's text in every format, and as a day: what is read is finite and what the text plainly says.
 pub fn formats(data: &[u8]) {
     let text = String::from_utf8_lossy(data);
-    for kind in [
-        FormatKind::Duration,
-        FormatKind::Number,
-        FormatKind::Percent,
-        FormatKind::Minutes,
-        FormatKind::Milliseconds,
-        FormatKind::Timestamp,
-        FormatKind::YesNo,
-        FormatKind::Gigabytes,
-    ] {
+    for kind in FormatKind::ALL {
         let plain = Format::of(kind).parse(&text, &TimeZone::UTC);
         let signed = Format::Known { kind, signed: true }.parse(&text, &TimeZone::UTC);
         assert!(signed.is_none_or(f64::is_finite), "{kind:?} of {text:?} is {signed:?}");

@@ -41,6 +41,19 @@ pub enum FormatKind {
     Gigabytes,
 }
 
+impl FormatKind {
+    pub const ALL: [FormatKind; 8] = [
+        FormatKind::Duration,
+        FormatKind::Number,
+        FormatKind::Percent,
+        FormatKind::Minutes,
+        FormatKind::Milliseconds,
+        FormatKind::Timestamp,
+        FormatKind::YesNo,
+        FormatKind::Gigabytes,
+    ];
+}
+
 impl Format {
     pub fn of(kind: FormatKind) -> Format {
         Format::Known { kind, signed: false }
@@ -179,17 +192,6 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    const KINDS: [FormatKind; 8] = [
-        FormatKind::Duration,
-        FormatKind::Number,
-        FormatKind::Percent,
-        FormatKind::Minutes,
-        FormatKind::Milliseconds,
-        FormatKind::Timestamp,
-        FormatKind::YesNo,
-        FormatKind::Gigabytes,
-    ];
-
     fn parse(kind: FormatKind, text: &str) -> Option<f64> {
         Format::of(kind).parse(text, &TimeZone::UTC)
     }
@@ -225,7 +227,7 @@ mod tests {
 
     #[test]
     fn never_lie_what_cannot_be_read_is_no_number() {
-        for kind in KINDS {
+        for kind in FormatKind::ALL {
             for text in [
                 "",
                 "abc",
@@ -299,7 +301,7 @@ mod tests {
     proptest! {
         #[test]
         fn any_text_is_read_as_a_finite_number_or_not_at_all(text in "\\PC{0,24}") {
-            for kind in KINDS {
+            for kind in FormatKind::ALL {
                 let value = Format::Known { kind, signed: true }.parse(&text, &TimeZone::UTC);
                 prop_assert!(value.is_none_or(f64::is_finite));
             }

@@ -11,6 +11,7 @@ use crate::deploy::{document, root, text, yaml};
 use crate::support::certificates::{Authority, Purpose};
 use crate::support::child::{EXPORTER, Running, exporter, python, run};
 use crate::support::harness::until;
+use crate::support::pages::assert_current;
 
 const CHART: &str = "deploy/chart";
 const RELEASE: &str = "wolkvox-exporter";
@@ -330,16 +331,11 @@ fn schema_of_the_config() -> Value {
 /// Helm reads no schema but the chart's one, so the exporter's stands in it once more.
 #[test]
 fn the_charts_schema_of_the_config_is_the_exporters() {
-    let path = root().join(CHART).join("values.schema.json");
-    let old = text(&format!("{CHART}/values.schema.json"));
-    let mut schema: Value = serde_json::from_str(&old).expect("JSON");
+    let file = format!("{CHART}/values.schema.json");
+    let mut schema: Value = serde_json::from_str(&text(&file)).expect("JSON");
     schema["properties"]["config"]["then"] = schema_of_the_config();
     let new = format!("{}\n", serde_json::to_string_pretty(&schema).expect("JSON"));
-    if std::env::var_os("UPDATE_DOCS").is_some_and(|value| value == "1") {
-        fs::write(path, new).expect("a writable folder");
-        return;
-    }
-    assert!(old == new, "out of date; to renew it: UPDATE_DOCS=1 cargo test --test it chart");
+    assert_current(&file, &new, "the_charts_schema");
 }
 
 #[tokio::test]

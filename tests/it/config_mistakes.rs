@@ -6,6 +6,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
 use crate::support::child::exporter;
+use crate::support::pages::assert_current;
 
 /// Where the page says that the files are.
 const FOLDER: &str = "/etc/wolkvox-exporter";
@@ -276,14 +277,5 @@ async fn config_mistakes_md_says_what_the_exporter_says() {
     page.push_str("\n## Right, and worth a look\n");
     warnings(&mut page).await;
     assert!(page.matches("\n### ").count() >= 40);
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(PAGE);
-    if std::env::var_os("UPDATE_DOCS").is_some_and(|value| value == "1") {
-        fs::write(&path, &page).expect("a writable folder");
-    }
-    let old = fs::read_to_string(&path).unwrap_or_default();
-    let differs = page.lines().zip(old.lines()).find(|(new, old)| new != old);
-    assert!(
-        page == old,
-        "{PAGE} is out of date; to renew it: UPDATE_DOCS=1 cargo test --test it config_mistakes_md\n{differs:#?}"
-    );
+    assert_current(PAGE, &page, "config_mistakes_md");
 }

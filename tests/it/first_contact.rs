@@ -17,6 +17,9 @@ use crate::probe::{Silent, folder_of, vendor_of};
 use crate::support::certificates::{Authority, Purpose};
 use crate::support::child::{EXPORTER, Running, exporter};
 use crate::support::harness::{CONFIG_FILE, settings, together, until};
+use crate::support::pages::assert_current;
+
+const PAGE: &str = "docs/first-contact.md";
 
 /// What is wrong, and what a test expects of it.
 struct Case {
@@ -241,17 +244,12 @@ fn shortened(screen: &str) -> String {
 async fn first_contact_costs_and_says_what_its_page_has() {
     let table = in_order(cases().await).await;
     let screen = shortened(&screen().await);
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/first-contact.md");
-    let kept = std::fs::read_to_string(&path).unwrap();
+    let kept = std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(PAGE)).unwrap();
     let mut written = between(&kept, "<!-- table -->\n", "<!-- end of table -->", &table);
     let mut block = "```\n".to_owned();
     let _ = writeln!(block, "{screen}```");
     written = between(&written, "<!-- screen -->\n", "<!-- end of screen -->", &block);
-    if std::env::var_os("UPDATE_DOCS").is_some_and(|value| value == "1") {
-        std::fs::write(path, written).unwrap();
-        return;
-    }
-    assert!(written == kept, "out of date; to renew it: UPDATE_DOCS=1 cargo test --test it first_contact\n{written}");
+    assert_current(PAGE, &written, "first_contact");
 }
 
 /// The rows of all cases, which run side by side.

@@ -15,6 +15,7 @@ use crate::support::child::exporter;
 use crate::support::harness::{CONFIG_FILE, Harness, Setup, TOKEN, config_folder, settings, zone_name};
 use crate::support::home::Home;
 use crate::support::http;
+use crate::support::pages::assert_current;
 
 const ROOT: &str = env!("CARGO_MANIFEST_DIR");
 const EXAMPLE: &str = "docs/examples/own-reports";
@@ -604,14 +605,5 @@ fn own_report_mistakes_md_says_what_the_exporter_says() {
         }
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n\n"));
-    let path = Path::new(ROOT).join(PAGE);
-    if std::env::var_os("UPDATE_DOCS").is_some_and(|value| value == "1") {
-        fs::write(&path, &page).expect("a writable folder");
-    }
-    let old = fs::read_to_string(&path).unwrap_or_default();
-    let differs = page.lines().zip(old.lines()).find(|(new, old)| new != old);
-    assert!(
-        page == old,
-        "{PAGE} is out of date; to renew it: UPDATE_DOCS=1 cargo test --test it own_report_mistakes_md\n{differs:#?}"
-    );
+    assert_current(PAGE, &page, "own_report_mistakes_md");
 }

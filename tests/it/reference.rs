@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use wolkvox_exporter::catalog::Catalog;
 
+use crate::support::pages::assert_current;
 use crate::support::reference::{markdown, own_metrics};
 
 fn reference() -> String {
@@ -13,17 +14,7 @@ fn reference() -> String {
 
 #[test]
 fn docs_metrics_md_is_what_the_catalogue_says() {
-    let written = reference();
-    if std::env::var_os("UPDATE_DOCS").is_some_and(|value| value == "1") {
-        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/metrics.md");
-        std::fs::write(path, written).unwrap();
-        return;
-    }
-    let differs = written.lines().zip(include_str!("../../docs/metrics.md").lines()).find(|(new, old)| new != old);
-    assert!(
-        written == include_str!("../../docs/metrics.md"),
-        "docs/metrics.md is out of date; to renew it: UPDATE_DOCS=1 cargo test --test it docs_metrics_md\n{differs:#?}"
-    );
+    assert_current("docs/metrics.md", &reference(), "docs_metrics_md");
 }
 
 /// A family that the specimen has no sample of would be missing from the reference without a word.
