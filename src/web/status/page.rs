@@ -42,8 +42,8 @@ const MOST_NAMED: usize = 60;
 const MOST_DETAILS: usize = 2;
 /// Operations whose reports are on the page; those of the others are a search away.
 const MOST_UNFOLDABLE: usize = 100;
-/// Reports up to which every operation is shown unfolded.
-const FEW_REPORTS: usize = 40;
+/// Reports up to which every operation is shown unfolded: all that there are of two operations, in two windows.
+const FEW_REPORTS: usize = 100;
 /// Operations that nobody needs a search for.
 const FEW_OPERATIONS: usize = 5;
 
