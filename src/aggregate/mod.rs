@@ -1,7 +1,8 @@
 //! Aggregation: how a report's rows become series.
 //!
 //! Rows are added up while they are parsed: each field that the report declares is borrowed from the answer, the labels
-//! decide the group, the values are added to its cells, and nothing else of a row is kept.
+//! decide the group, the values are added to its cells, and nothing else of a row is kept. Metrics that have only some of the
+//! report's labels stand in a table of their own, with groups of its own.
 //!
 //! ```text
 //! {"agent_name":"Ana","aux_state":"Break","time":"00:01:00"}     a row, as the vendor sends it

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::file::{AgentDni, AgentName, ConfigFile, LimitsEntry, OperationsFile, PollingEntry, PrivacyEntry};
-use super::{Config, Limits, Operation, VENDOR_INTERVAL, files_of};
+use super::{Config, Limits, Operation, VENDOR_INTERVAL, named_files};
 use crate::catalog::{Agents, Catalog, NameKey, Privacy};
 use crate::files;
 use crate::memory::LEAST_TOTAL;
@@ -37,7 +37,7 @@ pub(super) fn check(text: &str, path: &Path, catalog: &Catalog) -> Result<Config
     let Some(At { value: file, place, is_whole }) = main.read::<At<ConfigFile>>(text) else {
         return told(vec![main], Mistakes::default(), None);
     };
-    let of_catalog = file.catalog_files.as_ref().map(|patterns| files_of::find(path, patterns, "catalogue"));
+    let of_catalog = file.catalog_files.as_ref().map(|patterns| named_files::find(path, patterns, "catalogue"));
     let of_catalog = of_catalog.unwrap_or_default();
     let mut of_reports = Mistakes::default();
     let is_found = of_catalog.mistakes.is_empty();
@@ -54,7 +54,7 @@ pub(super) fn check(text: &str, path: &Path, catalog: &Catalog) -> Result<Config
         main.operation(entry, &polling, &mut gathered);
     }
     let patterns = file.operations_files.as_ref();
-    let found = patterns.map(|patterns| files_of::find(path, patterns, "operations")).unwrap_or_default();
+    let found = patterns.map(|patterns| named_files::find(path, patterns, "operations")).unwrap_or_default();
     let is_read = is_whole && patterns.is_none_or(|patterns| patterns.is_whole) && found.mistakes.is_empty();
     match &file.operations {
         Some(list) if list.value.is_empty() && list.is_whole => {

@@ -6,7 +6,7 @@
 mod check;
 mod file;
 mod operation;
-mod files_of;
+mod named_files;
 #[cfg(test)]
 mod schema;
 mod shard;
