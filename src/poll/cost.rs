@@ -69,7 +69,8 @@ impl Cost {
             whole_seconds(stretched.min().unwrap_or(DAY))
         });
         Forecast {
-            reports: self.regular.len(),
+            // A week and a month are of reports that are counted by their day.
+            reports: self.regular.iter().filter(|(priority, ..)| *priority != Priority::LongWindows).count(),
             fastest: intervals().map(|(_, interval)| interval).min().unwrap_or(DAY),
             requests: self.whole_day().total().round() as u64 + self.asking(),
             limit,
