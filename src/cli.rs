@@ -25,7 +25,7 @@ pub enum Command {
     Demo(DemoFlags),
     /// Check the config file, and with --probe also the access to the vendor.
     Check(CheckFlags),
-    /// Print the catalogue of reports.
+    /// Print the catalogue of reports, with those that the files of the config declare.
     Reports,
     /// Ask the exporter that listens at --web.listen-address whether it is alive: status 0 or 1, for health checks.
     Health,

@@ -82,7 +82,7 @@ fn runtime() -> io::Result<Runtime> {
 async fn run(cli: Cli) -> Result<(), CommandError> {
     let flags = &cli.flags;
     match cli.command.as_ref().unwrap_or(&Command::Serve) {
-        Command::Reports => commands::reports(),
+        Command::Reports => commands::reports(flags.config_file.as_deref()),
         Command::Health => commands::health(flags).await,
         Command::Bcrypt => commands::bcrypt(),
         Command::Demo(size) => commands::demo(size, flags, signals()?).await,

@@ -1,11 +1,23 @@
 //! `reports`: the catalogue, for people.
 
+use std::path::Path;
+
 use super::{CommandError, print, table};
 use crate::catalog::{Catalog, Report};
+use crate::config::Config;
 
-/// Prints the catalogue: what each report is about, and a row for each of its metrics.
-pub fn reports() -> Result<(), CommandError> {
-    print(&shown(&Catalog::builtin()?))
+/// Prints the catalogue, with the reports that the config's files declare: what each is about, and a row for each of its
+/// metrics.
+pub fn reports(config_file: Option<&Path>) -> Result<(), CommandError> {
+    let builtin = Catalog::builtin()?;
+    match config_file {
+        None => print(&shown(&builtin)),
+        // An image names a config before there is one.
+        Some(file) if !file.exists() => {
+            print(&format!("{}\nThere is no config {}: all of these are built in.\n", shown(&builtin), file.display()))
+        }
+        Some(file) => print(&shown(&Config::load(file, &builtin)?.catalog)),
+    }
 }
 
 fn shown(catalog: &Catalog) -> String {
@@ -23,7 +35,8 @@ fn shown(catalog: &Catalog) -> String {
 
 fn head(report: &Report) -> String {
     let labels: Vec<&str> = report.labels.iter().map(|label| label.name.as_str()).collect();
-    format!("{} ({})\n  {}\n  labels: {}\n", report.name, report.api, report.meaning, labels.join(", "))
+    let file = report.file.as_ref().map_or(String::new(), |file| format!(", declared in {}", file.display()));
+    format!("{} ({}){file}\n  {}\n  labels: {}\n", report.name, report.api, report.meaning, labels.join(", "))
 }
 
 #[cfg(test)]

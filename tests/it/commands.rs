@@ -28,6 +28,9 @@ async fn version_help_and_reports_are_printed_and_end_well() {
     for api in ["agent_3", "agent_9", "chat_7", "diagram_3", "agents_kpi"] {
         assert!(reports.stdout.contains(api), "{api} is not in {}", reports.stdout);
     }
+    let before_a_config = exporter(&["reports", "--config.file=/nowhere/wolkvox-exporter.yml"]).await;
+    let told = "There is no config /nowhere/wolkvox-exporter.yml: all of these are built in.\n";
+    assert_eq!((before_a_config.code, before_a_config.stdout), (Some(0), format!("{}\n{told}", reports.stdout)));
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -70,6 +70,10 @@ async fn the_example_is_checked_probed_polled_and_documented() {
     assert_eq!((checked.code, simulator.ledger().total), (Some(0), 0), "{checked:?}");
     assert!(checked.stdout.contains("our_surveys"), "{checked:?}");
 
+    let listed = exporter(&["reports", &config]).await;
+    let declared = format!("\n\nour_surveys (diagram_5), declared in {}\n", folder.path().join(SURVEYS).display());
+    assert!(listed.stdout.contains(&declared) && listed.stdout.contains("acme_survey_average_score"), "{listed:?}");
+
     let probed = exporter(&["check", "--probe", &config, "--state.dir=none"]).await;
     assert_eq!((probed.code, simulator.ledger().count("diagram_5")), (Some(0), 1), "{probed:?}");
     let row = probed.stdout.lines().find(|line| line.contains("our_surveys") && line.contains("  ok  "));
