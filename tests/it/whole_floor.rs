@@ -1,14 +1,21 @@
 //! All built-in reports at once: what they say agrees, names nobody who is to be hidden, and is read by every parser.
 
 use std::collections::BTreeSet;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use wolkvox_exporter::catalog::{Catalog, ReportSpan};
-use wolkvox_simulator::World;
+use axum::http::HeaderMap;
+use jiff::{SignedDuration, Timestamp};
+use wolkvox_exporter::catalog::{Catalog, Report, ReportSpan};
+use wolkvox_exporter::exposition::Exposition;
+use wolkvox_exporter::poll;
+use wolkvox_exporter::time::{Clock, Moment};
+use wolkvox_simulator::{self as simulator, World};
 
 use crate::support::child::{python, run};
-use crate::support::harness::{Harness, Setup, settings};
+use crate::support::harness::{Harness, Setup, TOKEN, settings};
 use crate::support::http;
+use crate::support::in_process::{InProcess, config};
 use crate::support::scraped::Scraped;
 
 /// Every report, polled once.
@@ -47,40 +54,103 @@ async fn every_parser_accepts_the_metrics_of_every_built_in_report_and_none_is_m
     assert!(rejected.iter().all(|(_, count)| *count == 0.0), "{rejected:?}");
 }
 
+/// What several reports tell of one window is the same.
+fn assert_agrees(scraped: &Scraped, window: &str) {
+    let of_window = |metric: &str, labels: &[&str]| scraped.sum(metric, &[labels, &[window]].concat());
+    let activity = |activity: &str| of_window("wolkvox_agent_activity_seconds", &[activity]);
+    let calls = of_window("wolkvox_agent_voice_calls", &[]);
+    for (one, other) in [
+        (activity("activity=\"aux\""), of_window("wolkvox_agent_aux_seconds", &[])),
+        (of_window("wolkvox_agent_activity_seconds", &[]), of_window("wolkvox_agent_login_seconds", &[])),
+        (calls, of_window("wolkvox_agent_calls", &[])),
+        (calls, of_window("wolkvox_agent_coded_calls", &[]) + of_window("wolkvox_agent_uncoded_calls", &[])),
+        (
+            of_window("wolkvox_agent_voice_calls", &["direction=\"inbound\""]),
+            of_window("wolkvox_skill_answered_calls", &[]),
+        ),
+        (
+            of_window("wolkvox_skill_inbound_calls", &[]),
+            of_window("wolkvox_skill_answered_calls", &[]) + of_window("wolkvox_skill_abandoned_calls", &[]),
+        ),
+        (of_window("wolkvox_smart_wait_offers", &[]), of_window("wolkvox_smart_wait_callbacks", &[])),
+        (of_window("wolkvox_agent_closed_interactions", &[]), of_window("wolkvox_channel_closed_interactions", &[])),
+        (of_window("wolkvox_agent_chats", &[]), of_window("wolkvox_channel_closed_chats", &[])),
+    ] {
+        assert!((one - other).abs() < 1e-6, "{window}: {one} and {other}");
+    }
+}
+
+/// What real time tells of the day is the day's.
+fn assert_now_agrees(scraped: &Scraped) {
+    let today = ["window=\"today\""];
+    for (live, dated) in [
+        ("wolkvox_skill_live_inbound_calls", "wolkvox_skill_inbound_calls"),
+        ("wolkvox_skill_live_answered_calls", "wolkvox_skill_answered_calls"),
+        ("wolkvox_skill_live_abandoned_calls", "wolkvox_skill_abandoned_calls"),
+    ] {
+        assert_eq!(scraped.sum(live, &[]), scraped.sum(dated, &today), "{live} and {dated}");
+    }
+    let agents = scraped.find("wolkvox_agent_state", &[]);
+    assert!(agents.iter().all(|(_, value)| *value == 1.0), "{agents:?}");
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn never_lie_reports_of_the_same_day_agree_with_each_other() {
     let harness = Harness::start(all_of("[today, yesterday]")).await;
     let scraped = harness.scrape().await;
     for window in ["window=\"today\"", "window=\"yesterday\""] {
-        let of_day = |metric: &str, labels: &[&str]| scraped.sum(metric, &[labels, &[window]].concat());
-        let activity = |activity: &str| of_day("wolkvox_agent_activity_seconds", &[activity]);
-        let calls = of_day("wolkvox_agent_voice_calls", &[]);
-        assert!(calls > 50.0 && activity("activity=\"aux\"") > 1_000.0, "{window}: {calls}");
-        for (one, other) in [
-            (activity("activity=\"aux\""), of_day("wolkvox_agent_aux_seconds", &[])),
-            (of_day("wolkvox_agent_activity_seconds", &[]), of_day("wolkvox_agent_login_seconds", &[])),
-            (calls, of_day("wolkvox_agent_calls", &[])),
-            (calls, of_day("wolkvox_agent_coded_calls", &[]) + of_day("wolkvox_agent_uncoded_calls", &[])),
-            (
-                of_day("wolkvox_agent_voice_calls", &["direction=\"inbound\""]),
-                of_day("wolkvox_skill_answered_calls", &[]),
-            ),
-            (
-                of_day("wolkvox_skill_inbound_calls", &[]),
-                of_day("wolkvox_skill_answered_calls", &[]) + of_day("wolkvox_skill_abandoned_calls", &[]),
-            ),
-            (of_day("wolkvox_smart_wait_offers", &[]), of_day("wolkvox_smart_wait_callbacks", &[])),
-            (of_day("wolkvox_agent_closed_interactions", &[]), of_day("wolkvox_channel_closed_interactions", &[])),
-            (of_day("wolkvox_agent_chats", &[]), of_day("wolkvox_channel_closed_chats", &[])),
-        ] {
-            assert!((one - other).abs() < 1e-6, "{window}: {one} and {other}");
-        }
+        assert!(scraped.sum("wolkvox_agent_voice_calls", &[window]) > 50.0);
+        assert!(scraped.sum("wolkvox_agent_activity_seconds", &["activity=\"aux\"", window]) > 1_000.0);
+        assert_agrees(&scraped, window);
     }
-    // What real time tells of the day is the day's.
-    let sum = |metric: &str, labels: &[&str]| scraped.sum(metric, labels);
-    assert_eq!(sum("wolkvox_skill_live_inbound_calls", &[]), sum("wolkvox_skill_inbound_calls", &["window=\"today\""]));
-    let agents = scraped.find("wolkvox_agent_state", &[]);
-    assert!(!agents.is_empty() && agents.iter().all(|(_, value)| *value == 1.0), "{agents:?}");
+    assert_now_agrees(&scraped);
+    assert!(!scraped.find("wolkvox_agent_state", &[]).is_empty());
+}
+
+/// Every half hour from midnight to midnight, all reports in the same second.
+#[tokio::test]
+async fn never_lie_reports_agree_at_every_poll_of_a_day() {
+    const HALF_HOUR: Duration = Duration::from_mins(30);
+    let midnight: Timestamp = "2026-03-04T05:00:00Z".parse().expect("a timestamp");
+    let steady = Arc::new(Mutex::new(Duration::ZERO));
+    let passed = Arc::clone(&steady);
+    let clock = Clock::from_fn(move || {
+        let passed = *passed.lock().expect("nothing panics with it");
+        Moment { wall: midnight + SignedDuration::try_from(passed).expect("a day"), steady: passed }
+    });
+    let vendor = InProcess::new(simulator::Operation::new(TOKEN), clock.clone(), Duration::ZERO);
+    let catalog = Catalog::builtin().expect("the shipped catalogue is right");
+    let each = |report: &Arc<Report>| match report.span {
+        ReportSpan::Now => format!("{{name: {}, interval: 30m}}", report.name),
+        ReportSpan::Day => format!("{{name: {}, interval: 30m, windows: [today]}}", report.name),
+    };
+    let reports: Vec<String> = catalog.reports().iter().map(each).collect();
+    let operation = format!("timezone: America/Bogota, licenses: 40, reports: [{}]", reports.join(", "));
+    let (config, _folder) = config("{}", &operation);
+    let context = vendor.context();
+    let exposition = Exposition::new(Arc::clone(&context.store), Arc::clone(&context.telemetry));
+    let mut workers = poll::workers(&config, &context, Duration::ZERO);
+    let (mut compared, mut calls) = (0, 0.0);
+    // The last is a second before midnight.
+    for at in (1..=48).map(|half_hours| HALF_HOUR * half_hours - Duration::from_secs(1)) {
+        *steady.lock().expect("nothing panics with it") = at;
+        for worker in &mut workers {
+            while worker.step().await.is_none() {}
+        }
+        let polled = vendor.take_sent().len();
+        // Their second turns lie apart, so that they do not all come at once.
+        if polled < catalog.reports().len() {
+            continue;
+        }
+        let scraped = Scraped::parse(&exposition.respond(&HeaderMap::new(), clock.now()).into_body().into_text());
+        let down: Vec<_> = scraped.find("wolkvox_report_up", &[]).into_iter().filter(|(_, up)| *up != 1.0).collect();
+        assert!(down.is_empty(), "{at:?}: {down:?}");
+        assert_agrees(&scraped, "window=\"today\"");
+        assert_now_agrees(&scraped);
+        compared += 1;
+        calls = scraped.sum("wolkvox_agent_voice_calls", &[]);
+    }
+    assert!(compared >= 45 && calls > 100.0, "{compared} polls, {calls} calls at the end");
 }
 
 /// Whatever windows are configured.

@@ -10,6 +10,7 @@ pub mod harness;
 pub mod home;
 pub mod hostile;
 pub mod http;
+pub mod in_process;
 pub mod pages;
 pub mod past;
 pub mod paused_time;

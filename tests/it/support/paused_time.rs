@@ -596,8 +596,9 @@ fn site_of(request: &Request) -> usize {
 }
 
 /// The request as the simulator takes it. A token shows itself to nobody: whose it is follows from the address.
-fn simulated(request: &Request, token: String) -> simulator::Request {
+pub fn simulated(request: &Request, token: String) -> simulator::Request {
     let mut query = vec![("api".to_owned(), request.api.clone())];
+    query.extend(request.params.iter().cloned());
     if let Some((ini, end)) = &request.dates {
         query.extend([("date_ini".to_owned(), ini.clone()), ("date_end".to_owned(), end.clone())]);
     }
