@@ -1,15 +1,21 @@
 //! Whole days of polling: what they cost and bring, under the vendor's limits.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
+use tokio_util::sync::CancellationToken;
+use wolkvox_exporter::catalog::Catalog;
+use wolkvox_exporter::poll;
 use wolkvox_exporter::store::View;
-use wolkvox_exporter::time::{Target, WindowName};
-use wolkvox_exporter::wolkvox::Reason;
-use wolkvox_simulator::{Fault, Scope};
+use wolkvox_exporter::time::{Clock, Target, WindowName};
+use wolkvox_exporter::wolkvox::{Reason, Request};
+use wolkvox_simulator::{self as simulator, Fault, Scope};
 
 use crate::audit::Auditor;
-use crate::support::paused_time::{End, REPORTS, Run, Script, Site, in_paused_time, name_of};
+use crate::support::harness::TOKEN;
+use crate::support::in_process::{InProcess, config};
+use crate::support::paused_time::{End, PER_LICENSE, REPORTS, Run, Script, Site, Time, in_paused_time, name_of};
 
 const SMART_WAIT: usize = 3;
 const AGENT_KPI: usize = 4;
@@ -245,4 +251,81 @@ fn a_pool_shares_one_budget() {
         let target = Target { operation: name_of(1), report: REPORTS[0].0.into(), window: WindowName::Today };
         assert!(view(&life).statuses.iter().any(|status| status.target == target && status.health.is_up()));
     });
+}
+
+// === what gives way ===
+
+/// Agents and skills now, six daily reports, a month, and what changes in days.
+const USUAL: &str = "[agent_now, skill_now, agent_roster, licences, agent_time, skill_service, uncoded_calls, \
+                     agent_aux_time, closed_interactions, {name: agent_kpi, windows: [today, yesterday, month]}]";
+/// The local day that is lived through, a Wednesday.
+const MIDNIGHT: &str = "20260311000000";
+
+/// What a request is for, from what gives way first to what gives way last.
+fn class_of(request: &Request) -> &'static str {
+    match &request.dates {
+        None if request.endpoint.starts_with("information") => "settings",
+        None => "now",
+        Some((_, end)) if end.as_str() < MIDNIGHT => "yesterday",
+        Some((begin, _)) if begin.as_str() < MIDNIGHT => "long",
+        Some(_) => "today",
+    }
+}
+
+/// A day of that many licences and agents: its row of the table in docs/costs.md.
+fn day_of(licences: u64, agents: usize, windows: &str, reports: &str) -> String {
+    in_paused_time(async {
+        let time = Time::from("2026-03-11T05:00:00Z".parse().expect("a timestamp"));
+        let clock = Arc::clone(&time);
+        let operation =
+            simulator::Operation { agents, calls_per_day: licences * PER_LICENSE, ..simulator::Operation::new(TOKEN) };
+        let clock = Clock::from_fn(move || clock.moment());
+        let vendor = InProcess::new(operation, clock, Duration::from_millis(200));
+        let operation = format!("timezone: America/Bogota, licenses: {licences}, reports: {reports}");
+        let (config, _folder) = config(&format!("{{windows: {windows}}}"), &operation);
+        let asked = config.operations[0].reports.len();
+        let (context, drain) = (vendor.context(), CancellationToken::new());
+        let (start, day) = (time.moment().steady, Duration::from_hours(24) - Duration::from_secs(1));
+        let drained = drain.clone();
+        let polling = tokio::spawn(async move { poll::run(&config, context, drained).await });
+        tokio::time::sleep(day).await;
+        drain.cancel();
+        polling.await.expect("a poller does not panic");
+
+        let sent = vendor.take_sent();
+        let mut turns: BTreeMap<&str, Vec<Duration>> = BTreeMap::new();
+        for sent in sent.iter().filter(|sent| class_of(&sent.request) == "now") {
+            turns.entry(&sent.request.api).or_insert_with(|| vec![start]).push(sent.at);
+        }
+        assert!(turns.len() >= 2, "{:?}", turns.keys());
+        turns.values_mut().for_each(|turns| turns.push(start + day));
+        let longest = turns.values().flat_map(|turns| turns.windows(2).map(|pair| pair[1] - pair[0])).max();
+        let gap = Duration::from_secs(longest.expect("it was asked").as_secs());
+        let refused = sent.iter().filter(|sent| ![200, 404].contains(&sent.status)).count();
+        assert!(sent.len() as u64 <= licences * PER_LICENSE && refused == 0, "{} sent, {refused} refused", sent.len());
+        let of = |class: &str| sent.iter().filter(|sent| class_of(&sent.request) == class).count();
+        let [settings, long, yesterday, today, now] = ["settings", "long", "yesterday", "today", "now"].map(of);
+        let (all, gap) = (sent.len(), humantime::format_duration(gap));
+        format!(
+            "| {licences} | {agents} | {asked} | {settings} | {long} | {yesterday} | {today} | {now} | {gap} | {all} | {refused} |"
+        )
+    })
+}
+
+#[test]
+fn never_overspend_a_day_of_many_reports_ends_without_a_refusal_and_now_waits_as_the_docs_say() {
+    let catalog = Catalog::builtin().expect("the shipped catalogue is right");
+    let all: Vec<&str> = catalog.reports().iter().map(|report| &*report.name).collect();
+    let all = format!("[{}]", all.join(", "));
+    let table = [
+        day_of(1, 8, "[today, yesterday]", USUAL),
+        day_of(3, 60, "[today, yesterday]", USUAL),
+        day_of(10, 300, "[today, yesterday]", USUAL),
+        // So many that in the end all wait.
+        day_of(1, 8, "[today, yesterday, week, month]", &all),
+    ];
+    for page in ["docs/costs.md", "docs/costs.es.md"] {
+        let text = std::fs::read_to_string(page).expect("a page of this repository");
+        assert!(text.contains(&table.join("\n")), "{page} does not have\n{}", table.join("\n"));
+    }
 }
