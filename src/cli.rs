@@ -76,6 +76,10 @@ pub struct DemoFlags {
     #[arg(long, value_name = "N", default_value_t = 14, requires = "history", value_parser = value_parser!(u16).range(1..=90))]
     pub days: u16,
 
+    /// Let the history have all built-in reports, not only those that are polled by default. It takes four times as long.
+    #[arg(long, requires = "history")]
+    pub all_reports: bool,
+
     /// Compress the files of the history with gzip, to a fifteenth of their size.
     #[arg(long, requires = "history")]
     pub gzip: bool,

@@ -94,7 +94,7 @@ mod tests {
     use super::*;
 
     fn size(operations: u16, agents: u16) -> DemoFlags {
-        DemoFlags { operations, agents, history: None, days: 14, gzip: false, replay: None }
+        DemoFlags { operations, agents, history: None, days: 14, all_reports: false, gzip: false, replay: None }
     }
 
     #[test]

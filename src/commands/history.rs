@@ -21,7 +21,7 @@ use wolkvox_simulator::{self as simulator, Simulator};
 
 use super::simulated::{DemoOperation, config, places, settings, simulate};
 use super::{CommandError, print};
-use crate::catalog::Catalog;
+use crate::catalog::{Catalog, Report};
 use crate::cli::DemoFlags;
 use crate::config::Config;
 use crate::exporter::ExporterError;
@@ -52,7 +52,8 @@ pub async fn history(folder: &Path, demo: &DemoFlags, stop: &CancellationToken) 
     let begins = quarter_of(Timestamp::now() - SignedDuration::from_hours(24 * i64::from(demo.days)));
     // A line for each of tens of thousands of polls would say when they were made up, not when they were.
     let _quiet = dispatcher::set_default(&Dispatch::none());
-    let mut past = Past::new(&places(demo), begins).await?;
+    let wanted = |report: &Report| demo.all_reports || report.is_default;
+    let mut past = Past::new(&places(demo), begins, wanted).await?;
     let Some(lived) = stop.run_until_cancelled(past.live_through(begins, files)).await else { return Ok(()) };
     let Written { files, samples, bytes } = lived?;
     print(&format!("{files} files with {samples} samples in {bytes} bytes of text are in {}\n", folder.display()))
@@ -116,15 +117,18 @@ struct Past {
 }
 
 impl Past {
-    async fn new(places: &[DemoOperation], begins: Timestamp) -> Result<Past, CommandError> {
+    async fn new(
+        places: &[DemoOperation],
+        begins: Timestamp,
+        wanted: impl Fn(&Report) -> bool,
+    ) -> Result<Past, CommandError> {
         let clock = PastClock::standing_at(begins - SECOND);
         let vendor = clock.clone();
         // A second ahead: what happens in the last second of a day is in the answer to its last poll.
         let vendor: simulator::Clock = Arc::new(move || vendor.moment().wall + SECOND);
         let (simulator, base_url) = simulate(simulator::Settings { clock: vendor, ..settings(places) }).await?;
         let catalog = Arc::new(Catalog::builtin()?);
-        // Two weeks of all reports would take five times as long as those that are polled by default.
-        let config = config(places, &base_url, &catalog, QUARTER.unsigned_abs(), |report| report.is_default);
+        let config = config(places, &base_url, &catalog, QUARTER.unsigned_abs(), wanted);
         let context = context(&config, &clock)?;
         let Context { store, telemetry, .. } = context.clone();
         telemetry.config_loaded(config.operations.len(), begins);
