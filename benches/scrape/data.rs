@@ -78,3 +78,27 @@ pub fn body(count: usize) -> Vec<u8> {
     body.push_str("]}");
     body.into_bytes()
 }
+
+/// The answer of `agent_1` with so many rows, of as many agents.
+pub fn times_body(count: usize) -> Vec<u8> {
+    let mut body = format!(r#"{{"code":"200","error":null,"msg":"{count} records were found","data":["#);
+    for agent in 0..count {
+        let comma = if agent > 0 { "," } else { "" };
+        let time = |part: usize| {
+            let seconds = (agent * 7_919 + part * 104_729) % 28_800;
+            format!("{:02}:{:02}:{:02}", seconds / 3600, seconds / 60 % 60, seconds % 60)
+        };
+        let id = 1_000 + agent.wrapping_mul(7_919) % 1_000_003;
+        let name = format!("{} {} {agent:05}", NAMES[agent % 8], SURNAMES[agent / 8 % 8]);
+        write!(
+            body,
+            r#"{comma}{{"agent_id":"{id}","agent_name":"{name}","login":"2026-11-29 0{hour}:{minute:02}:00","ready_time":"{}","inbound_time":"{}","outbound_time":"{}","acw_time":"{}","ring_time":"{}","aux_time":"{}","inbound":"{inbound}","outbound":"{outbound}","internal":"{internal}","hits":"{hits}","rpc":"{rpc}"}}"#,
+            time(0), time(1), time(2), time(3), time(4), time(5),
+            hour = agent % 10, minute = agent % 60,
+            inbound = agent % 90, outbound = agent % 70, internal = agent % 9, hits = agent % 12, rpc = agent % 31,
+        )
+        .expect("writing to a String");
+    }
+    body.push_str("]}");
+    body.into_bytes()
+}

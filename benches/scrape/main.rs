@@ -37,13 +37,13 @@ fn main() {
     match words[..] {
         ["serve", kind, what] => servers::serve(kind, what),
         ["polls"] => {
-            let cost = polls::measure(60_000, Duration::from_secs(5));
-            println!(
-                "from_str {:?} aggregate {:?} poll {:?}",
-                cost.from_str.median(),
-                cost.aggregate.median(),
-                cost.poll.median()
-            );
+            // As many series of both.
+            for (polled, rows) in [(polls::AUX_TIME, 60_000), (polls::AGENT_TIME, 5_000)] {
+                let cost = polls::measure(&polled, rows, Duration::from_secs(5));
+                let [from_str, aggregate, poll] =
+                    [cost.from_str, cost.aggregate, cost.poll].map(|times| times.median());
+                println!("{} from_str {from_str:?} aggregate {aggregate:?} poll {poll:?}", polled.report);
+            }
         }
         ["size", series] => {
             let size = measure(series.parse().expect("a number of series"));
@@ -58,7 +58,7 @@ fn all() -> String {
     let mut results = Results { started: Some(start::measure(15)), ..Results::default() };
     for rows in [10_000, 60_000, 100_000, 1_000_000] {
         eprintln!("poll of {rows} rows");
-        results.polls.push((rows, polls::measure(rows, Duration::from_secs(6))));
+        results.polls.push((rows, polls::measure(&polls::AUX_TIME, rows, Duration::from_secs(6))));
     }
     results.folding = Some(folding());
     results.sizes = SIZES.map(measure).into();

@@ -24,8 +24,8 @@ pub struct Poll {
 }
 
 impl Poll {
-    pub fn new(catalog: &Arc<Catalog>, operation: &str) -> Poll {
-        let report = catalog.report("agent_aux_time").expect("a shipped report");
+    pub fn new(catalog: &Arc<Catalog>, report: &str, operation: &str) -> Poll {
+        let report = catalog.report(report).expect("a shipped report");
         Poll { plan: Arc::new(RowPlan::new(report, &Privacy::default())), operation: operation.to_owned() }
     }
 
@@ -62,18 +62,37 @@ impl Poll {
     }
 }
 
-/// What others decode: the same rows as borrowed structs in a list, and nothing added up.
-#[derive(Deserialize)]
-#[expect(dead_code, reason = "decoded to be compared")]
-struct Envelope<'a> {
-    code: Cow<'a, str>,
-    #[serde(borrow)]
-    data: Vec<Row<'a>>,
+/// A report that is polled: its answer with so many rows, and how others decode that, as borrowed structs in a list of
+/// which nothing is added up.
+pub struct Polled {
+    pub report: &'static str,
+    body: fn(usize) -> Vec<u8>,
+    decode: fn(&str),
+}
+
+/// One value in a row.
+pub const AUX_TIME: Polled =
+    Polled { report: "agent_aux_time", body: data::body, decode: |text| decode::<AuxRow>(text) };
+/// Twelve values in a row, nine of them in columns.
+pub const AGENT_TIME: Polled =
+    Polled { report: "agent_time", body: data::times_body, decode: |text| decode::<TimesRow>(text) };
+
+fn decode<'a, Row: Deserialize<'a>>(text: &'a str) {
+    let envelope: Envelope<Row> = serde_json::from_str(text).expect("the body is as documented");
+    black_box(&envelope);
 }
 
 #[derive(Deserialize)]
 #[expect(dead_code, reason = "decoded to be compared")]
-struct Row<'a> {
+struct Envelope<'a, Row> {
+    #[serde(borrow)]
+    code: Cow<'a, str>,
+    data: Vec<Row>,
+}
+
+#[derive(Deserialize)]
+#[expect(dead_code, reason = "decoded to be compared")]
+struct AuxRow<'a> {
     #[serde(borrow)]
     agent_id: Cow<'a, str>,
     #[serde(borrow)]
@@ -84,6 +103,39 @@ struct Row<'a> {
     aux_state: Cow<'a, str>,
     #[serde(borrow)]
     time: Cow<'a, str>,
+}
+
+#[derive(Deserialize)]
+#[expect(dead_code, reason = "decoded to be compared")]
+struct TimesRow<'a> {
+    #[serde(borrow)]
+    agent_id: Cow<'a, str>,
+    #[serde(borrow)]
+    agent_name: Cow<'a, str>,
+    #[serde(borrow)]
+    login: Cow<'a, str>,
+    #[serde(borrow)]
+    ready_time: Cow<'a, str>,
+    #[serde(borrow)]
+    inbound_time: Cow<'a, str>,
+    #[serde(borrow)]
+    outbound_time: Cow<'a, str>,
+    #[serde(borrow)]
+    acw_time: Cow<'a, str>,
+    #[serde(borrow)]
+    ring_time: Cow<'a, str>,
+    #[serde(borrow)]
+    aux_time: Cow<'a, str>,
+    #[serde(borrow)]
+    inbound: Cow<'a, str>,
+    #[serde(borrow)]
+    outbound: Cow<'a, str>,
+    #[serde(borrow)]
+    internal: Cow<'a, str>,
+    #[serde(borrow)]
+    hits: Cow<'a, str>,
+    #[serde(borrow)]
+    rpc: Cow<'a, str>,
 }
 
 /// Times of the parts of a poll.
@@ -97,11 +149,11 @@ pub struct Cost {
 
 /// Measures turn by turn, so that whatever else the machine does meets all alike. More rows than the vendor puts into
 /// one answer are those of several operations, one poll after the other.
-pub fn measure(rows: usize, budget: Duration) -> Cost {
-    let bodies: Vec<Vec<u8>> = data::operations(rows).map(|(_, rows)| data::body(rows)).collect();
+pub fn measure(polled: &Polled, rows: usize, budget: Duration) -> Cost {
+    let bodies: Vec<Vec<u8>> = data::operations(rows).map(|(_, rows)| (polled.body)(rows)).collect();
     let texts: Vec<&str> = bodies.iter().map(|body| std::str::from_utf8(body).expect("made as text")).collect();
     let catalog = Arc::new(Catalog::builtin().expect("the shipped catalogue is right"));
-    let poll = Poll::new(&catalog, "operacion-00");
+    let poll = Poll::new(&catalog, polled.report, "operacion-00");
     let at = Moment { wall: Timestamp::now(), steady: Duration::ZERO };
     let mut cost = Cost { bytes: bodies.iter().map(Vec::len).sum(), ..Cost::default() };
     let mut cap = SeriesCap::default();
@@ -110,9 +162,7 @@ pub fn measure(rows: usize, budget: Duration) -> Cost {
         let [mut from_str, mut aggregate, mut whole] = [Duration::ZERO; 3];
         for (body, text) in bodies.iter().zip(&texts) {
             let start = Instant::now();
-            let envelope: Envelope = serde_json::from_str(text).expect("the body is as documented");
-            black_box(&envelope);
-            drop(envelope);
+            (polled.decode)(text);
             from_str += start.elapsed();
             let start = Instant::now();
             let aggregator = poll.aggregate(body, at.wall);

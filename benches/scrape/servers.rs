@@ -38,7 +38,7 @@ use wolkvox_exporter::time::{Clock, Target, WindowName};
 use wolkvox_exporter::web::{self, Access, ClientLimits, HandlerContext, Server};
 
 use super::data;
-use super::polls::Poll;
+use super::polls::{self, Poll};
 
 const NAME: &str = "wolkvox_agent_aux_seconds";
 const HELP: &str = "Time each agent spent in each auxiliary state";
@@ -94,13 +94,13 @@ fn ours(series: usize, folding: &Arc<AtomicBool>) -> Server {
     for (operation, rows) in data::operations(series) {
         let target = target(&operation);
         telemetry.target_expected(&target);
-        let poll = Poll::new(&catalog, &operation);
+        let poll = Poll::new(&catalog, polls::AUX_TIME.report, &operation);
         store.succeed(&target, poll.run(&data::body(rows), &mut SeriesCap::default(), clock.now()));
     }
     let (folding, folded, now) = (Arc::clone(folding), Arc::clone(&store), clock.clone());
     let (catalog_of_polls, target) = (Arc::clone(&catalog), target("operacion-zz"));
     tokio::task::spawn_blocking(move || {
-        let poll = Poll::new(&catalog_of_polls, &target.operation);
+        let poll = Poll::new(&catalog_of_polls, polls::AUX_TIME.report, &target.operation);
         let mut body = None;
         let mut kept = SeriesCap::default();
         loop {
