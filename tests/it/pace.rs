@@ -298,8 +298,11 @@ fn day_of(licences: u64, agents: usize, windows: &str, reports: &str) -> String 
             turns.entry(&sent.request.api).or_insert_with(|| vec![start]).push(sent.at);
         }
         assert!(turns.len() >= 2, "{:?}", turns.keys());
-        turns.values_mut().for_each(|turns| turns.push(start + day));
-        let longest = turns.values().flat_map(|turns| turns.windows(2).map(|pair| pair[1] - pair[0])).max();
+        for turns in turns.values_mut() {
+            turns.push(start + day);
+        }
+        let longest =
+            turns.values().flat_map(|turns| turns.windows(2).map(|pair| pair[1].saturating_sub(pair[0]))).max();
         let gap = Duration::from_secs(longest.expect("it was asked").as_secs());
         let refused = sent.iter().filter(|sent| ![200, 404].contains(&sent.status)).count();
         assert!(sent.len() as u64 <= licences * PER_LICENSE && refused == 0, "{} sent, {refused} refused", sent.len());
