@@ -253,6 +253,38 @@ fn a_pool_shares_one_budget() {
     });
 }
 
+#[test]
+fn never_lie_what_is_now_stays_over_midnight_and_goes_by_its_age() {
+    in_paused_time(async {
+        let time = Time::from("2026-03-11T04:50:00Z".parse().expect("a timestamp"));
+        let clock = Arc::clone(&time);
+        let clock = Clock::from_fn(move || clock.moment());
+        let vendor = InProcess::new(simulator::Operation::new(TOKEN), clock, Duration::from_millis(200));
+        let reports = "timezone: America/Bogota, licenses: 40, reports: [agent_now, agent_aux_time]";
+        let (config, _folder) = config("{interval: 5m, stale_after: 20m, windows: [today]}", reports);
+        let (context, drain) = (vendor.context(), CancellationToken::new());
+        let (store, drained) = (Arc::clone(&context.store), drain.clone());
+        let polling = tokio::spawn(async move { poll::run(&config, context, drained).await });
+        let served = || -> Vec<WindowName> {
+            let statuses = store.view(time.moment()).statuses;
+            let with_data = statuses.iter().filter(|status| status.window.is_some());
+            with_data.map(|status| status.target.window).collect()
+        };
+        let minutes = |minutes| tokio::time::sleep(Duration::from_mins(minutes));
+        minutes(1).await;
+        assert_eq!(served(), [WindowName::Today, WindowName::Now]);
+        vendor.goes_down();
+        minutes(10).await;
+        assert_eq!(served(), [WindowName::Now], "a minute after midnight, both failing");
+        minutes(8).await;
+        assert_eq!(served(), [WindowName::Now], "19 minutes old");
+        minutes(2).await;
+        assert_eq!(served(), [], "over 20 minutes old");
+        drain.cancel();
+        polling.await.expect("a poller does not panic");
+    });
+}
+
 // === what gives way ===
 
 /// Agents and skills now, six daily reports, a month, and what changes in days.

@@ -11,7 +11,7 @@ use wolkvox_exporter::poll::Context;
 use wolkvox_exporter::state::State;
 use wolkvox_exporter::time::Clock;
 use wolkvox_exporter::wolkvox::{Call, Request, Vendor, classify};
-use wolkvox_simulator as simulator;
+use wolkvox_simulator::{self as simulator, Fault, Scope};
 
 use crate::support::harness::{CONFIG_FILE, TOKEN, config_folder};
 use crate::support::paused_time::simulated;
@@ -58,6 +58,11 @@ impl InProcess {
         }
     }
 
+    /// From now on all requests fail.
+    pub fn goes_down(&self) {
+        self.vendor.inject(Fault::Status(500), Scope::default());
+    }
+
     /// All requests so far, which are then forgotten.
     pub fn take_sent(&self) -> Vec<Sent> {
         std::mem::take(&mut *self.sent.lock().expect("nothing panics with it"))
@@ -68,7 +73,9 @@ impl Vendor for InProcess {
     fn call<'c>(&'c self, request: &'c Request, _: &'c Arc<PollMemory>) -> Call<'c> {
         Box::pin(async move {
             let (at, flight) = (self.clock.now(), self.vendor.begin(TOKEN));
-            let answer = self.vendor.answer_during(&flight, None, &simulated(request, TOKEN.to_owned()), at.wall);
+            let asked = simulated(request, TOKEN.to_owned());
+            let fault = self.vendor.fault_for(&asked);
+            let answer = self.vendor.answer_during(&flight, fault.as_ref(), &asked, at.wall);
             if !self.takes.is_zero() {
                 tokio::time::sleep(self.takes).await;
             }
