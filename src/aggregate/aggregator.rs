@@ -274,7 +274,10 @@ impl Aggregator {
     fn group(&mut self, plan: &RowPlan, parent: &[Slot<'_>], before: &[Slot<'_>], row: &[Slot<'_>]) {
         // An agent's rows come one after the other: what is equal to the row before was cleaned and escaped there.
         let follows = std::mem::replace(&mut self.scratch.follows, true);
-        let is_same = |label: &LabelPlan| is_same(label.field, parent, before, plan.label_bytes);
+        // One that should begin with a number and does not is counted in each row.
+        let is_same = |label: &LabelPlan| {
+            label.form != Form::LeadingNumber && is_same(label.field, parent, before, plan.label_bytes)
+        };
         let labels = Slots { parent, row };
         let mut said_again = 0;
         for (place, table) in plan.tables.iter().enumerate() {
@@ -796,9 +799,9 @@ mod tests {
         )
         .unwrap();
         let row = |code: &str| format!(r#"{{"code":"{code}","calls":"1"}}"#);
-        let aggregated = finished(added(&catalog, "codes", &["12 - Sold", "12", "Sold", ""].map(row)));
-        assert_eq!(series(&aggregated), [r#"wolkvox_x_calls{code="12"} 2"#, r#"wolkvox_x_calls{code="unknown"} 2"#]);
-        assert_eq!(aggregated.rejected, [("code".to_owned(), 1)]);
+        let aggregated = finished(added(&catalog, "codes", &["12 - Sold", "12", "Sold", "Sold", ""].map(row)));
+        assert_eq!(series(&aggregated), [r#"wolkvox_x_calls{code="12"} 2"#, r#"wolkvox_x_calls{code="unknown"} 3"#]);
+        assert_eq!(aggregated.rejected, [("code".to_owned(), 2)], "also where the row before has the same");
     }
 
     #[test]
