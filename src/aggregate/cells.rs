@@ -165,13 +165,42 @@ mod tests {
     }
 
     #[test]
-    fn the_largest_of_two_answers_is_it_whichever_came_first() {
-        let combine = CellCombine::Max { value: 0 };
-        for (first, second) in [(2.0, 7.0), (7.0, 2.0)] {
-            let mut merged = cell(combine, &[[Some(first), None]]);
-            merged.merge(combine, cell(combine, &[[Some(second), None]]));
-            assert_eq!(merged.value(combine), Some(7.0));
-            assert_eq!(cell(combine, &[[Some(first), None], [Some(second), None]]).value(combine), Some(7.0));
+    fn the_largest_and_the_smallest_of_two_answers_are_it_whichever_came_first() {
+        for (combine, expected) in [(CellCombine::Max { value: 0 }, 7.0), (CellCombine::Min { value: 0 }, 2.0)] {
+            for (first, second) in [(2.0, 7.0), (7.0, 2.0)] {
+                let mut merged = cell(combine, &[[Some(first), None]]);
+                merged.merge(combine, cell(combine, &[[Some(second), None]]));
+                assert_eq!(merged.value(combine), Some(expected), "{combine:?}");
+                let together = cell(combine, &[[Some(first), None], [Some(second), None]]);
+                assert_eq!(together.value(combine), Some(expected), "{combine:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn never_lie_an_answer_without_rows_makes_nothing_the_smallest() {
+        let combine = CellCombine::Min { value: 0 };
+        let (none, some) = (cell(combine, &NO_ROW), cell(combine, &[[Some(2.0), None]]));
+        for (mut merged, other) in [(none, some), (some, none)] {
+            merged.merge(combine, other);
+            assert_eq!(merged.value(combine), Some(2.0));
+        }
+    }
+
+    #[test]
+    fn only_where_one_row_can_be_is_a_second_one_too_many() {
+        let (value, weight) = (0, 1);
+        for (combine, second) in [
+            (CellCombine::Count, Added::Whole),
+            (CellCombine::Sum { value }, Added::Whole),
+            (CellCombine::Product { value, times: weight }, Added::Whole),
+            (CellCombine::Max { value }, Added::Whole),
+            (CellCombine::Min { value }, Added::Whole),
+            (CellCombine::Mean { value, weight }, Added::Whole),
+            (CellCombine::Only { value }, Added::OneTooMany),
+        ] {
+            let (mut cell, row) = (Cell::default(), [Some(5.0), Some(1.0)]);
+            assert_eq!((cell.add(combine, &row), cell.add(combine, &row)), (Added::Whole, second), "{combine:?}");
         }
     }
 

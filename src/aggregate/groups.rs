@@ -319,4 +319,34 @@ mod tests {
         let table = numbers(&groups) - before;
         assert!((count * size_of::<u32>()..=4 * count * size_of::<u32>()).contains(&table), "{table} for {count}");
     }
+
+    #[test]
+    fn keys_that_come_again_are_expected_in_the_order_they_came_in_before() {
+        let mut keys = Keys::default();
+        assert_eq!(keys.expected(), None);
+        for key in ["a", "b", "c"] {
+            keys.place(key);
+        }
+        for (place, key) in [(0, "a"), (1, "b"), (2, "c"), (0, "a")] {
+            assert_eq!(keys.expected(), Some((place, key)));
+            keys.place(key);
+        }
+        keys.place("c");
+        assert_eq!(keys.expected(), Some((0, "a")), "the one behind it, though it came out of turn");
+    }
+
+    #[test]
+    fn nothing_is_looked_up_where_rows_stand_agent_by_agent() {
+        let mut groups = Groups::default();
+        for agent in ["Ana", "Eva", "Luz"] {
+            for state in ["Break", "Lunch", "Break"] {
+                groups.select_prefix(agent);
+                groups.place(state);
+            }
+        }
+        assert_eq!((groups.len(), groups.places.len()), (6, 0));
+        // Nor is a label that comes next in its turn.
+        assert_eq!(groups.place_expected(|label| label == "Lunch"), Some(5));
+        assert_eq!(groups.place_expected(|label| label == "Lunch"), None);
+    }
 }

@@ -255,3 +255,46 @@ impl Fields {
         self.0.iter().position(|field| field.nested == nested && field.name.names().any(|known| known == name))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::catalog::{Agents, Catalog, FormatKind};
+
+    #[test]
+    fn a_field_is_read_once_in_each_format_however_many_metrics_need_it() {
+        let catalog = Catalog::parse(
+            r"
+- name: calls
+  endpoint: reports_manager.php
+  api: calls_1
+  meaning: Calls by code
+  labels: { code: { field: code, personal: none } }
+  metrics:
+    - { name: wolkvox_x_seconds, help: Time., field: time, format: duration, combine: sum }
+    - { name: wolkvox_x_max_seconds, help: Longest., field: time, format: duration, combine: max }
+    - { name: wolkvox_x_billed_seconds, help: Billed., field: time, format: minutes, combine: sum }
+    - { name: wolkvox_x_held_seconds, help: Held., field: hold, format: duration, combine: sum }
+",
+        )
+        .unwrap();
+        let plan = RowPlan::new(catalog.report("calls").unwrap(), &Privacy::default());
+        let values = |table: &TablePlan| table.cells.iter().map(|cell| cell.combine.value()).collect::<Vec<_>>();
+        assert_eq!(plan.tables.iter().map(values).collect::<Vec<_>>(), [[Some(0), Some(0), Some(1), Some(2)]]);
+        let inputs: Vec<&Format> = plan.inputs.iter().map(|input| &input.format).collect();
+        let [duration, minutes] = [FormatKind::Duration, FormatKind::Minutes].map(Format::of);
+        assert_eq!(inputs, [&duration, &minutes, &duration]);
+        assert_eq!(plan.inputs[0].field, plan.inputs[1].field);
+        assert_ne!(plan.inputs[0].field, plan.inputs[2].field);
+    }
+
+    #[test]
+    fn what_stands_before_the_last_label_is_kept_once_for_all_rows_of_an_agent() {
+        let catalog = Catalog::builtin().unwrap();
+        let plan = |privacy: &Privacy| RowPlan::new(catalog.report("agent_aux_time").unwrap(), privacy);
+        let named = plan(&Privacy::default());
+        assert_eq!((named.tables[0].labels.len(), named.tables[0].prefix()), (3, 2));
+        let omitted = plan(&Privacy { agents: Agents::Omitted, ..Privacy::default() });
+        assert_eq!((omitted.tables[0].labels.len(), omitted.tables[0].prefix()), (1, 0));
+    }
+}

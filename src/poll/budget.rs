@@ -594,6 +594,7 @@ mod tests {
         std::fs::write(folder.path().join("acme"), "").unwrap();
         let failure = budget.reserve(&target("acme"), turn(now), now).await.unwrap_err().failure();
         assert!(failure.detail.starts_with("the request could not be counted on disk"), "{failure}");
+        assert_eq!(failure.folder.as_deref(), folder.path().to_str(), "the hint names what has no room");
         assert_eq!(budget.left(now), 10);
     }
 
@@ -695,5 +696,25 @@ mod tests {
             state.save_calls("acme", &record).unwrap();
             assert_eq!(open(&state, Some(10), now).paused_until(), kept);
         }
+    }
+
+    #[tokio::test]
+    async fn a_change_to_a_timezone_with_the_same_midnights_moves_no_call_into_another_day() {
+        let state = Arc::new(State::in_memory());
+        let (yesterday, now) = (at("2026-03-01T12:00:00Z"), at("2026-03-02T12:00:00Z"));
+        pay(&mut open_in("America/Bogota", &state, Some(10), yesterday), "acme", yesterday, 4).await;
+        // Lima's midnights are Bogotá's: the last moment of yesterday there is none of today here.
+        assert_eq!(open_in("America/Lima", &state, Some(10), now).left(now), 10);
+    }
+
+    #[tokio::test]
+    async fn calls_of_a_day_far_ahead_are_moved_for_good_and_do_not_count_every_day() {
+        let (state, now) = (Arc::new(State::in_memory()), at("2026-03-02T12:00:00Z"));
+        let record = CallRecord { calls: [("2030-01-01".parse().unwrap(), 4)].into(), ..CallRecord::default() };
+        state.save_calls("acme", &record).unwrap();
+        assert_eq!(open(&state, Some(10), now).left(now), 6);
+        // No request was sent in between: what was moved was written down at the start.
+        let later = at("2026-03-05T12:00:00Z");
+        assert_eq!(open(&state, Some(10), later).left(later), 10);
     }
 }

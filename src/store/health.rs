@@ -135,4 +135,31 @@ mod tests {
             assert_eq!(health.is_up(), up, "{health:?}");
         }
     }
+
+    /// How a report goes whose content changed after so many minutes each time.
+    fn changed_after(gaps: impl IntoIterator<Item = u64>) -> Health {
+        let (mut health, mut at) = (Health::default(), Timestamp::UNIX_EPOCH);
+        health.note_change(at);
+        for gap in gaps {
+            at += Duration::from_mins(gap);
+            health.note_change(at);
+        }
+        health
+    }
+
+    #[test]
+    fn content_changes_as_often_as_the_middle_one_of_the_last_gaps_says() {
+        let every = |gaps: &[u64]| changed_after(gaps.iter().copied()).changes_every();
+        let minutes = |count| Some(Duration::from_mins(count));
+        assert_eq!(every(&[20, 10]), None, "two are too few to tell");
+        assert_eq!(every(&[60, 10, 20]), minutes(20));
+        assert_eq!(every(&[60, 30, 10, 20]), minutes(20), "of two in the middle the shorter");
+    }
+
+    #[test]
+    fn gaps_of_long_ago_do_not_say_how_often_content_changes() {
+        let health = changed_after(1..=14);
+        let kept: Vec<Duration> = health.change_gaps.iter().copied().collect();
+        assert_eq!(kept, (3..=14).map(Duration::from_mins).collect::<Vec<_>>());
+    }
 }

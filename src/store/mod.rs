@@ -460,8 +460,15 @@ mod tests {
         }
         assert_eq!(store.view(time("11:59:00")).statuses[0].health.consecutive_failures, 2);
         let rejected = vec![("time".to_owned(), 6)];
-        let data =
-            PollData { rows: 9, series: 8, dropped: 7, rejected: rejected.clone(), ..served(time("12:00:00"), "") };
+        let findings = Findings { undocumented_fields: vec!["new".to_owned()], ..Findings::default() };
+        let data = PollData {
+            rows: 9,
+            series: 8,
+            dropped: 7,
+            rejected: rejected.clone(),
+            findings: findings.clone(),
+            ..served(time("12:00:00"), "")
+        };
         store.succeed(&target("a"), data);
         let polled = Some(time("12:00:00").wall);
         let status = store.view(time("12:01:00")).statuses.remove(0);
@@ -475,7 +482,7 @@ mod tests {
             series: 8,
             dropped: 7,
             rejected,
-            findings: Findings::default(),
+            findings,
             last_change: polled,
             change_gaps: [].into(),
             next_poll: Some(time("12:05:00").wall),

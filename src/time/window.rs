@@ -328,6 +328,32 @@ mod tests {
     }
 
     #[test]
+    fn only_yesterday_does_not_age_and_only_a_week_and_a_month_are_long() {
+        for (name, is_open, is_long) in [
+            (WindowName::Today, true, false),
+            (WindowName::Yesterday, false, false),
+            (WindowName::Week, true, true),
+            (WindowName::Month, true, true),
+            (WindowName::Now, true, false),
+        ] {
+            assert_eq!((name.is_open(), name.is_long()), (is_open, is_long), "{name}");
+        }
+    }
+
+    #[test]
+    fn never_lie_a_midnight_that_comes_twice_on_one_date_begins_the_day_the_first_time() {
+        // Havana's clocks go from 01:00 back to 00:00: what happened before that is of this day too.
+        let window = at(WindowName::Today, "2026-11-01T12:00:00Z", "America/Havana");
+        assert_eq!(window.start(), "2026-11-01T04:00:00Z".parse().unwrap());
+    }
+
+    #[test]
+    fn what_is_now_is_one_second_even_where_clocks_go_back_in_it() {
+        let now = at(WindowName::Now, "2026-10-25T01:00:00Z", "Europe/Madrid");
+        assert_eq!(now.whole().vendor_dates(), ("20261025020000".into(), "20261025020000".into()));
+    }
+
+    #[test]
     fn what_is_now_has_no_end_but_its_age() {
         let now = at(WindowName::Now, "2026-03-02T04:59:59Z", "America/Bogota");
         for moment in ["2026-03-02T04:59:59Z", "2026-03-02T05:00:00Z", "2026-03-01T00:00:00Z"] {
@@ -380,6 +406,12 @@ mod tests {
         }
         assert_eq!(cuts, 10);
         assert!(part.to.duration_since(part.from).as_secs() + 1 >= SHORTEST_HALF);
+        let two_minutes = TimeRange { to: whole.from.saturating_add(SignedDuration::from_secs(119)), ..whole };
+        let (first, second) = two_minutes.halves().unwrap();
+        assert_eq!(first.vendor_dates(), ("20260301000000".into(), "20260301000059".into()));
+        assert_eq!(second.vendor_dates(), ("20260301000100".into(), "20260301000159".into()));
+        let shorter = TimeRange { to: two_minutes.to.saturating_sub(SignedDuration::from_secs(1)), ..whole };
+        assert_eq!(shorter.halves(), None);
     }
 
     /// Lives through the days around a change of a zone's clocks, minute by minute.

@@ -765,4 +765,48 @@ mod tests {
             assert_eq!(read, Err(broken), "{body:?}");
         }
     }
+
+    #[test]
+    fn never_lie_what_an_answer_with_status_200_has_instead_of_a_success_decides_its_reason() {
+        let table = [
+            r#"{"code":200,"error":"new","data":[]}"#,
+            r#"{"code":200,"error":false,"data":[]}"#,
+            r#"{"code":201,"data":[]}"#,
+            r#"{"code":500,"data":[]}"#,
+            r#"{"code":500,"error":"new","data":[]}"#,
+            r#"{"code":500,"msg":"new","data":[]}"#,
+            r#"{"code":401,"msg":"new","data":[]}"#,
+            r#"{"code":403,"msg":"new","data":[]}"#,
+            r#"{"code":404,"msg":"new","data":[]}"#,
+            r#"{"code":302,"msg":"new","data":[]}"#,
+        ]
+        .map(|body| format!("{body} {}", rows(body).unwrap_err()))
+        .join("\n");
+        insta::assert_snapshot!(table, @r#"
+        {"code":200,"error":"new","data":[]} forbidden_other: HTTP 200 with an error that is not documented
+        {"code":200,"error":false,"data":[]} forbidden_other: HTTP 200 with an error that is not documented
+        {"code":201,"data":[]} malformed: HTTP 200 with a code that is no success
+        {"code":500,"data":[]} http_5xx: HTTP 200 and code 500 without a message
+        {"code":500,"error":"new","data":[]} http_5xx: HTTP 200 and code 500 with an error that is not documented
+        {"code":500,"msg":"new","data":[]} http_5xx: HTTP 200 and code 500 with a message that is not documented
+        {"code":401,"msg":"new","data":[]} token_missing: HTTP 200 and code 401 with a message that is not documented
+        {"code":403,"msg":"new","data":[]} forbidden_other: HTTP 200 and code 403 with a message that is not documented
+        {"code":404,"msg":"new","data":[]} http_4xx: HTTP 200 and code 404 with a message that is not documented
+        {"code":302,"msg":"new","data":[]} malformed: HTTP 200 with a code that is no success
+        "#);
+    }
+
+    #[test]
+    fn a_refusal_keeps_the_wait_that_was_asked_for_and_its_own_words_where_they_are_not_documented() {
+        let wait = Some(Duration::from_secs(30));
+        let refused = |message: &str| {
+            let body = format!(r#"{{"code":"403","error":"FORBIDDEN","msg":"{message}"}}"#);
+            classify(429, wait, body.into_bytes()).unwrap_err()
+        };
+        let unknown = refused("something new");
+        let said = Wording::of("something new FORBIDDEN");
+        assert_eq!((unknown.retry_after, unknown.documented, unknown.said), (wait, false, said));
+        let known = refused("TOKEN LIMIT EXCEEDED");
+        assert_eq!((known.retry_after, known.documented, known.said), (wait, true, None));
+    }
 }
