@@ -175,7 +175,11 @@ def gauges(title: str, says: str, unit: str, query: str, legend: str, steps: Ste
     """Bars with large letters for the wall, longest first: nobody can scroll there or point at anything."""
     panel = bargauge.Panel().reduce_options(last_value()).orientation(shapes.VizOrientation.HORIZONTAL)
     panel.display_mode(shapes.BarGaugeDisplayMode.BASIC).value_mode(shapes.BarGaugeValueMode.TEXT).show_unfilled(False)
-    panel.text(common.VizTextDisplayOptions().title_size(22).value_size(28)).min(0).decimals(0)
+    # Beside its bar: above it, a name leaves so low a bar that the letters of its value are cut off.
+    panel.name_placement(shapes.BarGaugeNamePlacement.LEFT)
+    # Few bars are as high as many. Grafana gives names the room that letters of its own size need: larger ones would be cut off.
+    panel.sizing(shapes.BarGaugeSizing.MANUAL).min_viz_height(30).max_viz_height(46)
+    panel.text(common.VizTextDisplayOptions().value_size(28)).min(0).decimals(0)
     return dressed(panel, title, says, unit, [now(f"sort_desc({query})", legend)], steps or [(None, IDLE)], wide, high, empty)
 
 
@@ -343,6 +347,10 @@ def table(title: str, says: str, labels: dict[str, Label], columns: list[Column]
         panel.with_transformation(DataTransformerConfig(id_val="limit", options={"limitField": most}))
     for label in labels.values():
         panel.override_by_name(label.heading, list(label_looks(label)))
+    if known:
+        # What an empty table says is longer than a name.
+        whole = DynamicConfigValue(id_val="custom.cellOptions", value={"type": "auto", "wrapText": True})
+        panel.build().field_config.overrides[0].properties.append(whole)
     for column in columns:
         panel.override_by_name(column.heading, list(column_looks(column)))
     return dressed(panel, title, says, TEXT, queries, None, wide, high, empty)
@@ -369,6 +377,8 @@ def column_looks(column: Column) -> Iterable[DynamicConfigValue]:
     yield DynamicConfigValue(id_val="custom.align", value="left" if column.unit == DATE else "right")
     if column.unit in (COUNT, TIME, SHARE):
         yield DynamicConfigValue(id_val="decimals", value=0)
+    elif column.unit == "none":
+        yield DynamicConfigValue(id_val="decimals", value=1)
     if column.steps:
         steps = [{"value": value, "color": color} for value, color in column.steps]
         yield DynamicConfigValue(id_val="thresholds", value={"mode": "absolute", "steps": steps})
@@ -406,11 +416,6 @@ def thresholds(steps: Steps) -> Any:
 
 def refs() -> Iterable[str]:
     return iter("ABCDEFGHIJKLMNOPQRSTUVWXYZ")
-
-
-def large() -> Any:
-    """Letters that can be read from the other end of a room."""
-    return common.VizTextDisplayOptions().title_size(28).value_size(88)
 
 
 def last_value() -> Any:

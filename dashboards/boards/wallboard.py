@@ -10,7 +10,7 @@ from panels import (
 from words import say
 
 # What a row of the wall holds: nobody can scroll there.
-MOST = 8
+MOST = 6
 # Where names are omitted, the time is of all who are in the state together.
 NAMED = 'agent_name!=""'
 
@@ -41,8 +41,8 @@ def abandoned_share(*by):
 
 def tiles():
     def tile(title, says, unit, expression, empty, steps=None):
-        panel = stat(title, says, unit, now(expression), steps=steps, empty=empty, wide=4, high=6)
-        return panel.text(panels.large())
+        # Letters are as large as the tile: of a size of their own, the words of an empty tile would be cut off.
+        return stat(title, says, unit, now(expression), steps=steps, empty=empty, wide=4)
     return [
         tile(say("Waiting", "En espera"), say(
             "Callers in the queues at the last poll, of all chosen operations. Orange: from 1 on. Red: over 5.",
@@ -55,7 +55,7 @@ def tiles():
             "Agents in a state that is none of ready, ring, talk, acw and logout at the last poll.",
             "Agentes en un estado distinto de ready, ring, talk, acw y logout en la última consulta."), COUNT, in_states(only=PAUSED),
             no_agents()),
-        tile(say("There", "Presentes"), say(
+        tile(say("Logged in", "Conectados"), say(
             "Agents in any state but logout at the last poll.",
             "Agentes en cualquier estado menos logout en la última consulta."), COUNT, in_states(), no_agents()),
         tile(say("Service level, 20 s", "Nivel de servicio, 20 s"), say(
@@ -77,7 +77,7 @@ def waiting_by_skill():
     return gauges(say("Callers who wait, by skill", "Clientes en espera, por habilidad"), say(
         f"Callers in the queue of each skill at the last poll, the {MOST} with most. Orange: from 1 on. Red: over 5.",
         f"Clientes en la cola de cada habilidad en la última consulta, las {MOST} con más. Naranja: desde 1. Rojo: más de 5."),
-        COUNT, query, "{{skill_name}} · {{operation}}", steps=QUEUE, wide=14,
+        COUNT, query, "{{skill_name}} · {{operation}}", steps=QUEUE, wide=12,
         empty=say("nobody waits, or skill_now is not polled", "nadie espera, o skill_now no se consulta"))
 
 
@@ -85,7 +85,7 @@ def by_state():
     return gauges(say("Agents by state", "Agentes por estado"), say(
         f"Agents in each state at the last poll, the {MOST} states with most. States are the operation's own words.",
         f"Agentes en cada estado en la última consulta, los {MOST} estados con más. Los estados son palabras de la operación."),
-        COUNT, f"topk({MOST}, {live('wolkvox_agent_state', 'state')} > 0)", "{{state}}", wide=10, empty=no_agents())
+        COUNT, f"topk({MOST}, {live('wolkvox_agent_state', 'state')} > 0)", "{{state}}", wide=12, empty=no_agents())
 
 
 def each_operation():
@@ -97,11 +97,11 @@ def each_operation():
         [
             Column(say("Waiting", "En espera"), COUNT, queued(*by), 110, QUEUE),
             Column(say("Ready", "Listos"), COUNT, in_states(*by, only=READY), 90, SOME_IS_FINE),
-            Column(say("There", "Presentes"), COUNT, in_states(*by), 110),
+            Column(say("Logged in", "Conectados"), COUNT, in_states(*by), 110),
             Column(say("Service level", "Nivel de servicio"), SHARE, live_service_level(*by), 160, LEVEL),
             Column(say("Abandoned", "Abandonadas"), SHARE, abandoned_share(*by), 130, ABANDONED),
         ],
-        worst=say("Waiting", "En espera"), most=MOST, wide=14, high=10, known=f"{queued(*by)} or {in_states(*by)}",
+        worst=say("Waiting", "En espera"), most=MOST, wide=12, known=f"{queued(*by)} or {in_states(*by)}",
         empty=say("neither skill_now nor agent_now is polled", "no se consulta ni skill_now ni agent_now"))
 
 
@@ -111,5 +111,5 @@ def longest_pauses():
         f"The {MOST} agents who are in one pause for longest, at the last poll: up to five minutes more by now. Orange: from 20 minutes on. "
         "Red: from 40.",
         f"Los {MOST} agentes que más tiempo llevan en una misma pausa, en la última consulta: hasta cinco minutos más ahora. Naranja: "
-        "desde 20 minutos. Rojo: desde 40."), TIME, f"topk({MOST}, {since} > 0)", "{{agent_name}} · {{state}}", steps=PAUSE, wide=10,
-        empty=say("nobody is in a pause, or agent_now is not polled", "nadie está en pausa, o agent_now no se consulta"))
+        "desde 20 minutos. Rojo: desde 40."), TIME, f"topk({MOST}, {since} > 0)", "{{state}} · {{agent_name}}", steps=PAUSE, wide=12,
+        empty=say("no pauses, or agent_now is not polled", "sin pausas, o agent_now no se consulta"))
