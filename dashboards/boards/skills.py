@@ -53,11 +53,11 @@ def tiles():
             "Of the calls of today that came in, those whose callers gave up. Orange: from 5 % on. Red: from 10 %.",
             "De las llamadas que entraron hoy, las que el cliente abandonó. Naranja: desde 5 %. Rojo: desde 10 %."), SHARE,
             now(ratio(abandoned(), came_in())), steps=ABANDONED, wide=4, empty=none()),
-        stat(say("Average answer wait", "Espera media al contestar"), say(
+        stat(say("Average wait", "Espera media"), say(
             "How long answered calls of today waited, on average. Orange: from 1 minute on. Red: from 2.",
             "Cuánto esperaron las llamadas contestadas hoy, en promedio. Naranja: desde 1 minuto. Rojo: desde 2."), TIME,
             now(ratio(waited(), answered())), steps=WAIT, wide=4, empty=none()),
-        stat(say("Average wait of who gave up", "Espera media de quien abandona"), say(
+        stat(say("Gave up after", "Abandona tras"), say(
             "How long callers waited today before they gave up, on average.",
             "Cuánto esperaron hoy los clientes antes de abandonar, en promedio."), TIME, now(ratio(gave_up_after(), abandoned())), wide=4,
             empty=say("nobody gave up yet today, or skill_service is not polled", "hoy nadie abandona todavía, o skill_service no se consulta")),
@@ -124,7 +124,7 @@ def each_skill():
             Column(say("Gave up after", "Abandona tras"), TIME, figure(gave_up_after, abandoned), 130),
             Column(say("Waiting", "En espera"), COUNT, named(queued(*SKILL), *BY), 110, QUEUE),
         ],
-        worst=say("In", "Entran"), high=12, known=f"{came_in()} or {queued()}", empty=none())
+        worst=say("In", "Entran"), high=10, known=f"{came_in()} or {queued()}", empty=none())
 
 
 def queues():
@@ -134,7 +134,7 @@ def queues():
         f"Callers in the queue of each skill at each poll, of the {MOST} skills with most of them now. What happened between two polls is "
         "not known.",
         f"Clientes en la cola de cada habilidad en cada consulta, de las {MOST} habilidades con más ahora. Lo que pasó entre dos consultas "
-        "no se sabe."), COUNT, over_time(f"{of} {those}", "{{skill_name}}"), wide=14, high=9,
+        "no se sabe."), COUNT, over_time(f"{of} {those}", "{{skill_name}}"), wide=14, high=12,
         empty=say("skill_now is not polled", "skill_now no se consulta"))
 
 
@@ -145,14 +145,16 @@ def interactions():
         return total(f"wolkvox_interaction_{name}", *labels)
     level = series("wolkvox_interaction_service_level_ratio", TODAY, 'within_seconds="20"')
     return table(say("Interactions by type today", "Interacciones por tipo hoy"), say(
-        "What came in by each kind of channel, how much of it was answered, and how much within 20 seconds.",
-        "Lo que entró por cada tipo de canal, cuánto se contestó, y cuánto en 20 segundos."),
+        "What came in by each kind of channel, how much of it was answered, and how much within 20 seconds. That share has no colour: "
+        "only calls are expected to be answered so soon.",
+        "Lo que entró por cada tipo de canal, cuánto se contestó, y cuánto en 20 segundos. Esa parte no tiene color: solo de las "
+        "llamadas se espera una respuesta tan pronta."),
         {"type": Label(say("Type", "Tipo"))},
         [
             Column(say("In", "Entran"), COUNT, of("inbound", *by), 75),
             Column(say("Answered", "Contestadas"), COUNT, of("answered", *by), 110),
             Column(say("Abandoned", "Abandonadas"), COUNT, of("abandoned", *by), 115),
-            Column(say("In 20 s", "En 20 s"), SHARE, weighted(level, series("wolkvox_interaction_inbound"), *by), 85, LEVEL),
+            Column(say("In 20 s", "En 20 s"), SHARE, weighted(level, series("wolkvox_interaction_inbound"), *by), 85),
         ],
-        worst=say("In", "Entran"), wide=10, high=9, known=of("inbound"),
+        worst=say("In", "Entran"), wide=10, high=12, known=of("inbound"),
         empty=say("none yet today, or interaction_service is not polled", "ninguna hoy todavía, o interaction_service no se consulta"))
