@@ -3,7 +3,7 @@
 from figures import NOW, at_the_end, live, of_campaigns, ratio, series, total
 import panels
 from panels import (
-    COUNT, FINE, LOOK, QUIET, SHARE, Column, Label, bars, lines, now, over_time, stat, table,
+    COUNT, LOOK, QUIET, SHARE, Column, Label, bars, lines, now, over_time, stat, table,
 )
 from words import say
 
@@ -56,7 +56,7 @@ def tiles():
             now(ratio(of_campaigns("answered"), of_campaigns("dialled"))), wide=4, empty=none()),
         stat(say("Successes", "Logros"), say(
             "Successes of all campaigns, as wolkvox counts them for each campaign.",
-            "Aciertos de todas las campañas, como los cuenta wolkvox para cada una."), COUNT, now(live("wolkvox_campaign_hits")), wide=4,
+            "Logros de todas las campañas, como los cuenta wolkvox para cada una."), COUNT, now(live("wolkvox_campaign_hits")), wide=4,
             empty=none()),
         stat(say("Calls per minute", "Llamadas por minuto"), say(
             "What all campaigns dial together, at the last poll.", "Lo que marcan todas las campañas juntas, en la última consulta."), COUNT,
@@ -65,20 +65,25 @@ def tiles():
 
 
 def each_campaign():
-    meanings = {"1": (say("running", "en marcha"), FINE), "0": (say("stopped", "detenida"), QUIET)}
+    meanings = {
+        "0": (say("stopped", "detenida"), QUIET), "1": (say("running", "en marcha"), QUIET), "2": (say("stopped", "detenida"), LOOK),
+    }
+    # A campaign that stands still with records left is where to look: 2.
+    left = f"({of_campaigns('clean', *BY)} > bool 0)"
+    state = f"({running(*BY)} + 2 * (1 - {running(*BY)}) * {left} or {running(*BY)})"
 
     def part(name, heading, wide):
         return Column(heading, COUNT, of_campaigns(name, *BY), wide)
     of_day = 'part="day"'
     day = f"avg by (campaign_id) ({series('wolkvox_campaign_penetration_ratio', NOW, of_day)})"
     panel = table(say("Each campaign", "Cada campaña"), say(
-        "A row for each campaign at the last poll. Left: not dialled yet. Worked today: the share of its records that wolkvox counts as "
-        "dialled today. A dash is unknown, not zero.",
-        "Una fila por campaña en la última consulta. Faltan: aún sin marcar. Gestión de hoy: la parte de sus registros que wolkvox cuenta "
-        "como marcada hoy. Un guion es algo desconocido, no un cero."),
+        "A row for each campaign at the last poll. Left: not dialled yet. Orange: stopped with records left. Worked today: the share of its "
+        "records that wolkvox counts as dialled today. A dash is unknown, not zero.",
+        "Una fila por campaña en la última consulta. Faltan: aún sin marcar. Naranja: detenida con registros. Gestión de hoy: la parte de "
+        "sus registros que wolkvox cuenta como marcada hoy. Un guion es algo desconocido, no un cero."),
         {"campaign_id": Label(say("Campaign", "Campaña"))},
         [
-            Column(say("State", "Estado"), COUNT, running(*BY), 110),
+            Column(say("State", "Estado"), COUNT, state, 110, [(None, QUIET)]),
             part("records", say("Records", "Registros"), 110),
             part("clean", say("Left", "Faltan"), 110),
             part("dialled", say("Dialled", "Marcados"), 110),
@@ -90,9 +95,8 @@ def each_campaign():
             Column(say("Successes", "Logros"), COUNT, live("wolkvox_campaign_hits", *BY), 110),
             Column(say("Calls/min", "Llamadas/min"), COUNT, live("wolkvox_campaign_calls_per_minute", *BY), 125),
         ],
-        worst=say("Left", "Faltan"), high=14, known=running(), empty=none())
-    state = say("State", "Estado")
-    looks = panels.column_looks(Column(state, COUNT, "", 110))
+        worst=say("Left", "Faltan"), high=10, known=running(), empty=none())
+    looks = panels.column_looks(Column(say("State", "Estado"), COUNT, "", 110, [(None, QUIET)]))
     panel.build().field_config.overrides[1].properties = [*looks, panels.DynamicConfigValue(id_val="mappings", value=[panels.meant(meanings)])]
     return panel
 
@@ -106,15 +110,27 @@ def records_left():
         over_time(f"{left} {those}", "{{campaign_id}}"), wide=10, high=12, empty=none())
 
 
+def results():
+    """How a call ended, in words: wolkvox writes some of them in two ways."""
+    words = {
+        "answer": say("answered", "contestadas"), "no-answer": say("no answer", "sin respuesta"), "no_answer": say("no answer", "sin respuesta"),
+        "busy": say("busy", "ocupado"), "congestion": say("network congested", "red congestionada"),
+        "answer-machine": say("answering machine", "contestador"), "abandon": say("gave up", "abandonó"),
+        "do-not-call_clean": say("do not call", "no llamar"), "do_not_call": say("do not call", "no llamar"),
+        "cancel": say("cancelled", "cancelada"), "chanunavail": say("no line free", "sin línea libre"), "failed": say("failed", "falló"),
+    }
+    return {result: (text, QUIET) for result, text in words.items()}
+
+
 def attempts_by_result():
     return bars(say("Attempts by result today", "Intentos por resultado hoy"), say(
         "Attempts of all campaigns today, by how they ended.", "Intentos de todas las campañas hoy, según cómo terminaron."), COUNT,
-        f"{total('wolkvox_campaign_attempts', 'result')} > 0", "result", Label(say("Result", "Resultado"), 190), say("Attempts", "Intentos"),
+        f"{total('wolkvox_campaign_attempts', 'result')} > 0", "result", Label(say("Result", "Resultado"), 190, meanings=results()), say("Attempts", "Intentos"),
         wide=7, high=12, empty=say("none yet today, or campaign_results is not polled", "ninguno hoy todavía, o campaign_results no se consulta"))
 
 
 def unconnected_by_result():
     return bars(say("Unconnected calls by result today", "Llamadas sin conectar por resultado hoy"), say(
         "Calls of today that reached nobody, by the reason.", "Llamadas de hoy que no llegaron a nadie, según la razón."), COUNT,
-        f"{total('wolkvox_unconnected_calls', 'result')} > 0", "result", Label(say("Result", "Resultado"), 190), say("Calls", "Llamadas"),
+        f"{total('wolkvox_unconnected_calls', 'result')} > 0", "result", Label(say("Result", "Resultado"), 190, meanings=results()), say("Calls", "Llamadas"),
         wide=7, high=12, empty=say("none yet today, or unconnected_calls is not polled", "ninguna hoy todavía, o unconnected_calls no se consulta"))
