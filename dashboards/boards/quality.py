@@ -67,10 +67,12 @@ def tiles():
 
 
 def quality_so_far():
-    return lines(say("Quality so far", "Calidad hasta el momento"), say(
+    panel = lines(say("Quality so far", "Calidad hasta el momento"), say(
         "The quality of each moment's day so far: it begins anew at midnight, with the first evaluation. Dashed: 85 and 70 %.",
         "La calidad de lo que iba del día en cada momento: empieza de nuevo a medianoche, con la primera evaluación. Línea discontinua: 85 "
         "y 70 %."), SHARE, over_time(quality(), say("quality", "calidad")), steps=QUALITY_LINES, wide=8, high=10, empty=no_evaluations())
+    # From 0 on, the line and both limits would lie on each other.
+    return panel.axis_soft_min(0.5).axis_soft_max(1)
 
 
 def score_so_far():
