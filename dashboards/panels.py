@@ -88,9 +88,9 @@ ON_REQUEST = {
     "skill_now": (lambda: say("Queues now", "Colas ahora"), 300),
     "skill_service": (lambda: say("Skills", "Habilidades"), 900),
     "interaction_service": (lambda: say("Interactions", "Interacciones"), 900),
-    "campaign_now": (lambda: say("Campaigns now", "Campañas ahora"), 300),
-    "campaign_results": (lambda: say("Campaign results", "Resultados de campañas"), 900),
-    "unconnected_calls": (lambda: say("Unconnected calls", "Llamadas sin conectar"), 900),
+    "campaign_now": (lambda: say("Campaigns", "Campañas"), 300),
+    "campaign_results": (lambda: say("Results", "Resultados"), 900),
+    "unconnected_calls": (lambda: say("Unconnected", "Sin conectar"), 900),
     "agent_quality": (lambda: say("Evaluations", "Evaluaciones"), 3600),
     "agent_surveys": (lambda: say("Surveys", "Encuestas"), 3600),
 }

@@ -101,7 +101,7 @@ def each_operation():
             Column(say("Service level", "Nivel de servicio"), SHARE, live_service_level(*by), 160, LEVEL),
             Column(say("Abandoned", "Abandonadas"), SHARE, abandoned_share(*by), 130, ABANDONED),
         ],
-        worst=say("Waiting", "En espera"), most=MOST, wide=12, known=f"{queued(*by)} or {in_states(*by)}",
+        worst=say("Waiting", "En espera"), most=MOST, wide=12, high=10, known=f"{queued(*by)} or {in_states(*by)}",
         empty=say("neither skill_now nor agent_now is polled", "no se consulta ni skill_now ni agent_now"))
 
 
