@@ -320,7 +320,7 @@ def table(title: str, says: str, labels: dict[str, Label], columns: list[Column]
     """A row for each set of `labels`, those first that have most of `worst`; `most` of them, where that is given.
 
     Of several columns, `known` has a sample if and only if there is a row: without one, Grafana would draw headings
-    alone. Then the first label says `empty`.
+    alone. Then the first label says `empty`, which must fit into it: Grafana does not make room for it.
     """
     if len(columns) > 1:
         first = next(iter(labels))
@@ -347,10 +347,6 @@ def table(title: str, says: str, labels: dict[str, Label], columns: list[Column]
         panel.with_transformation(DataTransformerConfig(id_val="limit", options={"limitField": most}))
     for label in labels.values():
         panel.override_by_name(label.heading, list(label_looks(label)))
-    if known:
-        # What an empty table says is longer than a name.
-        whole = DynamicConfigValue(id_val="custom.cellOptions", value={"type": "auto", "wrapText": True})
-        panel.build().field_config.overrides[0].properties.append(whole)
     for column in columns:
         panel.override_by_name(column.heading, list(column_looks(column)))
     return dressed(panel, title, says, TEXT, queries, None, wide, high, empty)

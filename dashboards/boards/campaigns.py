@@ -95,7 +95,7 @@ def each_campaign():
             Column(say("Successes", "Logros"), COUNT, live("wolkvox_campaign_hits", *BY), 110),
             Column(say("Calls/min", "Llamadas/min"), COUNT, live("wolkvox_campaign_calls_per_minute", *BY), 125),
         ],
-        worst=say("Left", "Faltan"), high=10, known=running(), empty=none())
+        worst=say("Left", "Faltan"), high=10, known=running(), empty=say("none, or not polled", "ninguna, o sin consultar"))
     looks = panels.column_looks(Column(say("State", "Estado"), COUNT, "", 110, [(None, QUIET)]))
     panel.build().field_config.overrides[1].properties = [*looks, panels.DynamicConfigValue(id_val="mappings", value=[panels.meant(meanings)])]
     return panel

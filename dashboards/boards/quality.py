@@ -104,7 +104,7 @@ def evaluated_agents():
             Column(say("Quality yesterday", "Calidad ayer"), SHARE, quality(*by, window=YESTERDAY), 145, QUALITY),
         ],
         worst=say("Evaluations", "Evaluaciones"), wide=12, high=20, known=f"{evaluations()} > 0 or {evaluations(window=YESTERDAY)} > 0",
-        empty=no_evaluations())
+        empty=say("nobody yet, or not polled", "nadie, o sin consultar"))
 
 
 def surveyed_agents():
@@ -120,4 +120,4 @@ def surveyed_agents():
             Column(say("Score yesterday", "Nota ayer"), "none", score(*by, window=YESTERDAY), 135),
         ],
         worst=say("Surveys", "Encuestas"), wide=12, high=20, known=f"{surveys()} > 0 or {surveys(window=YESTERDAY)} > 0",
-        empty=no_surveys())
+        empty=say("nobody yet, or not polled", "nadie, o sin consultar"))

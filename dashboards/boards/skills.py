@@ -157,4 +157,4 @@ def interactions():
             Column(say("In 20 s", "En 20 s"), SHARE, weighted(level, series("wolkvox_interaction_inbound"), *by), 85),
         ],
         worst=say("In", "Entran"), wide=10, high=12, known=of("inbound"),
-        empty=say("none yet today, or interaction_service is not polled", "ninguna hoy todavía, o interaction_service no se consulta"))
+        empty=say("none, or not polled", "ninguna, o sin consultar"))

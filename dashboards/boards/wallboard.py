@@ -102,7 +102,7 @@ def each_operation():
             Column(say("Abandoned", "Abandonadas"), SHARE, abandoned_share(*by), 130, ABANDONED),
         ],
         worst=say("Waiting", "En espera"), most=MOST, wide=12, high=10, known=f"{queued(*by)} or {in_states(*by)}",
-        empty=say("neither skill_now nor agent_now is polled", "no se consulta ni skill_now ni agent_now"))
+        empty=say("not polled", "sin consultar"))
 
 
 def longest_pauses():
