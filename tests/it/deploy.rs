@@ -141,6 +141,8 @@ fn the_images_recipe_ends_in_one_static_binary_run_by_a_user_without_rights() {
     let (build, image) = recipe.split_once("FROM scratch\n").expect("an image of nothing else");
     assert!(build.contains("RUN deploy/rootfs /image\n"), "{build}");
     assert!(image.contains("\nUSER 65532:65532\n") && !image.contains("RUN "), "{image}");
+    // A builder gives an owner to what it copies, and not to the folder that it copies into.
+    assert!(image.contains("--chown=65532:65532 /image/var/lib/ /var/lib/\n"), "{image}");
     let health = "CMD [\"/usr/bin/wolkvox-exporter\", \"health\"]";
     let entry = "ENTRYPOINT [\"/usr/bin/wolkvox-exporter\"]";
     assert!(image.contains(health) && image.contains(entry), "{image}");
