@@ -1,5 +1,6 @@
 //! The aggregator: rows of equal labels are added up while they are parsed.
 
+use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
@@ -120,7 +121,7 @@ impl Aggregator {
             seen: Seen { carried: vec![false; fields], ..Seen::default() },
             rejected: FieldCounts::new(fields),
             shortened: FieldCounts::new(fields),
-            scratch: Scratch::default(),
+            scratch: Scratch { inputs: vec![None; plan.inputs.len()], ..Scratch::default() },
             memory: PollMemory::unbounded().share(),
             plan,
         }
@@ -304,8 +305,9 @@ impl Aggregator {
             self.tables[place].groups.select_prefix(&self.scratch.labels);
         }
         if let [label] = last
-            && label.form == Form::AsSent
-            && let Some(Scalar::Text(value)) = slots.of(label)
+            && label.is_as_sent()
+            // A text with a backslash is escaped in JSON, so it is not borrowed.
+            && let Some(Scalar::Text(Cow::Borrowed(value))) = slots.of(label)
             && let Some(group) = self.tables[place].groups.place_expected(|text| label.label.is_written(text, value))
         {
             self.tables[place].group = group;
@@ -369,15 +371,15 @@ impl Aggregator {
     fn add_values(&mut self, plan: &RowPlan, row: &[Slot<'_>]) {
         let number = if plan.nested.is_some() { self.nested_rows } else { self.rows };
         let Aggregator { tables, rejected, scratch, without_value, .. } = self;
-        scratch.inputs.clear();
-        scratch.inputs.extend(plan.inputs.iter().map(|input| {
-            let value = read_value(input, row, &plan.zone);
-            value.unwrap_or_else(|Unreadable| {
+        let mut is_without = !plan.inputs.is_empty();
+        for (value, input) in scratch.inputs.iter_mut().zip(&plan.inputs) {
+            *value = read_value(input, row, &plan.zone).unwrap_or_else(|Unreadable| {
                 rejected.add(input.field, number);
                 None
-            })
-        }));
-        *without_value += u64::from(!plan.inputs.is_empty() && scratch.inputs.iter().all(Option::is_none));
+            });
+            is_without &= value.is_none();
+        }
+        *without_value += u64::from(is_without);
         for (sums, table) in tables.iter_mut().zip(&plan.tables) {
             let first = sums.group * table.cells.len();
             if sums.cells.len() == first {
@@ -765,6 +767,17 @@ mod tests {
         let aggregated = finished(added(&catalog, "agent_hold_mute", &[row.clone(), row.clone(), row]));
         assert_eq!(aggregated.shortened, [("agent_name".to_owned(), 3)]);
         assert_eq!(aggregated.series(), 4);
+    }
+
+    #[test]
+    fn never_lie_one_backslash_and_two_are_two_series() {
+        let catalog = Catalog::builtin().unwrap();
+        let row =
+            |state: &str| format!(r#"{{"agent_id":"1","agent_name":"Ana","aux_state":"{state}","time":"00:00:01"}}"#);
+        for states in [[r"a\\b", r"a\\\\b"], [r"a\\\\b", r"a\\b"]] {
+            let aggregated = finished(added(&catalog, "agent_aux_time", &states.map(row)));
+            assert_eq!(aggregated.series(), 2, "{:?}", series(&aggregated));
+        }
     }
 
     #[test]

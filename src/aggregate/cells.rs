@@ -80,28 +80,44 @@ impl FieldCounts {
 
 impl Cell {
     /// Adds a row. Not where it is one too many, which the others tell by.
+    #[inline]
     pub(super) fn add(&mut self, combine: CellCombine, inputs: &[Option<f64>]) -> Added {
-        let (value, weight) = match combine {
-            CellCombine::Count => (Some(1.0), Some(1.0)),
-            CellCombine::Sum { value }
-            | CellCombine::Max { value }
-            | CellCombine::Min { value }
-            | CellCombine::Only { value } => (inputs[value], Some(1.0)),
-            CellCombine::Product { value, times: weight } | CellCombine::Mean { value, weight } => {
-                (inputs[value], inputs[weight])
+        let is_first = !self.seen;
+        match combine {
+            CellCombine::Count => self.take(self.total + 1.0, 1.0),
+            CellCombine::Sum { value } => {
+                if let Some(value) = inputs[value] {
+                    self.take(self.total + value, 1.0);
+                }
             }
-        };
-        let (Some(value), Some(weight)) = (value, weight) else { return Added::Whole };
-        self.total = match combine {
-            CellCombine::Max { .. } if self.seen => self.total.max(value),
-            CellCombine::Min { .. } if self.seen => self.total.min(value),
-            CellCombine::Max { .. } | CellCombine::Min { .. } => value,
-            _ => self.total + value * weight,
-        };
-        self.weight += weight;
-        let is_second = self.seen && matches!(combine, CellCombine::Only { .. });
-        self.seen = true;
-        if is_second { Added::OneTooMany } else { Added::Whole }
+            CellCombine::Product { value, times: weight } | CellCombine::Mean { value, weight } => {
+                if let (Some(value), Some(weight)) = (inputs[value], inputs[weight]) {
+                    self.take(self.total + value * weight, weight);
+                }
+            }
+            CellCombine::Max { value } => {
+                if let Some(value) = inputs[value] {
+                    self.take(if is_first { value } else { self.total.max(value) }, 1.0);
+                }
+            }
+            CellCombine::Min { value } => {
+                if let Some(value) = inputs[value] {
+                    self.take(if is_first { value } else { self.total.min(value) }, 1.0);
+                }
+            }
+            CellCombine::Only { value } => {
+                if let Some(value) = inputs[value] {
+                    self.take(self.total + value, 1.0);
+                    return if is_first { Added::Whole } else { Added::OneTooMany };
+                }
+            }
+        }
+        Added::Whole
+    }
+
+    #[inline]
+    fn take(&mut self, total: f64, weight: f64) {
+        *self = Cell { total, weight: self.weight + weight, seen: true };
     }
 
     pub(super) fn merge(&mut self, combine: CellCombine, other: Cell) {

@@ -92,13 +92,10 @@ const EXACT_DIGITS: usize = 15;
 /// `4:38:08`, `99:59:59`, `123:00:00`.
 fn clock(text: &str) -> Option<f64> {
     // Nearly all are of this one form, which takes no search.
-    if let &[h, i, b':', m, n, b':', s, t] = text.as_bytes()
-        && [h, i, m, n, s, t].iter().all(u8::is_ascii_digit)
-        && m < b'6'
-        && s < b'6'
-    {
-        let two = |tens: u8, ones: u8| f64::from((tens - b'0') * 10 + (ones - b'0'));
-        return Some(two(h, i) * 3600.0 + two(m, n) * 60.0 + two(s, t));
+    if let &[h, i, b':', m, n, b':', s, t] = text.as_bytes() {
+        let [h, i, m, n, s, t] = [h, i, m, n, s, t].map(|digit| u32::from(digit.wrapping_sub(b'0')));
+        let is_clock = (h < 10) & (i < 10) & (m < 6) & (n < 10) & (s < 6) & (t < 10);
+        return is_clock.then(|| f64::from((h * 10 + i) * 3600 + (m * 10 + n) * 60 + s * 10 + t));
     }
     let (rest, seconds) = text.rsplit_once(':')?;
     let (hours, minutes) = rest.rsplit_once(':')?;
