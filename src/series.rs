@@ -16,18 +16,20 @@ pub const LABEL_BYTES: usize = 1_000;
 #[inline]
 pub fn is_equal(a: &str, b: &str) -> bool {
     let (a, b) = (a.as_bytes(), b.as_bytes());
-    if a.len() != b.len() {
-        return false;
-    }
-    let by_many = equal_by::<16>(a, b).or_else(|| equal_by::<8>(a, b)).or_else(|| equal_by::<4>(a, b));
-    by_many.unwrap_or_else(|| a.iter().zip(b).all(|(a, b)| a == b))
+    a.len() == b.len()
+        && match a.len() {
+            0..4 => a.iter().zip(b).all(|(a, b)| a == b),
+            4..8 => ends_are_equal::<4>(a, b),
+            8..16 => ends_are_equal::<8>(a, b),
+            16..=32 => ends_are_equal::<16>(a, b),
+            _ => a == b,
+        }
 }
 
-/// By so many bytes, and by the last so many; `None` where there are fewer.
+/// The first bytes and the last ones, which are all where there are no more than twice as many.
 #[inline]
-fn equal_by<const N: usize>(a: &[u8], b: &[u8]) -> Option<bool> {
-    let ends = (a.last_chunk::<N>()?, b.last_chunk::<N>()?);
-    Some(ends.0 == ends.1 && a.as_chunks::<N>().0.iter().zip(b.as_chunks().0).all(|(a, b)| a == b))
+fn ends_are_equal<const N: usize>(a: &[u8], b: &[u8]) -> bool {
+    a.first_chunk::<N>() == b.first_chunk() && a.last_chunk::<N>() == b.last_chunk()
 }
 
 /// Written labels: the last one, and those before it.

@@ -60,6 +60,7 @@ impl Format {
     }
 
     /// The value in the metric's base unit, or `None` for text this format does not cover. `zone` is the operation's.
+    #[inline]
     pub fn parse(&self, text: &str, zone: &TimeZone) -> Option<f64> {
         let (kind, signed) = match self {
             Format::Known { kind, signed } => (*kind, *signed),
@@ -90,13 +91,17 @@ impl Format {
 const EXACT_DIGITS: usize = 15;
 
 /// `4:38:08`, `99:59:59`, `123:00:00`.
+#[inline]
 fn clock(text: &str) -> Option<f64> {
     // Nearly all are of this one form, which takes no search.
-    if let &[h, i, b':', m, n, b':', s, t] = text.as_bytes() {
-        let [h, i, m, n, s, t] = [h, i, m, n, s, t].map(|digit| u32::from(digit.wrapping_sub(b'0')));
-        let is_clock = (h < 10) & (i < 10) & (m < 6) & (n < 10) & (s < 6) & (t < 10);
-        return is_clock.then(|| f64::from((h * 10 + i) * 3600 + (m * 10 + n) * 60 + s * 10 + t));
-    }
+    let &[h, i, b':', m, n, b':', s, t] = text.as_bytes() else { return clock_of_any_length(text) };
+    let [h, i, m, n, s, t] = [h, i, m, n, s, t].map(|digit| u32::from(digit.wrapping_sub(b'0')));
+    let is_clock = (h < 10) & (i < 10) & (m < 6) & (n < 10) & (s < 6) & (t < 10);
+    is_clock.then(|| f64::from((h * 10 + i) * 3600 + (m * 10 + n) * 60 + s * 10 + t))
+}
+
+#[cold]
+fn clock_of_any_length(text: &str) -> Option<f64> {
     let (rest, seconds) = text.rsplit_once(':')?;
     let (hours, minutes) = rest.rsplit_once(':')?;
     let total = digits(hours)? * 3600 + sixtieth(minutes)? * 60 + sixtieth(seconds)?;
