@@ -55,52 +55,76 @@ impl Scalar<'_> {
 
 impl<'de> Deserialize<'de> for Scalar<'de> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Scalar<'de>, D::Error> {
-        deserializer.deserialize_any(ScalarVisitor)
+        let mut scalar = None;
+        ScalarInto(&mut scalar).deserialize(deserializer)?;
+        Ok(scalar.unwrap_or(Scalar::Other))
     }
 }
 
-struct ScalarVisitor;
+/// Puts a value where it belongs: to hand it up through serde costs more than to read it.
+pub struct ScalarInto<'s, 'de>(pub &'s mut Option<Scalar<'de>>);
 
-impl<'de> Visitor<'de> for ScalarVisitor {
-    type Value = Scalar<'de>;
+impl ScalarInto<'_, '_> {
+    fn text<E>(self, text: String) -> Result<(), E> {
+        *self.0 = Some(Scalar::Text(Cow::Owned(text)));
+        Ok(())
+    }
+
+    fn other<E>(self) -> Result<(), E> {
+        *self.0 = Some(Scalar::Other);
+        Ok(())
+    }
+}
+
+impl<'de> DeserializeSeed<'de> for ScalarInto<'_, 'de> {
+    type Value = ();
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
+        deserializer.deserialize_any(self)
+    }
+}
+
+impl<'de> Visitor<'de> for ScalarInto<'_, 'de> {
+    type Value = ();
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("a value")
     }
 
     #[inline]
-    fn visit_borrowed_str<E>(self, text: &'de str) -> Result<Scalar<'de>, E> {
-        Ok(Scalar::Text(Cow::Borrowed(text)))
+    fn visit_borrowed_str<E>(self, text: &'de str) -> Result<(), E> {
+        *self.0 = Some(Scalar::Text(Cow::Borrowed(text)));
+        Ok(())
     }
 
-    fn visit_str<E>(self, text: &str) -> Result<Scalar<'de>, E> {
-        Ok(Scalar::Text(Cow::Owned(text.to_owned())))
+    fn visit_str<E>(self, text: &str) -> Result<(), E> {
+        self.text(text.to_owned())
     }
 
-    fn visit_u64<E>(self, number: u64) -> Result<Scalar<'de>, E> {
-        Ok(Scalar::Text(Cow::Owned(number.to_string())))
+    fn visit_u64<E>(self, number: u64) -> Result<(), E> {
+        self.text(number.to_string())
     }
 
-    fn visit_i64<E>(self, number: i64) -> Result<Scalar<'de>, E> {
-        Ok(Scalar::Text(Cow::Owned(number.to_string())))
+    fn visit_i64<E>(self, number: i64) -> Result<(), E> {
+        self.text(number.to_string())
     }
 
-    fn visit_unit<E>(self) -> Result<Scalar<'de>, E> {
-        Ok(Scalar::Text(Cow::Borrowed("")))
+    fn visit_unit<E>(self) -> Result<(), E> {
+        self.text(String::new())
     }
 
-    fn visit_bool<E>(self, _: bool) -> Result<Scalar<'de>, E> {
-        Ok(Scalar::Other)
+    fn visit_bool<E>(self, _: bool) -> Result<(), E> {
+        self.other()
     }
 
     #[cold]
-    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Scalar<'de>, A::Error> {
+    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<(), A::Error> {
         while seq.next_element::<IgnoredAny>()?.is_some() {}
-        Ok(Scalar::Other)
+        self.other()
     }
 
     #[cold]
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Scalar<'de>, A::Error> {
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
         let mut number = None;
         while let Some(is_number) = map.next_key_seed(IsNumber)? {
             if is_number {
@@ -109,7 +133,8 @@ impl<'de> Visitor<'de> for ScalarVisitor {
                 map.next_value::<IgnoredAny>()?;
             }
         }
-        Ok(number.map_or(Scalar::Other, Scalar::Number))
+        *self.0 = Some(number.map_or(Scalar::Other, Scalar::Number));
+        Ok(())
     }
 }
 

@@ -8,7 +8,7 @@ use serde::de::{DeserializeSeed, Deserializer, Error as _, IgnoredAny, MapAccess
 use super::aggregator::{Aggregator, Seen};
 use super::row_plan::{RowPlan, Slot};
 use crate::memory::MemoryError;
-use crate::rows::{Rows, TakesAnswers};
+use crate::rows::{Rows, ScalarInto, TakesAnswers};
 use crate::series::is_equal;
 
 /// Rows after which the memory of what they led to is counted again.
@@ -127,7 +127,7 @@ impl<'de> Visitor<'de> for RowVisitor<'_, 'de> {
                     nested.clear();
                     map.next_value_seed(ListSeed { plan: self.plan, seen: self.seen, nested, order })?;
                 }
-                _ => self.row[field] = Some(map.next_value()?),
+                _ => map.next_value_seed(ScalarInto(&mut self.row[field]))?,
             }
         }
         Ok(())
