@@ -52,6 +52,7 @@ impl fmt::Display for Labels<'_> {
     }
 }
 
+#[inline]
 pub fn slice<'t>(text: &'t str, ends: &[usize], place: usize) -> &'t str {
     let start = if place == 0 { 0 } else { ends[place - 1] };
     &text[start..ends[place]]

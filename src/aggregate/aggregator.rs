@@ -280,15 +280,18 @@ impl Aggregator {
             label.form != Form::LeadingNumber && is_same(label.field, parent, before, plan.label_bytes)
         };
         let labels = Slots { parent, row };
+        // Of the rows that have the values.
+        let number = if plan.nested.is_some() { self.nested_rows } else { self.rows };
+        self.read_inputs(plan, row, number);
         let mut said_again = 0;
         for (place, table) in plan.tables.iter().enumerate() {
             let same = table.labels.iter().take_while(|label| follows && is_same(label)).count();
             if !follows || same < table.labels.len() {
                 self.find_group(place, table, labels, follows && same >= table.prefix());
             }
+            self.add_values(plan, place, number);
             said_again = if place == 0 { same } else { said_again };
         }
-        self.add_values(plan, row);
         for (index, info) in plan.infos.iter().enumerate() {
             // What the row before brought is there already.
             if !follows || info.said_by.is_none_or(|labels| labels > said_again) {
@@ -368,29 +371,31 @@ impl Aggregator {
         true
     }
 
-    fn add_values(&mut self, plan: &RowPlan, row: &[Slot<'_>]) {
-        let number = if plan.nested.is_some() { self.nested_rows } else { self.rows };
-        let Aggregator { tables, rejected, scratch, without_value, .. } = self;
+    fn read_inputs(&mut self, plan: &RowPlan, row: &[Slot<'_>], number: u64) {
         let mut is_without = !plan.inputs.is_empty();
-        for (value, input) in scratch.inputs.iter_mut().zip(&plan.inputs) {
+        for (value, input) in self.scratch.inputs.iter_mut().zip(&plan.inputs) {
             *value = read_value(input, row, &plan.zone).unwrap_or_else(|Unreadable| {
-                rejected.add(input.field, number);
+                self.rejected.add(input.field, number);
                 None
             });
             is_without &= value.is_none();
         }
-        *without_value += u64::from(is_without);
-        for (sums, table) in tables.iter_mut().zip(&plan.tables) {
-            let first = sums.group * table.cells.len();
-            if sums.cells.len() == first {
-                sums.cells.resize(first + table.cells.len(), Cell::default());
-            }
-            for (cell, plan_of_cell) in sums.cells[first..].iter_mut().zip(&table.cells) {
-                if cell.add(plan_of_cell.combine, &scratch.inputs) == Added::OneTooMany
-                    && let Some(value) = plan_of_cell.combine.value()
-                {
-                    rejected.add(plan.inputs[value].field, number);
-                }
+        self.without_value += u64::from(is_without);
+    }
+
+    /// Adds the row's inputs to the cells of its group.
+    fn add_values(&mut self, plan: &RowPlan, place: usize, number: u64) {
+        let table = &plan.tables[place];
+        let sums = &mut self.tables[place];
+        let first = sums.group * table.cells.len();
+        if sums.cells.len() == first {
+            sums.cells.resize(first + table.cells.len(), Cell::default());
+        }
+        for (cell, plan_of_cell) in sums.cells[first..].iter_mut().zip(&table.cells) {
+            if cell.add(plan_of_cell.combine, &self.scratch.inputs) == Added::OneTooMany
+                && let Some(value) = plan_of_cell.combine.value()
+            {
+                self.rejected.add(plan.inputs[value].field, number);
             }
         }
     }

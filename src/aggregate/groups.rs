@@ -74,6 +74,7 @@ impl Keys {
         }
     }
 
+    #[inline]
     pub fn get(&self, place: usize) -> &str {
         slice(&self.text, &self.ends, place)
     }
