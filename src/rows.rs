@@ -64,15 +64,14 @@ impl<'de> Deserialize<'de> for Scalar<'de> {
 /// Puts a value where it belongs: to hand it up through serde costs more than to read it.
 pub struct ScalarInto<'s, 'de>(pub &'s mut Option<Scalar<'de>>);
 
-impl ScalarInto<'_, '_> {
-    fn text<E>(self, text: String) -> Result<(), E> {
-        *self.0 = Some(Scalar::Text(Cow::Owned(text)));
-        Ok(())
+impl<'de> ScalarInto<'_, 'de> {
+    #[inline]
+    fn put(self, scalar: Scalar<'de>) {
+        *self.0 = Some(scalar);
     }
 
-    fn other<E>(self) -> Result<(), E> {
-        *self.0 = Some(Scalar::Other);
-        Ok(())
+    fn put_text(self, text: String) {
+        self.put(Scalar::Text(Cow::Owned(text)));
     }
 }
 
@@ -93,34 +92,40 @@ impl<'de> Visitor<'de> for ScalarInto<'_, 'de> {
 
     #[inline]
     fn visit_borrowed_str<E>(self, text: &'de str) -> Result<(), E> {
-        *self.0 = Some(Scalar::Text(Cow::Borrowed(text)));
+        self.put(Scalar::Text(Cow::Borrowed(text)));
         Ok(())
     }
 
     fn visit_str<E>(self, text: &str) -> Result<(), E> {
-        self.text(text.to_owned())
+        self.put_text(text.to_owned());
+        Ok(())
     }
 
     fn visit_u64<E>(self, number: u64) -> Result<(), E> {
-        self.text(number.to_string())
+        self.put_text(number.to_string());
+        Ok(())
     }
 
     fn visit_i64<E>(self, number: i64) -> Result<(), E> {
-        self.text(number.to_string())
+        self.put_text(number.to_string());
+        Ok(())
     }
 
     fn visit_unit<E>(self) -> Result<(), E> {
-        self.text(String::new())
+        self.put(Scalar::Text(Cow::Borrowed("")));
+        Ok(())
     }
 
     fn visit_bool<E>(self, _: bool) -> Result<(), E> {
-        self.other()
+        self.put(Scalar::Other);
+        Ok(())
     }
 
     #[cold]
     fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<(), A::Error> {
         while seq.next_element::<IgnoredAny>()?.is_some() {}
-        self.other()
+        self.put(Scalar::Other);
+        Ok(())
     }
 
     #[cold]
@@ -133,7 +138,7 @@ impl<'de> Visitor<'de> for ScalarInto<'_, 'de> {
                 map.next_value::<IgnoredAny>()?;
             }
         }
-        *self.0 = Some(number.map_or(Scalar::Other, Scalar::Number));
+        self.put(number.map_or(Scalar::Other, Scalar::Number));
         Ok(())
     }
 }

@@ -94,10 +94,15 @@ const EXACT_DIGITS: usize = 15;
 #[inline]
 fn clock(text: &str) -> Option<f64> {
     // Nearly all are of this one form, which takes no search.
-    let &[h, i, b':', m, n, b':', s, t] = text.as_bytes() else { return clock_of_any_length(text) };
-    let [h, i, m, n, s, t] = [h, i, m, n, s, t].map(|digit| u32::from(digit.wrapping_sub(b'0')));
-    let is_clock = (h < 10) & (i < 10) & (m < 6) & (n < 10) & (s < 6) & (t < 10);
-    is_clock.then(|| f64::from((h * 10 + i) * 3600 + (m * 10 + n) * 60 + s * 10 + t))
+    let &[h1, h2, b':', m1, m2, b':', s1, s2] = text.as_bytes() else { return clock_of_any_length(text) };
+    let (hours, minutes, seconds) = (two_digits(h1, h2)?, two_digits(m1, m2)?, two_digits(s1, s2)?);
+    (minutes < 60 && seconds < 60).then(|| f64::from(hours * 3600 + minutes * 60 + seconds))
+}
+
+#[inline]
+fn two_digits(tens: u8, ones: u8) -> Option<u32> {
+    let (tens, ones) = (u32::from(tens.wrapping_sub(b'0')), u32::from(ones.wrapping_sub(b'0')));
+    (tens < 10 && ones < 10).then(|| tens * 10 + ones)
 }
 
 #[cold]
