@@ -69,7 +69,7 @@ impl Server {
         Some(Server { port, child, stdin: Some(stdin) })
     }
 
-    /// Tells the server a word, as `fold`.
+    /// Tells the server a word, as `poll`.
     pub fn tell(&mut self, word: &str) {
         let stdin = self.stdin.as_mut().expect("open until it is dropped");
         writeln!(stdin, "{word}").and_then(|()| stdin.flush()).expect("a server that listens");

@@ -127,6 +127,11 @@ impl Times {
     pub fn median(&self) -> Duration {
         self.quantile(0.5)
     }
+
+    /// What the work takes by itself: whatever else the machine does only adds to it.
+    pub fn shortest(&self) -> Duration {
+        self.quantile(0.0)
+    }
 }
 
 /// Does something over and over for about this long, but often enough for a median.

@@ -51,11 +51,11 @@ pub fn serve(kind: &str, what: &str) {
     listener.set_nonblocking(true).expect("a socket");
     let listener = TcpListener::from_std(listener).expect("a socket");
     let port = listener.local_addr().expect("a bound socket").port();
-    let folding = Arc::new(AtomicBool::new(false));
+    let polling = Arc::new(AtomicBool::new(false));
     let series = || what.parse::<usize>().expect("a number of series");
     match kind {
         "ours" => {
-            runtime.spawn(ours(series(), &folding).serve(vec![listener]));
+            runtime.spawn(ours(series(), &polling).serve(vec![listener]));
         }
         "ready" => {
             let read = |name: &str| Bytes::from(std::fs::read(Path::new(what).join(name)).expect("the bench wrote it"));
@@ -74,13 +74,13 @@ pub fn serve(kind: &str, what: &str) {
     }
     println!("{port}");
     for line in std::io::stdin().lock().lines().map_while(Result::ok) {
-        folding.store(line == "fold", Ordering::Relaxed);
+        polling.store(line == "poll", Ordering::Relaxed);
     }
 }
 
-/// The exporter's own store, exposition and listener, filled by polls. While `folding`, another poll of 60,000 rows is
+/// The exporter's own store, exposition and listener, filled by polls. While `polling`, another poll of 60,000 rows is
 /// taken again and again.
-fn ours(series: usize, folding: &Arc<AtomicBool>) -> Server {
+fn ours(series: usize, polling: &Arc<AtomicBool>) -> Server {
     let catalog = Arc::new(Catalog::builtin().expect("the shipped catalogue is right"));
     let store: Arc<Store> = Arc::default();
     let telemetry = Arc::new(Telemetry::default());
@@ -97,16 +97,16 @@ fn ours(series: usize, folding: &Arc<AtomicBool>) -> Server {
         let poll = Poll::new(&catalog, polls::AUX_TIME.report, &operation);
         store.succeed(&target, poll.run(&data::body(rows), &mut SeriesCap::default(), clock.now()));
     }
-    let (folding, folded, now) = (Arc::clone(folding), Arc::clone(&store), clock.clone());
+    let (polling, polled, now) = (Arc::clone(polling), Arc::clone(&store), clock.clone());
     let (catalog_of_polls, target) = (Arc::clone(&catalog), target("operacion-zz"));
     tokio::task::spawn_blocking(move || {
         let poll = Poll::new(&catalog_of_polls, polls::AUX_TIME.report, &target.operation);
         let mut body = None;
         let mut kept = SeriesCap::default();
         loop {
-            if folding.load(Ordering::Relaxed) {
+            if polling.load(Ordering::Relaxed) {
                 let body = body.get_or_insert_with(|| data::body(60_000));
-                folded.succeed(&target, poll.run(body, &mut kept, now.now()));
+                polled.succeed(&target, poll.run(body, &mut kept, now.now()));
             } else {
                 std::thread::sleep(std::time::Duration::from_millis(20));
             }
