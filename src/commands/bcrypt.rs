@@ -1,6 +1,9 @@
 //! `bcrypt`: the hash of a password, for a web config.
 
+use std::fs::File;
 use std::io::{self, IsTerminal, Read};
+
+use rustix::termios::{LocalModes, OptionalActions, Termios, tcgetattr, tcsetattr};
 
 use super::{CommandError, print};
 use crate::web::LONGEST_PASSWORD;
@@ -37,9 +40,35 @@ fn read_piped() -> Result<String, CommandError> {
 
 /// Twice, because nobody sees what is typed.
 fn read_typed() -> Result<String, CommandError> {
+    let _silent = SilentTerminal::new().map_err(CommandError::Password)?;
     let ask = |prompt: &str| rpassword::prompt_password(prompt).map_err(CommandError::Password);
     let (first, second) = (ask("Password: ")?, ask("Again: ")?);
     if first == second { Ok(first) } else { Err(CommandError::NotAPassword("the two are not the same")) }
+}
+
+/// The terminal, which shows nothing of what is typed until this is dropped. `rpassword` alone hides only once it has
+/// prompted, and shows what comes in right behind a prompt.
+struct SilentTerminal {
+    terminal: File,
+    before: Termios,
+}
+
+impl SilentTerminal {
+    fn new() -> io::Result<SilentTerminal> {
+        let terminal = File::open("/dev/tty")?;
+        let before = tcgetattr(&terminal)?;
+        let mut silent = before.clone();
+        silent.local_modes.remove(LocalModes::ECHO);
+        tcsetattr(&terminal, OptionalActions::Now, &silent)?;
+        Ok(SilentTerminal { terminal, before })
+    }
+}
+
+impl Drop for SilentTerminal {
+    fn drop(&mut self) {
+        // A terminal that is gone needs no setting.
+        let _ = tcsetattr(&self.terminal, OptionalActions::Now, &self.before);
+    }
 }
 
 fn without_line_end(text: &str) -> String {
