@@ -79,7 +79,7 @@ pub(super) struct OperationEntry {
     /// The name of an environment variable in place of `token_file`. Never both.
     #[cfg_attr(test, schemars(extend("examples" = ["ACME_TOKEN"])))]
     pub token_env: Option<At<String>>,
-    // Known only to be refused with a better word than "unknown field".
+    // Known only to be refused with a better word than "unknown key".
     #[cfg_attr(test, schemars(skip))]
     pub token: Option<At<IgnoredAny>>,
     /// IANA zone of the operation's days.

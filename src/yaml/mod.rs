@@ -131,13 +131,13 @@ mod tests {
         let text = "nme: x\ncount: -1\nflag: maybe\nlist: [1, x, 2, [3]]\ninner: {count: 5000000000, cnt: 1}\nname: [a]\nflag: no\n";
         let said = told(text);
         for (what, place) in [
-            ("unknown field `nme`", "1:1"),
+            ("unknown key `nme`", "1:1"),
             ("not a whole number", "2:8"),
             ("neither true nor false", "3:7"),
             ("not a whole number", "4:11"),
             ("neither a list nor a mapping", "4:17"),
             ("the number is too large", "5:16"),
-            ("unknown field `cnt`", "5:28"),
+            ("unknown key `cnt`", "5:28"),
             ("neither a list nor a mapping", "6:7"),
             ("the key `flag` is there twice", "7:1"),
         ] {
@@ -145,6 +145,19 @@ mod tests {
             assert!(told, "{what} at {place}\n{said}");
         }
         assert!(said.ends_with("9 mistakes in f"), "{said}");
+    }
+
+    #[test]
+    fn of_an_unknown_key_the_one_that_is_meant_is_told_and_else_all_that_are_known() {
+        let all = "name, count, flag, list, map, inner";
+        for (key, hint) in [
+            ("nme", format!("hint: is `name` meant? Known here: {all}")),
+            ("flgas", format!("hint: known here: {all}")),
+            ("naem", format!("hint: is `name` meant? Known here: {all}")),
+            ("every", format!("hint: known here: {all}")),
+        ] {
+            assert_eq!(told(&format!("{key}: x")), format!("unknown key `{key}`\n  --> f:1:1\n{hint}"));
+        }
     }
 
     #[test]

@@ -62,20 +62,28 @@ impl Error for Mistake {
     }
 
     fn unknown_variant(variant: &str, expected: &'static [&'static str]) -> Mistake {
-        Mistake::custom(format_args!(
-            "`{}` is not known here, expected one of {}",
-            quoted(variant),
-            expected.join(", ")
-        ))
+        let hint = known(variant, expected.iter().copied());
+        Mistake::custom(format_args!("`{}` is not known here\nhint: {hint}", quoted(variant)))
     }
 
     fn unknown_field(field: &str, expected: &'static [&'static str]) -> Mistake {
-        let expected: Vec<&str> = expected.iter().filter(|key| !REFUSED.contains(key)).copied().collect();
-        Mistake::custom(format_args!("unknown field `{}`, expected one of {}", quoted(field), expected.join(", ")))
+        let hint = known(field, expected.iter().copied().filter(|key| !REFUSED.contains(key)));
+        Mistake::custom(format_args!("unknown key `{}`\nhint: {hint}", quoted(field)))
     }
 
     fn missing_field(field: &'static str) -> Mistake {
-        Mistake::custom(format_args!("the key `{field}` is missing"))
+        Mistake::custom(format_args!("the key `{field}` is missing\nhint: add it to what begins here"))
+    }
+}
+
+/// The words that can stand where an unknown one does, and which of them may be meant.
+fn known<'w>(unknown: &str, words: impl Iterator<Item = &'w str> + Clone) -> String {
+    let all = words.clone().collect::<Vec<_>>().join(", ");
+    let nearest = words.map(|word| (strsim::osa_distance(word, unknown), word)).min();
+    match nearest {
+        // A third of its letters may be wrong.
+        Some((wrong, word)) if 3 * wrong <= word.len() => format!("is `{word}` meant? Known here: {all}"),
+        _ => format!("known here: {all}"),
     }
 }
 

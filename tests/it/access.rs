@@ -387,14 +387,14 @@ async fn never_leak_every_mistake_in_a_web_config_names_its_place_and_repeats_no
     };
     let with = |more: &str| tls(&identity.key, more);
     for (config, what, place) in [
-        ("basic_auth_user: {}".to_owned(), "unknown field", ":1:1"),
+        ("basic_auth_user: {}".to_owned(), "unknown key", ":1:1"),
         (format!("basic_auth_users: {PASSWORD}"), "", ":1:"),
         (format!("basic_auth_users: {{alice: {PASSWORD}}}"), "password of user alice is not a bcrypt hash", ":1:27"),
         (format!("basic_auth_users: {{alice: \"$2y$04${}\"}}", ".".repeat(53)), "cost", ":1:27"),
         (format!("basic_auth_users: {{alice: [{PASSWORD}]}}"), "", ":1:"),
         ("basic_auth_users: {\"a:b\": x}".to_owned(), "a user's name", ":1:27"),
         ("http_server_config: {http2: true}".to_owned(), "http2 cannot be true", ":1:29"),
-        ("http_server_config: {headers: {Server: x}}".to_owned(), "unknown field", ":1:32"),
+        ("http_server_config: {headers: {Server: x}}".to_owned(), "unknown key", ":1:32"),
         ("http_server_config: {headers: {X-Frame-Options: maybe}}".to_owned(), "deny or sameorigin", ":1:49"),
         ("http_server_config: {headers: {X-XSS-Protection: \"a\\nb\"}}".to_owned(), "no header can carry", ":1:50"),
         ("rate_limit: {interval: 1s}".to_owned(), "burst is 0 or left out", ":1:24"),

@@ -23,7 +23,7 @@ async fn every_kind_of_mistake_names_file_and_line_and_repeats_no_token() {
         (instead("token_file: ."), "cannot be read", ":4:17"),
         (instead("token_file: empty"), "empty is empty", ":4:17"),
         (instead(&format!("token: {TOKEN}")), "refused", ":4:12"),
-        (with("tokn_file: x"), "unknown field", ":5:5"),
+        (with("tokn_file: x"), "unknown key", ":5:5"),
         (with("licenses: many"), "not a whole number", ":5:15"),
         (with("timezone: Bogota"), "the timezone Bogota is not known", ":5:15"),
         (with("reports: [agent_3]"), "report agent_3 is not known", ":5:15"),

@@ -92,7 +92,7 @@ fn a_mistake_names_the_file_that_it_stands_in() {
         ("token cannot be read", at("conf.d/b.yml") + ":2:46"),
         ("licenses is 0", at("conf.d/b.yml") + ":2:63"),
         ("of this name is there already", at("conf.d/c.yml") + ":2:12"),
-        ("unknown field `polling`", at("conf.d/d.yml") + ":1:1"),
+        ("unknown key `polling`", at("conf.d/d.yml") + ":1:1"),
         ("the file is empty", at("conf.d/e.yml") + ":1:1"),
         ("the file has no operations", at("conf.d/f.yml") + ":1:13"),
     ];

@@ -61,7 +61,7 @@ async fn a_wrong_config_or_token_is_refused_with_the_reason_and_the_old_config_g
     let unreadable = good.replace("token_file: token", "token_file: elsewhere");
     for (config, reason) in [
         (inline.as_str(), "a token written into the config is refused"),
-        (&wrong_key, "unknown field `tokn`"),
+        (&wrong_key, "unknown key `tokn`"),
         (&unreadable, "cannot be read"),
         ("", "the file is empty"),
         (good.split("    token_file").next().unwrap_or_default(), "has no token"),
