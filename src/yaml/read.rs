@@ -79,10 +79,11 @@ impl Error for Mistake {
 /// The words that can stand where an unknown one does, and which of them may be meant.
 fn known<'w>(unknown: &str, words: impl Iterator<Item = &'w str> + Clone) -> String {
     let all = words.clone().collect::<Vec<_>>().join(", ");
-    let nearest = words.map(|word| (strsim::osa_distance(word, unknown), word)).min();
-    match nearest {
-        // A third of its letters may be wrong.
-        Some((wrong, word)) if 3 * wrong <= word.len() => format!("is `{word}` meant? Known here: {all}"),
+    // A third of its letters may be wrong. No key is compared that is longer than that, as one of a megabyte.
+    let is_near = |word: &str, wrong: usize| 3 * wrong <= word.len();
+    let near = words.filter(|word| is_near(word, word.len().abs_diff(unknown.len())));
+    match near.map(|word| (strsim::osa_distance(word, unknown), word)).min() {
+        Some((wrong, word)) if is_near(word, wrong) => format!("is `{word}` meant? Known here: {all}"),
         _ => format!("known here: {all}"),
     }
 }
