@@ -120,7 +120,6 @@ async fn never_leak_grafana_has_no_account_and_no_password() {
         ("GF_AUTH_DISABLE_LOGIN_FORM", "true"),
         ("GF_AUTH_BASIC_ENABLED", "false"),
         ("GF_AUTH_ANONYMOUS_ORG_ROLE", "Viewer"),
-        ("GF_SNAPSHOTS_ENABLED", "false"),
     ] {
         assert_eq!(settings[setting], value, "{setting}");
     }
@@ -128,6 +127,24 @@ async fn never_leak_grafana_has_no_account_and_no_password() {
         let settings = service["environment"].as_object().into_iter().flatten();
         let secret = settings.map(|(setting, _)| setting).find(|setting| setting.contains("PASSWORD"));
         assert_eq!(secret, None, "{name}");
+    }
+}
+
+/// By its settings: no Grafana runs here.
+#[tokio::test]
+async fn never_leak_grafana_is_told_to_ask_and_to_tell_nobody() {
+    let composed = composed(&["docker-compose.yml"]).await;
+    for (setting, value) in [
+        ("GF_ANALYTICS_REPORTING_ENABLED", "false"),
+        ("GF_ANALYTICS_CHECK_FOR_UPDATES", "false"),
+        ("GF_ANALYTICS_CHECK_FOR_PLUGIN_UPDATES", "false"),
+        ("GF_SECURITY_DISABLE_GRAVATAR", "true"),
+        ("GF_NEWS_NEWS_FEED_ENABLED", "false"),
+        ("GF_SNAPSHOTS_ENABLED", "false"),
+        ("GF_PLUGINS_PREINSTALL_DISABLED", "true"),
+        ("GF_PLUGINS_PUBLIC_KEY_RETRIEVAL_DISABLED", "true"),
+    ] {
+        assert_eq!(composed["services"]["grafana"]["environment"][setting], value, "{setting}");
     }
 }
 
