@@ -152,6 +152,7 @@ mod tests {
         let all = "name, count, flag, list, map, inner";
         for (key, hint) in [
             ("nme", format!("hint: is `name` meant? Known here: {all}")),
+            ("mp", format!("hint: is `map` meant? Known here: {all}")),
             ("flgas", format!("hint: known here: {all}")),
             ("naem", format!("hint: is `name` meant? Known here: {all}")),
             ("every", format!("hint: known here: {all}")),
