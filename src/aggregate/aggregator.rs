@@ -775,6 +775,35 @@ mod tests {
     }
 
     #[test]
+    fn never_lie_rows_of_an_agent_are_added_up_wherever_they_stand_and_to_no_other() {
+        let catalog = Catalog::builtin().unwrap();
+        let rows = [("1", "Ana", "Break"), ("2", "Luz", "Break"), ("1", "Ana", "Lunch"), ("2", "Luz", "Break")];
+        let row = |(id, name, state)| {
+            format!(r#"{{"agent_id":"{id}","agent_name":"{name}","aux_state":"{state}","time":"00:00:01"}}"#)
+        };
+        assert_eq!(
+            series(&finished(added(&catalog, "agent_aux_time", &rows.map(row)))),
+            [
+                r#"wolkvox_agent_aux_seconds{agent_id="1",agent_name="Ana",state="Break"} 1"#,
+                r#"wolkvox_agent_aux_seconds{agent_id="1",agent_name="Ana",state="Lunch"} 1"#,
+                r#"wolkvox_agent_aux_seconds{agent_id="2",agent_name="Luz",state="Break"} 2"#,
+            ]
+        );
+    }
+
+    #[test]
+    fn never_lie_what_is_neither_text_nor_number_is_counted_and_no_value() {
+        let catalog = Catalog::builtin().unwrap();
+        let row = |time: &str| format!(r#"{{"agent_id":"1","agent_name":"Ana","aux_state":"Break","time":{time}}}"#);
+        for time in ["true", "false", "[1]", r#"{"a":1}"#] {
+            let aggregated = finished(added(&catalog, "agent_aux_time", &[row(time), row("1")]));
+            assert_eq!(aggregated.rejected, [("time".to_owned(), 1)], "{time}");
+            assert_eq!(series(&aggregated).len(), 1, "{time}");
+        }
+        assert_eq!(finished(added(&catalog, "agent_aux_time", &[row("null"), row("1")])).rejected, []);
+    }
+
+    #[test]
     fn never_lie_one_backslash_and_two_are_two_series() {
         let catalog = Catalog::builtin().unwrap();
         let row =
