@@ -280,7 +280,7 @@ impl Aggregator {
             label.form != Form::LeadingNumber && is_same(label.field, parent, before, plan.label_bytes)
         };
         let labels = Slots { parent, row };
-        // Of the rows that have the values.
+        // Which of the rows that have the values this is.
         let number = if plan.nested.is_some() { self.nested_rows } else { self.rows };
         self.read_inputs(plan, row, number);
         let mut said_again = 0;

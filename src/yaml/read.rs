@@ -79,7 +79,7 @@ impl Error for Mistake {
 /// The words that can stand where an unknown one does, and which of them may be meant.
 fn known<'w>(unknown: &str, words: impl Iterator<Item = &'w str> + Clone) -> String {
     let all = words.clone().collect::<Vec<_>>().join(", ");
-    // A third of its letters may be wrong. No key is compared that is longer than that, as one of a megabyte.
+    // A third of its letters may be wrong. Lengths come first: a key of a megabyte is never compared.
     let is_near = |word: &str, wrong: usize| 3 * wrong <= word.len();
     let near = words.filter(|word| is_near(word, word.len().abs_diff(unknown.len())));
     match near.map(|word| (strsim::osa_distance(word, unknown), word)).min() {
