@@ -782,11 +782,7 @@ static NEIGHBOUR: LazyLock<Segment> = LazyLock::new(|| {
     renderer.finish()
 });
 const NEIGHBOURS_TEXT: &[u8] = b"# a neighbour\n";
-static END: LazyLock<Segment> = LazyLock::new(|| {
-    let mut renderer = Renderer::default();
-    renderer.push(|text| text.extend_from_slice(ENDS_TEXT));
-    renderer.finish_stream()
-});
+static END: LazyLock<Segment> = LazyLock::new(|| Segment::end_of_stream(ENDS_TEXT));
 const ENDS_TEXT: &[u8] = b"# EOF\n";
 
 /// Asserts that a segment with this text can stand before and after others in one stream, as in every scrape.

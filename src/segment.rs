@@ -5,22 +5,24 @@
 
 use bytes::Bytes;
 use crc32fast::Hasher;
-use flate2::{Compress, Compression, Decompress, DecompressError, FlushCompress, FlushDecompress, Status};
+use flate2::{Compress, Compression, Decompress, DecompressError, FlushCompress, FlushDecompress};
 
 /// Level 3 on sorted rows is half the size of level 1 and a third of the time of level 6.
 const LEVEL: Compression = Compression::new(3);
 /// `x` and a line end, deflated by Huffman codes and flushed: no stream reads it so but one that stands between two
 /// blocks, at the start of a byte.
 const PROBE: (&[u8], &[u8]) = (b"\xaa\xe0\x02\x00\x00\x00\xff\xff", b"x\n");
-/// For text that is sent once: level 1 takes a fifth of the time, and a scrape waits for it.
+/// For text that few scrapes send: level 1 takes a fifth of the time, and a scrape waits for it.
 const QUICK_LEVEL: Compression = Compression::new(1);
+/// Bytes before the text of a stored block, which is at most 65,535 bytes long.
+const BLOCK_HEADER: usize = 5;
 /// Text is deflated in pieces of this size, so that a large report is never in memory as text.
 const PIECE: usize = 64 * 1024;
 
 /// Deflated text that can be joined with others.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Segment {
-    /// Raw deflate blocks, the last of them a full flush.
+    /// Raw deflate blocks, the last of them a full flush or the end of the stream.
     pub deflated: Bytes,
     /// Of the text.
     pub crc: u32,
@@ -67,16 +69,7 @@ impl Renderer {
 
     /// Ends the segment; the renderer is as new.
     pub fn finish(&mut self) -> Segment {
-        self.end(FlushCompress::Full)
-    }
-
-    /// Ends the segment and with it the deflate stream: nothing can follow it.
-    pub fn finish_stream(&mut self) -> Segment {
-        self.end(FlushCompress::Finish)
-    }
-
-    fn end(&mut self, flush: FlushCompress) -> Segment {
-        self.deflate(flush);
+        self.deflate(FlushCompress::Full);
         self.compress.reset();
         let crc = std::mem::take(&mut self.crc);
         Segment {
@@ -93,13 +86,11 @@ impl Renderer {
             // The output grows as needed, so that room is left after the last call tells that all is written.
             self.deflated.reserve(PIECE / 4);
             let before = self.compress.total_in();
-            let status = self
-                .compress
+            self.compress
                 .compress_vec(&self.text[read..], &mut self.deflated, flush)
                 .expect("a deflate stream with no dictionary accepts any input");
             read += usize::try_from(self.compress.total_in() - before).expect("less than the text's length was read");
-            let room_left = self.deflated.len() < self.deflated.capacity();
-            if status == Status::StreamEnd || (read == self.text.len() && room_left) {
+            if read == self.text.len() && self.deflated.len() < self.deflated.capacity() {
                 break;
             }
         }
@@ -140,6 +131,27 @@ impl Inflater {
 }
 
 impl Segment {
+    /// Text that ends the deflate stream: nothing can follow it. It is stored as it is, because it is sent once, and to
+    /// deflate a few kilobytes takes as long as all else that a scrape waits for.
+    pub fn end_of_stream(text: &[u8]) -> Segment {
+        let mut deflated = Vec::with_capacity(text.len() + BLOCK_HEADER * (text.len() / usize::from(u16::MAX) + 1));
+        let mut rest = text;
+        loop {
+            let length = u16::try_from(rest.len()).unwrap_or(u16::MAX);
+            let (block, behind) = rest.split_at(usize::from(length));
+            // Whether it is the last one, and that it is stored.
+            deflated.push(u8::from(behind.is_empty()));
+            deflated.extend(length.to_le_bytes());
+            deflated.extend((!length).to_le_bytes());
+            deflated.extend_from_slice(block);
+            if behind.is_empty() {
+                break;
+            }
+            rest = behind;
+        }
+        Segment { deflated: deflated.into(), crc: crc32fast::hash(text), length: text.len() as u64 }
+    }
+
     /// Whether it inflates to the text that its length and checksum tell of, and whether another segment can follow
     /// it: for bytes that come from a disk.
     pub fn is_sound(&self) -> bool {
@@ -225,9 +237,7 @@ mod tests {
     fn a_segment_that_nothing_can_follow_is_not_sound() {
         let text = b"wolkvox_agent_calls{operation=\"acme\"} 1\n";
         let whole = segment(text);
-        let mut renderer = Renderer::default();
-        renderer.push(|out| out.extend_from_slice(text));
-        let ended = renderer.finish_stream();
+        let ended = Segment::end_of_stream(text);
         assert_eq!(ended.text(), text);
         assert!(!ended.is_sound(), "a scrape would stop behind it");
         // One bit makes the empty block at its end the last one of the stream.
@@ -247,8 +257,12 @@ mod tests {
             for size in sizes {
                 let text: Vec<u8> = (0..size).map(|i| byte.wrapping_mul(u8::try_from(i / 7 % 256).unwrap())).collect();
                 let segment = segment(&text);
-                prop_assert_eq!(segment.length, text.len() as u64);
-                prop_assert_eq!(segment.text(), text);
+                let ended = Segment::end_of_stream(&text);
+                for segment in [segment, ended] {
+                    prop_assert_eq!(segment.length, text.len() as u64);
+                    prop_assert_eq!(segment.crc, crc32fast::hash(&text));
+                    prop_assert_eq!(segment.text(), &text[..]);
+                }
             }
         }
 

@@ -278,8 +278,7 @@ mod tests {
             renderer.push(|out| out.extend_from_slice(text.as_bytes()));
             segments.push(renderer.finish());
         }
-        renderer.push(|out| out.extend_from_slice(b"# EOF\n"));
-        let parts = [Sequence::new(segments), Sequence::new(vec![renderer.finish_stream()])];
+        let parts = [Sequence::new(segments), Sequence::new(vec![Segment::end_of_stream(b"# EOF\n")])];
         Scrape::new(parts.map(Arc::new), true)
     }
 

@@ -70,10 +70,9 @@ impl Live {
 
     /// That text and the one that every scrape changes, as segments of which the last ends the deflate stream. The large
     /// families stand before the small ones: between families any order is right.
-    pub fn segments(&mut self, live: &str) -> Vec<Segment> {
+    pub fn segments(&self, live: &str) -> Vec<Segment> {
         let mut segments = self.segments.clone();
-        self.quick.push(|out| out.extend_from_slice(live.as_bytes()));
-        segments.push(self.quick.finish_stream());
+        segments.push(Segment::end_of_stream(live.as_bytes()));
         segments
     }
 

@@ -32,7 +32,7 @@ use live::{Live, Shown};
 /// Text of about this many bytes is rendered and deflated in a millisecond.
 const LIGHT_LENGTH: usize = 256 * 1024;
 /// Of the text that every scrape changes, roughly.
-const LIVE_LENGTH: usize = 2 * 1024;
+const LIVE_LENGTH: usize = 4 * 1024;
 
 /// Renders scrapes.
 pub struct Exposition {
