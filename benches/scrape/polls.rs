@@ -147,18 +147,18 @@ pub struct Cost {
     pub poll: Times,
 }
 
-/// Measures turn by turn, so that whatever else the machine does meets all alike. More rows than the vendor puts into
-/// one answer are those of several operations, one poll after the other.
-pub fn measure(polled: &Polled, rows: usize, budget: Duration) -> Cost {
+/// Measures turn by turn, so that whatever else the machine does meets all alike, and adds the times to `cost`. More rows
+/// than the vendor puts into one answer are those of several operations, one poll after the other.
+pub fn measure(polled: &Polled, rows: usize, budget: Duration, cost: &mut Cost) {
     let bodies: Vec<Vec<u8>> = data::operations(rows).map(|(_, rows)| (polled.body)(rows)).collect();
     let texts: Vec<&str> = bodies.iter().map(|body| std::str::from_utf8(body).expect("made as text")).collect();
     let catalog = Arc::new(Catalog::builtin().expect("the shipped catalogue is right"));
     let poll = Poll::new(&catalog, polled.report, "operacion-00");
     let at = Moment { wall: Timestamp::now(), steady: Duration::ZERO };
-    let mut cost = Cost { bytes: bodies.iter().map(Vec::len).sum(), ..Cost::default() };
+    cost.bytes = bodies.iter().map(Vec::len).sum();
     let mut cap = SeriesCap::default();
-    let begun = Instant::now();
-    while cost.poll.count() < 3 || begun.elapsed() < budget {
+    let (begun, before) = (Instant::now(), cost.poll.count());
+    while cost.poll.count() < before + 3 || begun.elapsed() < budget {
         let [mut from_str, mut aggregate, mut whole] = [Duration::ZERO; 3];
         for (body, text) in bodies.iter().zip(&texts) {
             let start = Instant::now();
@@ -174,5 +174,4 @@ pub fn measure(polled: &Polled, rows: usize, budget: Duration) -> Cost {
         cost.aggregate.push(aggregate);
         cost.poll.push(whole);
     }
-    cost
 }
