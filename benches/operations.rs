@@ -1,4 +1,4 @@
-//! What do a thousand operations cost one exporter?
+//! A bench of what a thousand operations cost one exporter.
 //!
 //! A simulated vendor in this process, the exporter's binary as a process of its own, five reports each. Prints CPU
 //! and memory per interval and the calls per second that the vendor saw, as the last part of `benches/RESULTS.md`. The
@@ -100,7 +100,7 @@ fn process(exporter: &Exporter) -> procfs::process::Process {
 
 fn calls_since(simulator: &Simulator, since: Timestamp) -> (usize, usize) {
     let mut seconds: BTreeMap<i64, usize> = BTreeMap::new();
-    for call in simulator.ledger().calls.iter().filter(|call| call.at >= since) {
+    for call in simulator.call_log().calls.iter().filter(|call| call.at >= since) {
         *seconds.entry(call.at.as_second()).or_default() += 1;
     }
     (seconds.values().sum(), seconds.values().copied().max().unwrap_or(0))

@@ -5,9 +5,9 @@ use std::collections::{BTreeMap, HashMap, VecDeque};
 use jiff::Timestamp;
 use jiff::civil::Date;
 
-/// One call as it arrived.
+/// One API request as it arrived.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Call {
+pub struct LoggedRequest {
     /// When it arrived.
     pub at: Timestamp,
     /// The token as sent; empty when none was.
@@ -31,11 +31,11 @@ pub struct Usage {
     pub days: BTreeMap<Date, u64>,
 }
 
-/// A copy of the vendor's books.
+/// A copy of the vendor's log of calls.
 #[derive(Clone, Debug, Default)]
 pub struct CallLog {
     /// The last calls, oldest first; at most [`CALLS_KEPT`].
-    pub calls: Vec<Call>,
+    pub calls: Vec<LoggedRequest>,
     /// The largest number of requests that any one token had in flight at once.
     pub peak_in_flight: usize,
     /// All calls ever.
@@ -61,16 +61,16 @@ impl CallLog {
     }
 }
 
-/// The books while they are being written.
+/// The log while calls come in.
 #[derive(Default)]
-pub(super) struct Books {
-    calls: VecDeque<Call>,
+pub(super) struct OpenCallLog {
+    calls: VecDeque<LoggedRequest>,
     total: u64,
     per_api: HashMap<String, u64>,
     per_token: HashMap<String, Usage>,
 }
 
-impl Books {
+impl OpenCallLog {
     /// Charges one call and says how many the token has now used on that vendor day.
     pub(super) fn charge(&mut self, token: &str, day: Option<Date>) -> u64 {
         if !self.per_token.contains_key(token) {
@@ -90,7 +90,7 @@ impl Books {
         self.per_token.get(token).and_then(|usage| usage.days.get(&day)).copied().unwrap_or(0)
     }
 
-    pub(super) fn record(&mut self, call: Call) {
+    pub(super) fn record(&mut self, call: LoggedRequest) {
         self.total += 1;
         match self.per_api.get_mut(&call.api) {
             Some(count) => *count += 1,

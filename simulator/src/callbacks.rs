@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 
-use crate::chance::Dice;
+use crate::random::Random;
 
 /// One call that was promised a callback: a point event at its inbound second, fixed for ever from then on.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -79,44 +79,44 @@ impl CallbackDay {
         let last = (high * self.per_day / self.length + 1).min(self.per_day);
         let mut rows = Vec::new();
         for index in first..last {
-            let mut dice = Dice::of(&[self.key[0], self.key[1], self.key[2], index.cast_unsigned()]);
-            let second = self.second(index, &mut dice);
+            let mut random = Random::of(&[self.key[0], self.key[1], self.key[2], index.cast_unsigned()]);
+            let second = self.second(index, &mut random);
             if (low..high).contains(&second)
                 && let Ok(inbound) = Timestamp::from_second(self.start + second)
             {
-                rows.push(callback(inbound, &mut dice));
+                rows.push(callback(inbound, &mut random));
             }
         }
         rows
     }
 
-    fn second(&self, index: i64, dice: &mut Dice) -> i64 {
+    fn second(&self, index: i64, random: &mut Random) -> i64 {
         let begin = index * self.length / self.per_day;
         let width = (index + 1) * self.length / self.per_day - begin;
         // The first one comes early, so that a new day shows callbacks within its first minute.
         let width = if index == 0 { width.min(60) } else { width };
-        begin + dice.between(0, width - 1)
+        begin + random.between(0, width - 1)
     }
 }
 
-fn callback(inbound: Timestamp, dice: &mut Dice) -> CallbackRow {
-    let (status, fewest, most) = OUTCOMES[dice.index(OUTCOMES.len())];
-    let attempts = dice.amount(fewest, most);
-    let time_between_calls = if attempts > 0 { dice.amount(45, 3_600) } else { 0 };
-    let time = if status.eq_ignore_ascii_case("ok") { dice.amount(20, 900) } else { 0 };
+fn callback(inbound: Timestamp, random: &mut Random) -> CallbackRow {
+    let (status, fewest, most) = OUTCOMES[random.index(OUTCOMES.len())];
+    let attempts = random.amount(fewest, most);
+    let time_between_calls = if attempts > 0 { random.amount(45, 3_600) } else { 0 };
+    let time = if status.eq_ignore_ascii_case("ok") { random.amount(20, 900) } else { 0 };
     let back = Timestamp::from_second(inbound.as_second() + time_between_calls.cast_signed());
     CallbackRow {
-        skill_id: (7_001 + dice.amount(0, 4)).to_string(),
+        skill_id: (7_001 + random.amount(0, 4)).to_string(),
         inbound,
         last_outbound: back.ok().filter(|_| attempts > 0),
         status,
         attempts,
-        ani: format!("57301555{:04}", dice.amount(0, 9_999)),
-        dial_phone: format!("57310777{:04}", dice.amount(0, 9_999)),
+        ani: format!("57301555{:04}", random.amount(0, 9_999)),
+        dial_phone: format!("57310777{:04}", random.amount(0, 9_999)),
         time_between_calls,
         time,
         billed_minutes: time.div_ceil(60),
-        billed_as_clock: dice.percent(10),
-        customer_id: format!("CUST-{:08}", dice.amount(0, 99_999_999)),
+        billed_as_clock: random.percent(10),
+        customer_id: format!("CUST-{:08}", random.amount(0, 99_999_999)),
     }
 }

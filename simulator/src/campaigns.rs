@@ -3,8 +3,8 @@
 use jiff::Timestamp;
 
 use crate::calendar::{Pass, Span};
-use crate::chance::Dice;
 use crate::floor::{Call, Direction};
+use crate::random::Random;
 use crate::world::World;
 
 /// A list of customers that a machine dials.
@@ -68,7 +68,8 @@ pub(super) struct Attempt {
     pub(super) customer: u64,
 }
 
-/// Calls out a day, per agent, that no agent ever hears of, of each running campaign and of the agents themselves.
+/// Calls out a day, per agent, in which no agent speaks with anybody: so many of each running campaign, and as many
+/// that agents dialled.
 const UNANSWERED: i64 = 12;
 
 /// From when to when campaigns dial: 08:00 to 20:00 of a day of 24 hours.
@@ -77,10 +78,10 @@ fn hours(length: i64) -> (i64, i64) {
 }
 
 /// Which campaign dialled a call that an agent took.
-pub(super) fn dialler(dice: &mut Dice, (start, at): (i64, i64), length: i64) -> Option<usize> {
+pub(super) fn dialler(random: &mut Random, (start, at): (i64, i64), length: i64) -> Option<usize> {
     let (open, close) = hours(length);
-    let campaign = dice.index(2);
-    dice.percent(70).then_some(campaign).filter(|_| open <= start && at < close)
+    let campaign = random.index(2);
+    random.percent(70).then_some(campaign).filter(|_| open <= start && at < close)
 }
 
 impl Campaign {
@@ -105,17 +106,17 @@ impl Attempt {
 
 /// The calls out of a day that reached no agent. The key is its seed, operation and beginning.
 fn unanswered(key: [u64; 3], length: i64, agents: usize) -> Vec<Attempt> {
-    let mut dice = Dice::of(&[key[0], key[1], key[2], 0xD1A1, 0]);
+    let mut random = Random::of(&[key[0], key[1], key[2], 0xD1A1, 0]);
     let running = (0..CAMPAIGNS.len()).filter(|campaign| CAMPAIGNS[*campaign].runs).map(Some);
     let each = UNANSWERED * i64::try_from(agents).unwrap_or(0);
     let dialled = running.chain([None]).flat_map(|campaign| (0..each).map(move |_| campaign));
-    dialled.map(|campaign| attempt(&mut dice, campaign, length)).collect()
+    dialled.map(|campaign| attempt(&mut random, campaign, length)).collect()
 }
 
-fn attempt(dice: &mut Dice, campaign: Option<usize>, length: i64) -> Attempt {
+fn attempt(random: &mut Random, campaign: Option<usize>, length: i64) -> Attempt {
     let (open, close) = hours(length);
-    let at = dice.between(open, close - 1);
-    let machine = match dice.amount(0, 99) {
+    let at = random.between(open, close - 1);
+    let machine = match random.amount(0, 99) {
         0..48 => Outcome::NoAnswer,
         48..68 => Outcome::Busy,
         68..76 => Outcome::Congestion,
@@ -123,14 +124,14 @@ fn attempt(dice: &mut Dice, campaign: Option<usize>, length: i64) -> Attempt {
         92..95 => Outcome::DoNotCall,
         _ => Outcome::Abandon,
     };
-    let person = match dice.amount(0, 99) {
+    let person = match random.amount(0, 99) {
         0..60 => Outcome::NoAnswer,
         60..80 => Outcome::Busy,
         80..95 => Outcome::Cancelled,
         _ => Outcome::NoChannel,
     };
     let outcome = if campaign.is_some() { machine } else { person };
-    Attempt { at, campaign, outcome, hit: false, wait: dice.amount(2, 20), customer: dice.amount(0, 9_999) }
+    Attempt { at, campaign, outcome, hit: false, wait: random.amount(2, 20), customer: random.amount(0, 9_999) }
 }
 
 impl World {

@@ -1,8 +1,8 @@
 //! Chats, and interactions that are no chats: mail and what comes from social networks.
 
-use crate::chance::Dice;
 use crate::plan::Plan;
 use crate::queue::{SKILLS, Service};
+use crate::random::Random;
 
 /// The channels of chats.
 pub(super) const CHAT_CHANNELS: [&str; 4] = ["facebook", "instagram", "web", "whatsapp"];
@@ -39,34 +39,34 @@ pub(super) struct Interaction {
 }
 
 /// The chats of a day: few but regular while the agent is logged in.
-pub(super) fn chats(dice: &mut Dice, (login, logout): (i64, i64)) -> Vec<Chat> {
+pub(super) fn chats(random: &mut Random, (login, logout): (i64, i64)) -> Vec<Chat> {
     let mut chats = Vec::new();
-    let mut at = login + dice.between(30, 600);
+    let mut at = login + random.between(30, 600);
     while at < logout {
-        let forgotten = dice.percent(4);
-        let life = dice.amount(60, 2_400);
+        let forgotten = random.percent(4);
+        let life = random.amount(60, 2_400);
         chats.push(Chat {
             at,
-            channel: dice.index(CHAT_CHANNELS.len()),
-            skill: dice.index(SKILLS.len()),
+            channel: random.index(CHAT_CHANNELS.len()),
+            skill: random.index(SKILLS.len()),
             life: if forgotten { AUTOMATIC_CLOSE } else { life },
-            wait: dice.amount(1, 90),
-            transferred: dice.percent(9),
-            lost: dice.percent(7),
+            wait: random.amount(1, 90),
+            transferred: random.percent(9),
+            lost: random.percent(7),
         });
-        at += dice.between(300, 1_500);
+        at += random.between(300, 1_500);
     }
     chats
 }
 
 /// What is known of the closings of a plan.
-pub(super) fn interactions(dice: &mut Dice, plan: &Plan) -> Vec<Interaction> {
+pub(super) fn interactions(random: &mut Random, plan: &Plan) -> Vec<Interaction> {
     let interaction = |at| Interaction {
         at,
-        channel: dice.index(CHANNELS.len()),
-        skill: dice.index(SKILLS.len()),
-        seconds: dice.amount(90, 7_200),
-        wait: dice.amount(1, 600),
+        channel: random.index(CHANNELS.len()),
+        skill: random.index(SKILLS.len()),
+        seconds: random.amount(90, 7_200),
+        wait: random.amount(1, 600),
     };
     plan.closings.iter().map(|closing| closing.at).map(interaction).collect()
 }

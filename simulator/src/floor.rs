@@ -1,14 +1,14 @@
 //! What happens on the floor: an agent's day as stretches of one activity each, and its calls in detail.
 //!
-//! All of it is added to the plan of the day, which stays as it is, by dice of its own: one stream per call, so that
-//! whatever is added to a call later changes nothing that was there before.
+//! All of it is added to the plan of the day, which stays as it is, by random numbers of its own: one stream per call, so
+//! that whatever is added to a call later changes nothing that was there before.
 
 use crate::calendar::Span;
 use crate::campaigns;
-use crate::chance::Dice;
 use crate::chats::{self, Chat, Interaction};
 use crate::plan::Plan;
 use crate::queue::{self, SKILLS};
+use crate::random::Random;
 
 /// Codes of the second group, which some calls are given as well.
 pub(super) const SECOND_CODES: [(&str, &str); 4] = [
@@ -115,16 +115,16 @@ impl Shift {
         let ends = plan.calls.iter().zip(0..);
         let calls: Vec<Call> = ends
             .map(|(end, index)| {
-                let mut dice = Dice::of(&[key[0], key[1], key[2], key[3], 0xCA11, index]);
-                call(&mut dice, (end.at - plan.handle.cast_signed(), end.at), end.hit, length)
+                let mut random = Random::of(&[key[0], key[1], key[2], key[3], 0xCA11, index]);
+                call(&mut random, (end.at - plan.handle.cast_signed(), end.at), end.hit, length)
             })
             .collect();
         Shift {
             login: plan.login,
             stretches: stretches(plan, &calls),
             calls,
-            chats: chats::chats(&mut Dice::of(&[key[0], key[1], key[2], key[3], 0xC4A7]), plan.login),
-            interactions: chats::interactions(&mut Dice::of(&[key[0], key[1], key[2], key[3], 0x1A7E]), plan),
+            chats: chats::chats(&mut Random::of(&[key[0], key[1], key[2], key[3], 0xC4A7]), plan.login),
+            interactions: chats::interactions(&mut Random::of(&[key[0], key[1], key[2], key[3], 0x1A7E]), plan),
         }
     }
 
@@ -139,19 +139,19 @@ impl Shift {
     }
 }
 
-fn call(dice: &mut Dice, (start, at): (i64, i64), hit: bool, length: i64) -> Call {
-    let direction = match dice.amount(0, 99) {
+fn call(random: &mut Random, (start, at): (i64, i64), hit: bool, length: i64) -> Call {
+    let direction = match random.amount(0, 99) {
         0..60 => Direction::Inbound,
         60..93 => Direction::Outbound,
         _ => Direction::Internal,
     };
     let inbound = direction == Direction::Inbound;
     // The plan leaves an agent at least five seconds before each call.
-    let ring = dice.between(2, 5);
-    let wait = (ring + queue::wait(dice, start, length)).min(start);
-    let skill = dice.index(SKILLS.len());
-    let campaign = campaigns::dialler(dice, (start, at), length).filter(|_| direction == Direction::Outbound);
-    let code = code(dice, hit);
+    let ring = random.between(2, 5);
+    let wait = (ring + queue::wait(random, start, length)).min(start);
+    let skill = random.index(SKILLS.len());
+    let campaign = campaigns::dialler(random, (start, at), length).filter(|_| direction == Direction::Outbound);
+    let code = code(random, hit);
     Call {
         start,
         at,
@@ -162,39 +162,39 @@ fn call(dice: &mut Dice, (start, at): (i64, i64), hit: bool, length: i64) -> Cal
         campaign,
         hit,
         code,
-        second_code: dice.percent(40).then(|| dice.index(SECOND_CODES.len())).filter(|_| code.is_some()),
-        survey: survey(dice).filter(|_| inbound),
-        evaluation: evaluation(dice),
-        handover: handover(dice, at - start),
-        customer: dice.amount(0, 9_999),
+        second_code: random.percent(40).then(|| random.index(SECOND_CODES.len())).filter(|_| code.is_some()),
+        survey: survey(random).filter(|_| inbound),
+        evaluation: evaluation(random),
+        handover: handover(random, at - start),
+        customer: random.amount(0, 9_999),
     }
 }
 
-fn code(dice: &mut Dice, hit: bool) -> Option<usize> {
-    let code = match dice.amount(0, 99) {
+fn code(random: &mut Random, hit: bool) -> Option<usize> {
+    let code = match random.amount(0, 99) {
         0..12 => None,
         12..18 => Some(TIMEOUT_ACW),
-        _ => Some(NOBODY + dice.index(5)),
+        _ => Some(NOBODY + random.index(5)),
     };
     if hit { Some(SALE) } else { code }
 }
 
-fn survey(dice: &mut Dice) -> Option<[u8; QUESTIONS]> {
-    dice.percent(15).then(|| std::array::from_fn(|_| POINTS[dice.index(POINTS.len())]))
+fn survey(random: &mut Random) -> Option<[u8; QUESTIONS]> {
+    random.percent(15).then(|| std::array::from_fn(|_| POINTS[random.index(POINTS.len())]))
 }
 
-fn evaluation(dice: &mut Dice) -> Option<Evaluation> {
-    let (score, user_error, business_error) = (dice.amount(60, 100), dice.percent(8), dice.percent(5));
-    dice.percent(6).then_some(Evaluation { score, user_error, business_error })
+fn evaluation(random: &mut Random) -> Option<Evaluation> {
+    let (score, user_error, business_error) = (random.amount(60, 100), random.percent(8), random.percent(5));
+    random.percent(6).then_some(Evaluation { score, user_error, business_error })
 }
 
-fn handover(dice: &mut Dice, handle: i64) -> Option<Handover> {
-    let (conference, seconds) = (dice.percent(25), dice.between(5, handle / 2).unsigned_abs());
-    dice.percent(8).then_some(Handover { conference, seconds })
+fn handover(random: &mut Random, handle: i64) -> Option<Handover> {
+    let (conference, seconds) = (random.percent(25), random.between(5, handle / 2).unsigned_abs());
+    random.percent(8).then_some(Handover { conference, seconds })
 }
 
 impl Call {
-    /// Whether it was spoken with whom it was meant for.
+    /// Whether the agent reached the person that the call was meant for.
     pub(super) fn reached(&self) -> bool {
         self.code.is_some_and(|code| code != NOBODY && code != TIMEOUT_ACW)
     }

@@ -5,19 +5,19 @@
 //! and [`call_log`] counts what each token spent. A further report is a row of the table in `report/mod.rs` and a function.
 
 mod calendar;
+pub mod call_log;
 mod callbacks;
 mod campaigns;
-mod chance;
 mod chats;
 pub mod fault;
 mod floor;
 mod http;
 mod kept;
 mod message;
-pub mod call_log;
 mod people;
 mod plan;
 mod queue;
+mod random;
 mod report;
 mod server;
 #[cfg(test)]
@@ -34,7 +34,7 @@ use jiff::tz::TimeZone;
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 
-pub use call_log::{Call, CallLog};
+pub use call_log::{CallLog, LoggedRequest};
 pub use fault::{Fault, REFUSED_CODES, Scope};
 pub use message::{Answer, Request};
 pub use vendor::{InFlight, Script, Vendor, passes};
@@ -156,8 +156,8 @@ impl Simulator {
     }
 
     /// A copy of the log of calls.
-    pub fn ledger(&self) -> CallLog {
-        self.vendor.ledger()
+    pub fn call_log(&self) -> CallLog {
+        self.vendor.call_log()
     }
 }
 

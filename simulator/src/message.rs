@@ -34,7 +34,7 @@ impl Request {
     }
 }
 
-/// One reply, before it is put on any wire.
+/// One reply, before it is sent.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Answer {
     /// The HTTP status.

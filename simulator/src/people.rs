@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use crate::chance::Dice;
+use crate::random::Random;
 
 /// One agent as the vendor knows it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -15,7 +15,7 @@ pub struct Agent {
     pub name: String,
 }
 
-/// The pseudo-agent under which the vendor books what no person handled.
+/// The pseudo-agent under which the vendor counts what no person handled.
 pub const ROUTING_POINT: &str = "Routing_point_61182";
 
 const FIRST: [&str; 32] = [
@@ -95,45 +95,45 @@ const LAST: [&str; 36] = [
 /// The roster of one operation. Names stay distinct after the cleaning integrators do, because two of the
 /// reports carry no id and rows of namesakes could not be told apart.
 pub(super) fn roster(seed: u64, operation: usize, count: usize) -> Vec<Agent> {
-    let mut dice = Dice::of(&[seed, operation as u64, 0x526F_7374]);
+    let mut random = Random::of(&[seed, operation as u64, 0x526F_7374]);
     let mut taken = HashSet::new();
     (0..count)
         .map(|index| Agent {
             id: (12_001 + index).to_string(),
-            dni: dni(&mut dice),
-            name: untidy(index, &fresh_name(&mut dice, &mut taken, index)),
+            dni: dni(&mut random),
+            name: untidy(index, &fresh_name(&mut random, &mut taken, index)),
         })
         .collect()
 }
 
 /// People who once worked there: one per dozen of those who do, and one more.
 pub(super) fn former(seed: u64, operation: usize, agents: &[Agent]) -> Vec<Agent> {
-    let mut dice = Dice::of(&[seed, operation as u64, 0x4C65_6674]);
+    let mut random = Random::of(&[seed, operation as u64, 0x4C65_6674]);
     let tidy = |name: &str| name.trim_start_matches("COM-").split_whitespace().collect::<Vec<_>>().join(" ");
     let mut taken: HashSet<String> = agents.iter().map(|agent| tidy(&agent.name)).collect();
     let count = if agents.is_empty() { 0 } else { agents.len() / 12 + 1 };
     (0..count)
         .map(|index| Agent {
             id: (11_001 + index).to_string(),
-            dni: dni(&mut dice),
-            name: fresh_name(&mut dice, &mut taken, index),
+            dni: dni(&mut random),
+            name: fresh_name(&mut random, &mut taken, index),
         })
         .collect()
 }
 
-fn dni(dice: &mut Dice) -> String {
-    let digits = dice.amount(7, 9);
+fn dni(random: &mut Random) -> String {
+    let digits = random.amount(7, 9);
     let smallest = (0..digits).fold(1, |value: u64, _| value * 10);
-    dice.amount(smallest, smallest * 10 - 1).to_string()
+    random.amount(smallest, smallest * 10 - 1).to_string()
 }
 
-fn fresh_name(dice: &mut Dice, taken: &mut HashSet<String>, index: usize) -> String {
+fn fresh_name(random: &mut Random, taken: &mut HashSet<String>, index: usize) -> String {
     for _ in 0..64 {
         let name = format!(
             "{} {} {}",
-            FIRST[dice.index(FIRST.len())],
-            LAST[dice.index(LAST.len())],
-            LAST[dice.index(LAST.len())]
+            FIRST[random.index(FIRST.len())],
+            LAST[random.index(LAST.len())],
+            LAST[random.index(LAST.len())]
         );
         if taken.insert(name.clone()) {
             return name;

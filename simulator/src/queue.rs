@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 
 use crate::calendar::Pass;
-use crate::chance::Dice;
 use crate::floor::Direction;
+use crate::random::Random;
 use crate::world::World;
 
 /// The queues of every operation: id and name. The callbacks are of the same ones.
@@ -96,28 +96,28 @@ fn rush(second: i64, length: i64) -> i64 {
 }
 
 /// Seconds until somebody is free for a caller.
-pub(super) fn wait(dice: &mut Dice, second: i64, length: i64) -> i64 {
+pub(super) fn wait(random: &mut Random, second: i64, length: i64) -> i64 {
     let rush = rush(second, length);
-    let short = dice.between(0, 18 + rush / 4);
-    let long = dice.between(20, 60 + rush * 3);
-    if dice.percent(10 + rush.unsigned_abs() * 3 / 4) { long } else { short }
+    let short = random.between(0, 18 + rush / 4);
+    let long = random.between(20, 60 + rush * 3);
+    if random.percent(10 + rush.unsigned_abs() * 3 / 4) { long } else { short }
 }
 
 /// Everybody who gives up on a day of that length. The key is its seed, operation and beginning.
 pub(super) fn abandoned(key: [u64; 3], length: i64, agents: usize) -> Vec<Abandoned> {
-    let mut dice = Dice::of(&[key[0], key[1], key[2], 0xA_BA4, 0]);
+    let mut random = Random::of(&[key[0], key[1], key[2], 0xA_BA4, 0]);
     let callers = ABANDONED * i64::try_from(agents).unwrap_or(0);
-    (0..callers).map(|_| gives_up(&mut dice, length)).collect()
+    (0..callers).map(|_| gives_up(&mut random, length)).collect()
 }
 
-fn gives_up(dice: &mut Dice, length: i64) -> Abandoned {
+fn gives_up(random: &mut Random, length: i64) -> Abandoned {
     let breadth = RUSH * length / 86_400;
-    let any = dice.between(0, length - 2);
-    let noon = length / 2 + dice.between(-breadth, breadth);
-    let arrival = if dice.percent(60) { noon.clamp(0, (length - 2).max(0)) } else { any };
-    let patience = dice.between(5, 45 + rush(arrival, length) * 2);
+    let any = random.between(0, length - 2);
+    let noon = length / 2 + random.between(-breadth, breadth);
+    let arrival = if random.percent(60) { noon.clamp(0, (length - 2).max(0)) } else { any };
+    let patience = random.between(5, 45 + rush(arrival, length) * 2);
     let at = (arrival + patience).min(length - 1);
-    Abandoned { arrival, at, skill: dice.index(SKILLS.len()), customer: dice.amount(0, 9_999) }
+    Abandoned { arrival, at, skill: random.index(SKILLS.len()), customer: random.amount(0, 9_999) }
 }
 
 impl World {

@@ -13,7 +13,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
 use super::*;
-use crate::chance::Dice;
+use crate::random::Random;
 
 mod agents;
 mod asking;
@@ -99,9 +99,9 @@ fn every_split_of_a_window_sums_to_the_whole() {
             let (from, to) = (after(local(zone, year, month, day, 0), -43_200), local(zone, year, month, day + 1, 3));
             let whole = sums(&world, from, to);
             assert!(whole.len() > 100, "{zone}: {}", whole.len());
-            let mut dice = Dice::of(&[seed]);
+            let mut random = Random::of(&[seed]);
             let length = to.as_second() - from.as_second();
-            let mut cuts: Vec<i64> = (0..8).map(|_| dice.between(1, length - 1)).collect();
+            let mut cuts: Vec<i64> = (0..8).map(|_| random.between(1, length - 1)).collect();
             // Noon, midnight, and the seconds around an event that certainly exists.
             cuts.extend([length / 2, local(zone, year, month, day, 0).as_second() - from.as_second()]);
             let event = world.callbacks(0, from, to)[7].inbound.as_second() - from.as_second();
@@ -310,9 +310,9 @@ fn the_budget_is_charged_for_everything_and_starts_anew_at_local_midnight() {
     let midnight = local("America/Bogota", 2026, 5, 13, 0);
     assert_eq!(vendor.answer(&today("agent_3"), after(midnight, -1)).status, 403);
     assert_eq!(vendor.answer(&today("agent_3"), midnight).status, 200);
-    let ledger = vendor.ledger();
-    assert_eq!((ledger.total, ledger.count("agent_3"), ledger.count_for("t")), (6, 4, 6));
-    assert_eq!(ledger.per_token["t"].days.values().copied().collect::<Vec<_>>(), [5, 1]);
+    let call_log = vendor.call_log();
+    assert_eq!((call_log.total, call_log.count("agent_3"), call_log.count_for("t")), (6, 4, 6));
+    assert_eq!(call_log.per_token["t"].days.values().copied().collect::<Vec<_>>(), [5, 1]);
     assert_eq!(vendor.used_today("t", midnight), 1);
 }
 
@@ -325,7 +325,7 @@ fn simultaneous_requests_beyond_the_limit_are_refused() {
     assert_eq!(vendor.answer_during(&first, None, &today("agent_3"), noon()).status, 200);
     drop((first, second));
     assert_eq!(vendor.answer(&today("agent_3"), noon()).status, 200);
-    assert_eq!(vendor.ledger().peak_in_flight, 2);
+    assert_eq!(vendor.call_log().peak_in_flight, 2);
 }
 
 #[test]
@@ -371,7 +371,7 @@ fn distorted(fault: &Fault, api: &str) -> Answer {
     let vendor = vendor(|_| {});
     let flight = vendor.begin("t");
     let answer = vendor.answer_during(&flight, Some(fault), &today(api), noon());
-    assert_eq!(vendor.ledger().calls[0].status, answer.status);
+    assert_eq!(vendor.call_log().calls[0].status, answer.status);
     answer
 }
 
@@ -462,7 +462,7 @@ async fn good_answers_travel_chunked_compressed_and_on_kept_connections() {
         }
         assert_eq!(opened(&received).1.unwrap(), truth);
     }
-    assert_eq!((simulator.ledger().total, simulator.ledger().peak_in_flight), (5, 1));
+    assert_eq!((simulator.call_log().total, simulator.call_log().peak_in_flight), (5, 1));
     drop(simulator);
     assert_eq!(stream.read(&mut [0; 1]).await.unwrap_or(0), 0);
 }
@@ -494,8 +494,8 @@ async fn faults_of_the_connection_break_it_as_they_say() {
     assert_eq!(bytes, b"\x00\xFF");
     let late = opened(&strike(Fault::Delay(Duration::from_millis(20))).await.unwrap());
     assert!(late.1.is_some());
-    assert_eq!(simulator.ledger().count("agent_3"), 9);
-    assert_eq!(simulator.ledger().peak_in_flight, 1);
+    assert_eq!(simulator.call_log().count("agent_3"), 9);
+    assert_eq!(simulator.call_log().peak_in_flight, 1);
 }
 
 #[tokio::test]
@@ -529,7 +529,7 @@ async fn requests_given_up_by_their_client_are_no_longer_in_flight() {
         assert!(lost.await.is_err());
     }
     assert!(opened(&exchange(&simulator, AGENT_3, "").await.unwrap()).0.contains("200 OK"));
-    assert_eq!(simulator.ledger().peak_in_flight, 1);
+    assert_eq!(simulator.call_log().peak_in_flight, 1);
 }
 
 #[tokio::test]
@@ -556,5 +556,5 @@ async fn heads_that_are_too_large_or_of_another_method_are_refused() {
     let long = format!("X: {}\r\n", "x".repeat(40_000));
     let refused = exchange(&simulator, AGENT_3, &long).await;
     assert!(refused.map_or(true, |received| received.starts_with(b"HTTP/1.1 431")));
-    assert_eq!(simulator.ledger().total, 0);
+    assert_eq!(simulator.call_log().total, 0);
 }

@@ -8,21 +8,21 @@ use jiff::tz::TimeZone;
 use jiff::{Timestamp, Unit};
 
 use crate::calendar::Pass;
-use crate::call_log::{Books, Call, CallLog};
+use crate::call_log::{CallLog, LoggedRequest, OpenCallLog};
 use crate::fault::{Fault, Faults, Scope};
 use crate::message::{Answer, Request, refusal};
 use crate::report::{Frame, Printed, Question, Report};
 use crate::world::{World, second_after};
 use crate::{Operation, Settings};
 
-/// The answering logic with its books, faults and counters; knows nothing of sockets.
+/// The answering logic with its log of calls, faults and counters; knows nothing of sockets.
 pub struct Vendor {
     world: World,
     operations: Vec<Operation>,
     by_token: HashMap<String, usize>,
     simultaneous: usize,
     record_limit: usize,
-    books: Mutex<Books>,
+    call_log: Mutex<OpenCallLog>,
     faults: Mutex<Faults>,
     scripts: Mutex<HashMap<ScriptKey, Script>>,
     flights: Arc<Mutex<Flights>>,
@@ -89,7 +89,7 @@ impl Vendor {
             operations: settings.operations,
             simultaneous: settings.simultaneous,
             record_limit: settings.record_limit,
-            books: Mutex::default(),
+            call_log: Mutex::default(),
             faults: Mutex::default(),
             scripts: Mutex::default(),
             flights: Arc::default(),
@@ -127,10 +127,10 @@ impl Vendor {
         locked(&self.faults).strike(request)
     }
 
-    /// A copy of the books.
-    pub fn ledger(&self) -> CallLog {
+    /// A copy of the log of calls.
+    pub fn call_log(&self) -> CallLog {
         let peak = locked(&self.flights).peak;
-        locked(&self.books).copy(peak)
+        locked(&self.call_log).copy(peak)
     }
 
     /// What a token has used of its budget on the vendor day of `now`.
@@ -138,7 +138,7 @@ impl Vendor {
         let Some(operation) = self.by_token.get(token).and_then(|index| self.operations.get(*index)) else {
             return 0;
         };
-        locked(&self.books).used(token, vendor_day(operation, now))
+        locked(&self.call_log).used(token, vendor_day(operation, now))
     }
 
     /// Puts a request in flight until the guard is dropped. A request without a token is not held against anyone.
@@ -160,12 +160,12 @@ impl Vendor {
         self.answer_during(&flight, None, request, now)
     }
 
-    /// Answers a request that the caller keeps in flight, as this fault distorts it, and books it.
+    /// Answers a request that the caller keeps in flight, as this fault distorts it, and logs it.
     pub fn answer_during(&self, flight: &InFlight, fault: Option<&Fault>, request: &Request, now: Timestamp) -> Answer {
         let answer = self.charged(flight.over, request, now).unwrap_or_else(|refused| refused);
         let answer = if let Some(fault) = fault { fault.distort(answer) } else { answer };
         let sent = |name: &str| request.parameter(name).unwrap_or_default().to_owned();
-        locked(&self.books).record(Call {
+        locked(&self.call_log).record(LoggedRequest {
             at: now,
             token: request.token.clone().unwrap_or_default(),
             api: sent("api"),
@@ -180,7 +180,7 @@ impl Vendor {
         let token = request.token.as_deref().unwrap_or_default();
         let known = self.by_token.get(token).and_then(|index| Some((*index, self.operations.get(*index)?)));
         let day = known.map(|(_, operation)| vendor_day(operation, now));
-        let used = locked(&self.books).charge(token, day);
+        let used = locked(&self.call_log).charge(token, day);
         if token.trim().is_empty() {
             return Err(refusal(401, "PLEASE ENTER THE WOLKVOX-TOKEN"));
         }

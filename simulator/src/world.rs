@@ -10,13 +10,13 @@ use crate::Settings;
 use crate::calendar::{self, Pass, Span};
 use crate::callbacks::CallbackDay;
 pub use crate::callbacks::CallbackRow;
-use crate::chance::Dice;
 use crate::floor::Shift;
 use crate::kept::Kept;
 pub use crate::people::{Agent, ROUTING_POINT};
 use crate::people::{former, roster};
 use crate::plan::{self, Plan, Seat};
 pub use crate::plan::{AUX_STATES, CLOSING_CODES};
+use crate::random::Random;
 
 /// Seconds one agent spent in one pause state.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -288,13 +288,13 @@ impl World {
         })
     }
 
-    /// A stream of dice of this world.
-    pub(super) fn dice(&self, parts: &[u64]) -> Dice {
+    /// A stream of random of this world.
+    pub(super) fn random(&self, parts: &[u64]) -> Random {
         let key: Vec<u64> = [self.seed].iter().chain(parts).copied().collect();
-        Dice::of(&key)
+        Random::of(&key)
     }
 
-    /// What belongs to one operation's local day and to no agent: the seed of its dice.
+    /// What belongs to one operation's local day and to no agent: the seed of its random.
     pub(super) fn day_key(&self, operation: usize, span: &Span) -> [u64; 3] {
         [self.seed, operation as u64, span.start.cast_unsigned()]
     }
@@ -306,11 +306,11 @@ impl World {
 
     fn draw(&self, operation: usize, agent: usize, span: &Span) -> Plan {
         let agents = self.sites.get(operation).map_or(0, |site| site.agents);
-        let mut dice = Dice::of(&[self.seed, operation as u64, agent as u64, span.start.cast_unsigned(), 0xDA7]);
+        let mut random = Random::of(&[self.seed, operation as u64, agent as u64, span.start.cast_unsigned(), 0xDA7]);
         if agent >= agents {
-            plan::routing_point(&mut dice, span.length)
+            plan::routing_point(&mut random, span.length)
         } else {
-            plan::person(&mut dice, &Seat::of(agent, agents), span.length)
+            plan::person(&mut random, &Seat::of(agent, agents), span.length)
         }
     }
 

@@ -13,7 +13,7 @@ use wolkvox_exporter::wolkvox::Reason;
 use wolkvox_simulator::{World, passes};
 
 use crate::support::paused_time::{
-    End, Key, Part, REPORTS, Run, Script, Site, Turn, in_paused_time, name_of, start_of,
+    End, Key, Part, REPORTS, Run, Script, SeenPoll, Site, in_paused_time, name_of, start_of,
 };
 use crate::support::scraped::Scraped;
 
@@ -60,36 +60,36 @@ pub struct Auditor {
 
 impl Auditor {
     /// Notes every promise that is broken at this moment.
-    pub fn visit(&mut self, life: &Run) {
+    pub fn visit(&mut self, run: &Run) {
         self.visits += 1;
-        self.check_counts(life);
+        self.check_counts(run);
         if self.visits.is_multiple_of(8)
-            && let Err(wrong) = check_failures(life)
+            && let Err(wrong) = check_failures(run)
         {
-            life.wire.broken(&wrong);
+            run.vendor.broken(&wrong);
         }
-        if !life.is_running() {
+        if !run.is_running() {
             return;
         }
-        let view = life.context.store.view(life.time.moment());
+        let view = run.context.store.view(run.time.moment());
         self.read(view.snapshot);
         for status in view.statuses {
-            let site = life.sites.iter().enumerate().position(|(site, _)| name_of(site) == status.target.operation);
+            let site = run.sites.iter().enumerate().position(|(site, _)| name_of(site) == status.target.operation);
             let report = REPORTS.iter().find(|(report, _)| **report == *status.target.report);
             let (Some(site), Some((report, _))) = (site, report) else { continue };
             let key = (site, *report, Some(status.target.window));
-            if let Err(wrong) = self.check_target(life, key, &status) {
-                life.wire.broken(&format!("{key:?}: {wrong}"));
+            if let Err(wrong) = self.check_target(run, key, &status) {
+                run.vendor.broken(&format!("{key:?}: {wrong}"));
             }
         }
     }
 
-    /// The exporter's books hold at least what the vendor's do.
-    fn check_counts(&mut self, life: &Run) {
-        let wire = &life.wire;
-        for budget in (0..life.sites.len()).filter(|site| wire.budget[*site] == *site) {
-            let day = |at| wire.zone(budget).to_datetime(at).date();
-            let (today, believed) = (day(life.time.truth()), day(life.time.wall()));
+    /// The exporter counts at least what the vendor does.
+    fn check_counts(&mut self, run: &Run) {
+        let vendor = &run.vendor;
+        for budget in (0..run.sites.len()).filter(|site| vendor.budget[*site] == *site) {
+            let day = |at| vendor.zone(budget).to_datetime(at).date();
+            let (today, believed) = (day(run.time.truth()), day(run.time.wall()));
             if today != believed {
                 self.blurred.insert((budget, today));
             }
@@ -97,55 +97,55 @@ impl Auditor {
             if !self.visits.is_multiple_of(8) || self.blurred.contains(&(budget, today)) {
                 continue;
             }
-            let own = wire.members(budget).map(|site| match life.context.state.load_calls(&name_of(site)) {
+            let own = vendor.members(budget).map(|site| match run.context.state.load_calls(&name_of(site)) {
                 // Days ahead are days that a clock ran ahead in: their calls count as well.
                 Loaded::Known(record) => record.calls.range(today..).map(|(_, calls)| calls).sum(),
                 Loaded::Fresh | Loaded::Damaged => 0,
             });
-            let (own, used) = (own.sum::<u64>(), wire.used(budget, life.time.truth()));
+            let (own, used) = (own.sum::<u64>(), vendor.used(budget, run.time.truth()));
             if own < used {
-                wire.broken(&format!("the vendor counted {used} calls of budget {budget}, the exporter {own}"));
+                vendor.broken(&format!("the vendor counted {used} calls of budget {budget}, the exporter {own}"));
             }
         }
     }
 
-    fn check_target(&mut self, life: &Run, key: Key, status: &Status) -> Result<(), String> {
-        let (wall, steady) = (life.time.wall(), life.time.steady());
+    fn check_target(&mut self, run: &Run, key: Key, status: &Status) -> Result<(), String> {
+        let (wall, steady) = (run.time.wall(), run.time.steady());
         let (site, _, window) = key;
-        let book = life.wire.book();
-        let turns = book.turns.get(&key).map(Vec::as_slice).unwrap_or_default();
-        let by_wall = |at: Option<Timestamp>| turns.iter().rev().find(|turn| Some(turn.wall) == at);
+        let record = run.vendor.record();
+        let polls = record.polls.get(&key).map(Vec::as_slice).unwrap_or_default();
+        let by_wall = |at: Option<Timestamp>| polls.iter().rev().find(|poll| Some(poll.wall) == at);
         let health = &status.health;
-        let this_life = |turn: &&Turn| turn.life == book.life;
-        if let Some(turn) = by_wall(health.last_attempt).filter(this_life).filter(|turn| turn.landed < steady) {
-            let went_well = turn.end == End::Good;
-            if turn.end != End::Open && health.is_up() != went_well {
-                return Err(format!("up is {} after {turn:?}", health.is_up()));
+        let since_restart = |poll: &&SeenPoll| poll.restarts == record.restarts;
+        if let Some(poll) = by_wall(health.last_attempt).filter(since_restart).filter(|poll| poll.ended < steady) {
+            let went_well = poll.end == End::Good;
+            if poll.end != End::Open && health.is_up() != went_well {
+                return Err(format!("up is {} after {poll:?}", health.is_up()));
             }
-            if went_well == health.failure.is_some() && turn.end != End::Open && !went_well {
+            if went_well == health.failure.is_some() && poll.end != End::Open && !went_well {
                 return Err("a failure without a reason".to_owned());
             }
         }
         let good = by_wall(health.last_success);
         // What was read from a file has its age by the wall clock: no one knows how often that was set before.
-        let age_is_known = |turn: &Turn| {
-            turn.start >= self.opened_at || !self.set_at.iter().any(|at| (turn.start..=self.opened_at).contains(at))
+        let age_is_known = |poll: &SeenPoll| {
+            poll.start >= self.opened_at || !self.set_at.iter().any(|at| (poll.start..=self.opened_at).contains(at))
         };
         if window == Some(WindowName::Today)
-            && let Some(turn) = good.filter(|turn| turn.start >= self.opened_at)
-            && status.stale != (steady.saturating_sub(turn.start) >= turn.interval * life.stale_after)
+            && let Some(poll) = good.filter(|poll| poll.start >= self.opened_at)
+            && status.stale != (steady.saturating_sub(poll.start) >= poll.interval * run.stale_after)
         {
-            return Err(format!("stale is {} at an age of {:?}", status.stale, steady.saturating_sub(turn.start)));
+            return Err(format!("stale is {} at an age of {:?}", status.stale, steady.saturating_sub(poll.start)));
         }
         let shown = self.last.as_ref().and_then(|(_, read)| read.get(&key));
         let Some((start, end)) = status.window else {
             return shown.map_or(Ok(()), |_| Err("series without a window".to_owned()));
         };
-        let Some(turn) = good else { return Err(format!("data of no poll: {:?}", health.last_success)) };
-        let zone = life.wire.zone(site);
+        let Some(poll) = good else { return Err(format!("data of no poll: {:?}", health.last_success)) };
+        let zone = run.vendor.zone(site);
         let today = zone.to_datetime(wall).date();
         let (first, last) = if window == Some(WindowName::Today) {
-            (start_of(today, zone), Timestamp::from_second(turn.wall.as_second()).expect("of this era"))
+            (start_of(today, zone), Timestamp::from_second(poll.wall.as_second()).expect("of this era"))
         } else {
             let yesterday = today.yesterday().expect("of this era");
             (start_of(yesterday, zone), start_of(today, zone) - SignedDuration::from_secs(1))
@@ -153,20 +153,20 @@ impl Auditor {
         if (start, end) != (first, last) {
             return Err(format!("serves {start}..{end} instead of {first}..{last}"));
         }
-        let (age, limit) = (steady.saturating_sub(turn.start), turn.interval * life.stale_after);
-        if window == Some(WindowName::Today) && age_is_known(turn) && age >= limit {
+        let (age, limit) = (steady.saturating_sub(poll.start), poll.interval * run.stale_after);
+        if window == Some(WindowName::Today) && age_is_known(poll) && age >= limit {
             return Err(format!("serves data of age {age:?}, though they are stale after {limit:?}"));
         }
-        let proof = (turn.wall, book.life);
+        let proof = (poll.wall, record.restarts);
         if self.proven.get(&key) == Some(&proof) {
             return Ok(());
         }
-        let parts = turn.whole().ok_or_else(|| format!("serves less than a whole window: {turn:?}"))?;
-        let truth = truth(life, key, &parts);
+        let parts = poll.whole().ok_or_else(|| format!("serves less than a whole window: {poll:?}"))?;
+        let truth = truth(run, key, &parts);
         // Where the exporter's clock is wrong, the vendor may have more of an hour that comes twice than it can know of.
         if let [part] = parts[..]
-            && part.at == turn.wall
-            && claimed(life, key, (start, end), part) != truth
+            && part.at == poll.wall
+            && claimed(run, key, (start, end), part) != truth
         {
             return Err(format!("says that it covers {start}..{end}, and asked for {part:?}"));
         }
@@ -176,7 +176,7 @@ impl Auditor {
             let differ = |(family, sum): &(&(&str, String), &f64)| truth.get(family) != Some(sum);
             let wrong: Vec<_> = shown.iter().filter(differ).collect();
             let is: Vec<_> = truth.iter().filter(|(family, sum)| shown.get(family) != Some(sum)).collect();
-            return Err(format!("serves {wrong:?} where the truth is {is:?}, of {turn:?}"));
+            return Err(format!("serves {wrong:?} where the truth is {is:?}, of {poll:?}"));
         }
         self.compared += truth.len() as u64;
         self.proven.insert(key, proof);
@@ -217,9 +217,9 @@ impl Auditor {
 
 /// No report has more failed requests than requests, nor more failed polls than polls; and a poll fails for the reason
 /// of a request of its own, unless it could not send one, had no memory for what came, or lacks a field in all its answers.
-fn check_failures(life: &Run) -> Result<(), String> {
+fn check_failures(run: &Run) -> Result<(), String> {
     let mut text = String::new();
-    life.context.telemetry.with_registry(|registry| encode(&mut text, registry)).expect("a String takes any text");
+    run.context.telemetry.with_registry(|registry| encode(&mut text, registry)).expect("a String takes any text");
     let scraped = Scraped::parse(&text);
     for (series, requests) in scraped.find("wolkvox_api_requests_total", &[]) {
         let label = |name: &str| format!("{name}=\"{}\"", labelled(series, name).expect("every counter has both"));
@@ -248,8 +248,8 @@ fn check_failures(life: &Run) -> Result<(), String> {
 }
 
 /// The vendor's world over the parts of a window, each as far as it was visible when it was asked for.
-fn truth(life: &Run, (site, report, _): Key, parts: &[&Part]) -> Sums {
-    let (world, behind, zone) = (life.wire.simulator.world(), life.wire.behind[site], life.wire.zone(site));
+fn truth(run: &Run, (site, report, _): Key, parts: &[&Part]) -> Sums {
+    let (world, behind, zone) = (run.vendor.simulator.world(), run.vendor.behind[site], run.vendor.zone(site));
     let mut sums = Sums::new();
     for part in parts {
         for (from, to) in passes(zone, part.ini, part.end).expect("of this era") {
@@ -263,11 +263,11 @@ fn truth(life: &Run, (site, report, _): Key, parts: &[&Part]) -> Sums {
 }
 
 /// What happened in the stretch of time that a window says it covers, as far as it was visible when it was asked for.
-fn claimed(life: &Run, (site, report, _): Key, (start, end): (Timestamp, Timestamp), part: &Part) -> Sums {
-    let (world, mut sums) = (life.wire.simulator.world(), Sums::new());
+fn claimed(run: &Run, (site, report, _): Key, (start, end): (Timestamp, Timestamp), part: &Part) -> Sums {
+    let (world, mut sums) = (run.vendor.simulator.world(), Sums::new());
     let end = (end + SignedDuration::from_secs(1)).min(world.horizon(part.at));
     if start < end {
-        add_rows(&mut sums, world, life.wire.behind[site], report, (start, end));
+        add_rows(&mut sums, world, run.vendor.behind[site], report, (start, end));
     }
     sums
 }
@@ -341,18 +341,18 @@ fn live_twice(zone: &'static str, begins: &str, hours: u64) {
     let site =
         Site { zone, windows, licenses: Some(40), calls_per_day: 40_000, callbacks: 240, ..Site::of_one_license() };
     in_paused_time(async {
-        let mut life = Run::new(&Script::of(begins, vec![site]));
+        let mut run = Run::new(&Script::of(begins, vec![site]));
         let mut auditor = Auditor::default();
-        life.start();
+        run.start();
         let mut whole = HashSet::new();
         for _ in 0..hours * 60 {
             tokio::time::sleep(Duration::from_mins(1)).await;
-            auditor.visit(&life);
-            let ends = auditor.proven.iter().map(|(key, (wall, _))| (*key, life.wire.zone(0).to_datetime(*wall)));
+            auditor.visit(&run);
+            let ends = auditor.proven.iter().map(|(key, (wall, _))| (*key, run.vendor.zone(0).to_datetime(*wall)));
             whole.extend(ends);
         }
-        life.stop().await;
-        let broken = life.wire.book().broken.clone();
+        run.stop().await;
+        let broken = run.vendor.record().broken.clone();
         assert!(broken.is_empty(), "{zone}: {}", broken.join("\n"));
         assert!(whole.len() > 5 * 12 && auditor.compared > 100, "{zone}: {} windows were compared", whole.len());
     });

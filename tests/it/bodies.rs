@@ -117,7 +117,7 @@ async fn never_overspend_what_befalls_the_token_stops_every_report_of_it_after_o
             2,
             "{case}: each report says why: {status}"
         );
-        assert_eq!(harness.simulator.ledger().total, 1, "{case}");
+        assert_eq!(harness.simulator.call_log().total, 1, "{case}");
     });
     together(pauses).await;
 }

@@ -413,7 +413,7 @@ async fn never_overspend_nothing_is_asked_of_the_vendor_where_nothing_could_be_s
         assert_eq!(ended.code, Some(1), "{ended:?}");
         assert!(ended.stderr.contains(reason) && ended.stderr.contains("hint:"), "{}", ended.stderr);
     }
-    assert_eq!(simulator.ledger().total, 0);
+    assert_eq!(simulator.call_log().total, 0);
     assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
 }
 

@@ -73,7 +73,7 @@ struct Tally {
     cases: u64,
     days: f64,
     calls: u64,
-    struck: u64,
+    faulty: u64,
     restarts: u64,
     reloads: u64,
     jumps: u64,
@@ -229,46 +229,46 @@ impl Mishap {
 /// Lives through a story; an error says which promises were broken.
 async fn live(story: &Story) -> Result<Tally, String> {
     let mut tally = Tally { cases: 1, ..Tally::default() };
-    let mut life = Run::new(&story.script);
+    let mut run = Run::new(&story.script);
     let mut auditor = Auditor::default();
-    life.start();
+    run.start();
     let end = Duration::from_hours(story.hours);
-    let mut dice = fastrand::Rng::with_seed(story.script.seed);
-    let wire = std::sync::Arc::clone(&life.wire);
-    let (time, mishaps) = (std::sync::Arc::clone(&life.time), story.faults.clone());
+    let mut random = fastrand::Rng::with_seed(story.script.seed);
+    let vendor = std::sync::Arc::clone(&run.vendor);
+    let (time, mishaps) = (std::sync::Arc::clone(&run.time), story.faults.clone());
     let misfortune = tokio::spawn(async move {
         for (after, lasts, mishap) in mishaps {
             tokio::time::sleep(Duration::from_mins(after)).await;
-            wire.simulator.inject(mishap.fault(time.truth()), mishap.scope());
+            vendor.simulator.inject(mishap.fault(time.truth()), mishap.scope());
             tokio::time::sleep(Duration::from_mins(lasts)).await;
-            wire.simulator.clear_faults();
+            vendor.simulator.clear_faults();
         }
     });
     for (after, disturbance) in &story.disturbances {
-        watch(&mut life, &mut auditor, &mut dice, Duration::from_mins(*after)).await;
-        if life.time.steady() >= end || !life.wire.book().broken.is_empty() {
+        watch(&mut run, &mut auditor, &mut random, Duration::from_mins(*after)).await;
+        if run.time.steady() >= end || !run.vendor.record().broken.is_empty() {
             break;
         }
-        disturb(&mut life, &mut auditor, &mut dice, disturbance, &mut tally).await;
+        disturb(&mut run, &mut auditor, &mut random, disturbance, &mut tally).await;
     }
-    let rest = end.saturating_sub(life.time.steady());
-    watch(&mut life, &mut auditor, &mut dice, rest).await;
+    let rest = end.saturating_sub(run.time.steady());
+    watch(&mut run, &mut auditor, &mut random, rest).await;
     misfortune.abort();
-    life.stop().await;
-    let (ledger, book) = (life.wire.simulator.ledger(), life.wire.book());
-    tally.days = life.time.steady().as_secs_f64() / 86_400.0 * life.sites.len() as f64;
-    (tally.calls, tally.struck) = (book.calls, book.struck);
+    run.stop().await;
+    let (call_log, record) = (run.vendor.simulator.call_log(), run.vendor.record());
+    tally.days = run.time.steady().as_secs_f64() / 86_400.0 * run.sites.len() as f64;
+    (tally.calls, tally.faulty) = (record.calls, record.faulty);
     (tally.compared, tally.visits) = (auditor.compared, auditor.visits);
-    let mut broken = book.broken.clone();
-    if ledger.peak_in_flight > 1 {
-        broken.push(format!("{} calls of one token at once", ledger.peak_in_flight));
+    let mut broken = record.broken.clone();
+    if call_log.peak_in_flight > 1 {
+        broken.push(format!("{} calls of one token at once", call_log.peak_in_flight));
     }
-    if ledger.total != book.calls {
-        broken.push(format!("the vendor's books say {} calls, this one {}", ledger.total, book.calls));
+    if call_log.total != record.calls {
+        broken.push(format!("the vendor counted {} calls, this test {}", call_log.total, record.calls));
     }
     for (number, site) in story.script.sites.iter().enumerate() {
-        // A pool's tokens together are judged at every call; here each alone, against the vendor's own ledger.
-        let usage = &ledger.per_token.get(&format!("token-{}", site.token)).cloned().unwrap_or_default();
+        // A pool's tokens together are judged at every call; here each alone, against the vendor's own log.
+        let usage = &call_log.per_token.get(&format!("token-{}", site.token)).cloned().unwrap_or_default();
         let limit = site.calls_per_day;
         broken.extend(
             usage
@@ -282,19 +282,19 @@ async fn live(story: &Story) -> Result<Tally, String> {
 }
 
 /// Lets time pass, with an audit every few minutes at random.
-async fn watch(life: &mut Run, auditor: &mut Auditor, dice: &mut fastrand::Rng, time: Duration) {
-    let end = life.time.steady() + time;
-    while life.time.steady() < end && life.wire.book().broken.is_empty() {
-        let nap = Duration::from_millis(dice.u64(60_000..420_000));
-        tokio::time::sleep(nap.min(end.saturating_sub(life.time.steady()))).await;
-        auditor.visit(life);
+async fn watch(run: &mut Run, auditor: &mut Auditor, random: &mut fastrand::Rng, time: Duration) {
+    let end = run.time.steady() + time;
+    while run.time.steady() < end && run.vendor.record().broken.is_empty() {
+        let nap = Duration::from_millis(random.u64(60_000..420_000));
+        tokio::time::sleep(nap.min(end.saturating_sub(run.time.steady()))).await;
+        auditor.visit(run);
     }
 }
 
 async fn disturb(
-    life: &mut Run,
+    run: &mut Run,
     auditor: &mut Auditor,
-    dice: &mut fastrand::Rng,
+    random: &mut fastrand::Rng,
     disturbance: &Disturbance,
     tally: &mut Tally,
 ) {
@@ -302,33 +302,33 @@ async fn disturb(
         Disturbance::Crash(down) | Disturbance::Restart(down) => {
             tally.restarts += 1;
             if matches!(disturbance, Disturbance::Crash(_)) {
-                life.kill().await;
+                run.kill().await;
             } else {
-                life.stop().await;
+                run.stop().await;
             }
-            life.forget();
-            watch(life, auditor, dice, Duration::from_secs(*down)).await;
-            auditor.opened_at = life.time.steady();
-            life.start();
+            run.forget();
+            watch(run, auditor, random, Duration::from_secs(*down)).await;
+            auditor.opened_at = run.time.steady();
+            run.start();
         }
         Disturbance::Reload { site, minutes, report } => {
             tally.reloads += 1;
-            life.stop().await;
-            let site = site % life.sites.len();
-            change(life, site, Duration::from_mins(*minutes), *report);
-            life.start();
+            run.stop().await;
+            let site = site % run.sites.len();
+            change(run, site, Duration::from_mins(*minutes), *report);
+            run.start();
         }
         Disturbance::Jump(minutes, held) => {
             let (by, held) = (SignedDuration::from_mins(*minutes), Duration::from_mins(*held));
-            if is_limit(life, by, held) {
+            if is_limit(run, by, held) {
                 return;
             }
             tally.jumps += 2;
             for ahead in [by, SignedDuration::ZERO] {
-                life.time.set_ahead(ahead);
-                auditor.set_at.push(life.time.steady());
+                run.time.set_ahead(ahead);
+                auditor.set_at.push(run.time.steady());
                 // Who is restarted before a clock that was set is noticed cannot know that it was.
-                watch(life, auditor, dice, if ahead == by { held.max(SETTLED) } else { SETTLED }).await;
+                watch(run, auditor, random, if ahead == by { held.max(SETTLED) } else { SETTLED }).await;
             }
         }
     }
@@ -336,19 +336,19 @@ async fn disturb(
 
 /// Whether a clock that runs ahead would walk over a midnight: it would then be the operation's midnight, and the
 /// vendor's another.
-fn is_limit(life: &Run, by: SignedDuration, held: Duration) -> bool {
-    let begins = life.time.wall() + by;
+fn is_limit(run: &Run, by: SignedDuration, held: Duration) -> bool {
+    let begins = run.time.wall() + by;
     let ends = begins + held.max(SETTLED);
     by.is_positive()
-        && (0..life.sites.len()).any(|site| {
-            let day = |at| life.wire.zone(site).to_datetime(at).date();
+        && (0..run.sites.len()).any(|site| {
+            let day = |at| run.vendor.zone(site).to_datetime(at).date();
             day(begins) != day(ends)
         })
 }
 
 /// Changes a site's config as an operator would, and forgets what the exporter forgets then.
-fn change(life: &mut Run, site: usize, interval: Duration, report: usize) {
-    let reports = &mut life.sites[site].reports;
+fn change(run: &mut Run, site: usize, interval: Duration, report: usize) {
+    let reports = &mut run.sites[site].reports;
     reports[0].1 = interval;
     if let Some(place) = reports.iter().position(|(known, _)| *known == report) {
         if reports.len() > 1 {
@@ -357,11 +357,11 @@ fn change(life: &mut Run, site: usize, interval: Duration, report: usize) {
     } else {
         reports.push((report, interval));
     }
-    let jobs = wolkvox_exporter::poll::jobs(&life.config());
+    let jobs = wolkvox_exporter::poll::jobs(&run.config());
     let origins: HashMap<_, _> = jobs.iter().map(|job| (job.target().clone(), job.origin().clone())).collect();
     let wanted = origins.iter().map(|(target, origin)| (&*target.operation, target.key(), origin));
-    life.context.state.retain_data(wanted, true).expect("a folder that can be written");
-    life.context.store.retain(&origins.into_keys().collect());
+    run.context.state.retain_data(wanted, true).expect("a folder that can be written");
+    run.context.store.retain(&origins.into_keys().collect());
 }
 
 #[test]
@@ -395,7 +395,7 @@ impl Tally {
         self.cases += other.cases;
         self.days += other.days;
         self.calls += other.calls;
-        self.struck += other.struck;
+        self.faulty += other.faulty;
         self.restarts += other.restarts;
         self.reloads += other.reloads;
         self.jumps += other.jumps;

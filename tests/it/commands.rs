@@ -67,7 +67,7 @@ async fn a_probe_makes_one_call_per_report_and_prints_what_came_back() {
     let good = exporter(&["check", "--probe", &config]).await;
     assert_eq!(good.code, Some(0), "{good:?}");
     assert_eq!(good.stdout.lines().filter(|line| line.contains("  ok  ")).count(), 5, "{}", good.stdout);
-    assert_eq!(simulator.ledger().total, 5);
+    assert_eq!(simulator.call_log().total, 5);
 
     simulator.inject(Fault::Maintenance, Scope { api: Some("chat_7".to_owned()), ..Scope::default() });
     let bad = exporter(&["check", "--probe", &config]).await;
@@ -75,7 +75,7 @@ async fn a_probe_makes_one_call_per_report_and_prints_what_came_back() {
     // What is said of the token is not asked a second time.
     assert_eq!(bad.stdout.lines().filter(|line| line.contains("  ok  ")).count(), 2, "{}", bad.stdout);
     assert!(bad.stdout.contains("maintenance") && bad.stderr.contains("3 of 5"), "{bad:?}");
-    assert_eq!(simulator.ledger().total, 8);
+    assert_eq!(simulator.call_log().total, 8);
     assert!(!format!("{good:?}{bad:?}").contains(TOKEN));
 }
 
@@ -135,7 +135,7 @@ async fn a_termination_ends_serve_within_two_seconds_even_while_the_vendor_is_si
     let mut serve = Running::start(EXPORTER, &[&config, "--web.listen-address=127.0.0.1:0"]);
     let address = serve.after("address=").await.parse().expect("an address");
     assert_eq!(http::get(address, "/-/healthy").await.status, 200);
-    until("a call", async || (simulator.ledger().total > 0).then_some(())).await;
+    until("a call", async || (simulator.call_log().total > 0).then_some(())).await;
     let (status, took, said) = serve.terminate().await;
     assert!(status.success(), "{status}: {said}");
     assert!(took < Duration::from_secs(2), "{took:?}");

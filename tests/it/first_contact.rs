@@ -196,7 +196,7 @@ async fn screen() -> String {
     let ended = exporter(&["check", "--probe", &config, &state]).await;
     assert!(started.elapsed() < Duration::from_secs(30), "{:?}", started.elapsed());
     // One request to each of 37 × 5 reports and of three that failed; the silent one reached nobody.
-    assert_eq!((ended.code, simulator.ledger().total), (Some(1), 187), "{ended:?}");
+    assert_eq!((ended.code, simulator.call_log().total), (Some(1), 187), "{ended:?}");
     let folder = folder.path().display().to_string();
     let table = ended.stdout.split_once("\nOPERATION  REPORT               STATUS").expect("a table").1;
     let mut screen = "OPERATION  REPORT               STATUS".to_owned() + table + &ended.stderr;

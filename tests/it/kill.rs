@@ -59,26 +59,26 @@ async fn never_overspend_nor_lie_after_kill_9_at_200_random_moments() {
 /// One home's share of the kills.
 async fn lives(mut random: fastrand::Rng, truth: &Scraped, met: &Met) {
     let home = Home::new(Setup::fast()).await;
-    for life in 0..KILLS / HOMES {
+    for round in 0..KILLS / HOMES {
         let exporter = home.launch(&[]);
         tokio::time::sleep(Duration::from_millis(random.u64(0..=LONGEST_LIFE))).await;
         add(&met.silent, usize::from(exporter.said().is_empty()));
         exporter.kill().await;
-        add(&met.unfinished, assert_whole(&home, life));
+        add(&met.unfinished, assert_whole(&home, round));
         look(&home, truth, met).await;
-        assert_whole(&home, life);
+        assert_whole(&home, round);
     }
     add(&met.calls, home.charged());
 }
 
 /// Nothing is half written, and nothing was spent that is not counted. Returns how many files were never finished.
-fn assert_whole(home: &Home, life: usize) -> usize {
+fn assert_whole(home: &Home, round: usize) -> usize {
     let files = home.files();
     let unfinished = files.iter().filter(|file| file.starts_with(".new-")).count();
-    assert!(unfinished <= 1, "life {life}: they pile up: {files:?}");
-    assert!(!files.iter().any(|file| file.ends_with(".corrupt")), "life {life}: {files:?}");
+    assert!(unfinished <= 1, "round {round}: they pile up: {files:?}");
+    assert!(!files.iter().any(|file| file.ends_with(".corrupt")), "round {round}: {files:?}");
     let (charged, counted) = (home.charged(), home.counted());
-    assert!(counted >= charged, "life {life}: {charged} calls were made and {counted} are counted");
+    assert!(counted >= charged, "round {round}: {charged} calls were made and {counted} are counted");
     unfinished
 }
 

@@ -77,7 +77,7 @@ async fn never_leak_no_output_holds_the_token_or_a_customer() {
     })
     .await;
 
-    let before = simulator.ledger().total;
+    let before = simulator.call_log().total;
     let faults = faults();
     let calls = before + faults.len() as u64 + 2;
     for fault in faults {
@@ -89,7 +89,7 @@ async fn never_leak_no_output_holds_the_token_or_a_customer() {
     until("every fault and what follows it", async || {
         let metrics = clean_answers(address).await;
         let told = reasons.iter().all(|reason| metrics.contains(reason));
-        (told && simulator.ledger().total >= calls).then_some(())
+        (told && simulator.call_log().total >= calls).then_some(())
     })
     .await;
     // Last, because nothing is asked for a quarter of an hour after it.

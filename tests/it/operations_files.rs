@@ -141,14 +141,14 @@ async fn a_new_file_counts_from_the_next_reload_and_a_wrong_one_changes_nothing(
     put("acme.yml", &of("acme"));
     let main = format!("operations_files: conf.d/*.yml\npolling:{rest}");
     assert_eq!(harness.reload(&main).await.text(), "reloaded\n");
-    let calls = harness.simulator.ledger().total;
+    let calls = harness.simulator.call_log().total;
 
     put("beta.yml", &of("beta"));
     assert_eq!(harness.reload(&main).await.status, 200);
     let scraped =
         harness.scrape_until("both", |scraped| scraped.sum("wolkvox_report_up", &["operation=\"beta\""]) == 1.0).await;
     assert_eq!(scraped.sum("wolkvox_report_up", &[]), 2.0);
-    assert_eq!(harness.simulator.ledger().total, calls + 1, "acme was asked again");
+    assert_eq!(harness.simulator.call_log().total, calls + 1, "acme was asked again");
 
     put("gamma.yml", "operations:\n  - name: gamma\n");
     let refused = harness.reload(&main).await;

@@ -67,7 +67,7 @@ async fn the_example_is_checked_probed_polled_and_documented() {
     let config = format!("--config.file={}", folder.path().join(CONFIG_FILE).display());
 
     let checked = exporter(&["check", &config]).await;
-    assert_eq!((checked.code, simulator.ledger().total), (Some(0), 0), "{checked:?}");
+    assert_eq!((checked.code, simulator.call_log().total), (Some(0), 0), "{checked:?}");
     assert!(checked.stdout.contains("our_surveys"), "{checked:?}");
 
     let listed = exporter(&["reports", &config]).await;
@@ -75,9 +75,9 @@ async fn the_example_is_checked_probed_polled_and_documented() {
     assert!(listed.stdout.contains(&declared) && listed.stdout.contains("acme_survey_average_score"), "{listed:?}");
 
     let probed = exporter(&["check", "--probe", &config, "--state.dir=none"]).await;
-    assert_eq!((probed.code, simulator.ledger().count("diagram_5")), (Some(0), 1), "{probed:?}");
+    assert_eq!((probed.code, simulator.call_log().count("diagram_5")), (Some(0), 1), "{probed:?}");
     let row = probed.stdout.lines().find(|line| line.contains("our_surveys") && line.contains("  ok  "));
-    assert!(row.is_some() && simulator.ledger().total == 6, "{probed:?}");
+    assert!(row.is_some() && simulator.call_log().total == 6, "{probed:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -112,7 +112,7 @@ async fn a_broken_file_is_refused_by_a_reload_and_a_mended_one_is_taken() {
     put(&harness.config, SURVEYS, &good);
     assert_eq!(harness.reload(&config).await.text(), "reloaded\n");
     let before = harness.scrape_until("surveys", |scraped| scraped.is_up("our_surveys")).await;
-    let calls = harness.simulator.ledger().total;
+    let calls = harness.simulator.call_log().total;
 
     let renamed = good.replace("name: acme_surveys", "name: acme_surveys_total");
     let unclosed = good.replace("help: Surveys that", "help: \"Surveys that");
@@ -131,14 +131,14 @@ async fn a_broken_file_is_refused_by_a_reload_and_a_mended_one_is_taken() {
             assert_eq!(scraped.find(metric, &[]), before.find(metric, &[]), "{metric}");
         }
     }
-    assert_eq!(harness.simulator.ledger().total, calls);
+    assert_eq!(harness.simulator.call_log().total, calls);
 
     put(&harness.config, SURVEYS, &good);
     assert_eq!(harness.reload(&config).await.status, 200);
     let after = harness.scrape().await;
     assert_eq!(after.value("wolkvox_exporter_config_last_reload_successful", &[]), Some(1.0));
     assert_eq!(after.find("acme_surveys", &[]), before.find("acme_surveys", &[]));
-    assert_eq!(harness.simulator.ledger().total, calls, "a mended file costs no call");
+    assert_eq!(harness.simulator.call_log().total, calls, "a mended file costs no call");
 }
 
 // === privacy ===

@@ -21,45 +21,45 @@ const SMART_WAIT: usize = 3;
 const AGENT_KPI: usize = 4;
 const FIVE: Duration = Duration::from_mins(5);
 
-fn view(life: &Run) -> View {
-    life.context.store.view(life.time.moment())
+fn view(run: &Run) -> View {
+    run.context.store.view(run.time.moment())
 }
 
 /// Lets time pass under an audit.
-async fn pass(life: &Run, auditor: &mut Auditor, time: Duration) {
-    let end = life.time.steady() + time;
-    while life.time.steady() < end {
-        tokio::time::sleep(FIVE.min(end.saturating_sub(life.time.steady()))).await;
-        auditor.visit(life);
+async fn pass(run: &Run, auditor: &mut Auditor, time: Duration) {
+    let end = run.time.steady() + time;
+    while run.time.steady() < end {
+        tokio::time::sleep(FIVE.min(end.saturating_sub(run.time.steady()))).await;
+        auditor.visit(run);
     }
-    assert_eq!(life.wire.book().broken, Vec::<String>::new());
+    assert_eq!(run.vendor.record().broken, Vec::<String>::new());
 }
 
-fn calls(life: &Run) -> u64 {
-    life.wire.book().calls
+fn calls(run: &Run) -> u64 {
+    run.vendor.record().calls
 }
 
-/// How many families are served under a window.
-fn served(life: &Run, window: WindowName) -> usize {
-    view(life).statuses.iter().filter(|status| status.target.window == window && status.window.is_some()).count()
+/// How many reports are served over a window.
+fn served(run: &Run, window: WindowName) -> usize {
+    view(run).statuses.iter().filter(|status| status.target.window == window && status.window.is_some()).count()
 }
 
 #[test]
 fn never_overspend_a_one_licence_operation_with_five_reports_ends_its_day_within_1000_calls_evenly_spaced() {
     in_paused_time(async {
-        let mut life = Run::new(&Script::of("2026-03-02T05:00:00Z", vec![Site::of_one_license()]));
-        life.start();
-        pass(&life, &mut Auditor::default(), Duration::from_hours(24) - Duration::from_secs(1)).await;
-        let used = life.wire.used(0, life.time.truth());
+        let mut run = Run::new(&Script::of("2026-03-02T05:00:00Z", vec![Site::of_one_license()]));
+        run.start();
+        pass(&run, &mut Auditor::default(), Duration::from_hours(24) - Duration::from_secs(1)).await;
+        let used = run.vendor.used(0, run.time.truth());
         println!("a day of one licence: {used} calls");
         assert!((950..=1000).contains(&used), "{used}");
-        for (key, turns) in &life.wire.book().turns {
+        for (key, polls) in &run.vendor.record().polls {
             let later =
-                turns.iter().filter(|turn| turn.start > Duration::from_hours(1)).map(|turn| turn.start.as_secs_f64());
+                polls.iter().filter(|poll| poll.start > Duration::from_hours(1)).map(|poll| poll.start.as_secs_f64());
             let starts: Vec<f64> = later.collect();
             let gaps = || starts.windows(2).map(|pair| pair[1] - pair[0]);
             let (longest, shortest) = (gaps().fold(0.0, f64::max), gaps().fold(f64::MAX, f64::min));
-            println!("{key:?}: {} polls, {shortest:.0} s to {longest:.0} s apart", turns.len());
+            println!("{key:?}: {} polls, {shortest:.0} s to {longest:.0} s apart", polls.len());
             assert!(longest / shortest <= 1.5, "{key:?}: {shortest} to {longest}");
         }
     });
@@ -71,23 +71,23 @@ fn never_lie_150_000_rows_behind_a_limit_of_60_000_add_up_to_the_truth() {
         let reports = vec![(SMART_WAIT, Duration::from_hours(6))];
         let windows = vec![WindowName::Yesterday];
         let site = Site { reports, windows, callbacks: 150_000, ..Site::of_one_license() };
-        let mut life = Run::new(&Script::of("2026-03-02T17:50:00Z", vec![site]));
-        life.start();
+        let mut run = Run::new(&Script::of("2026-03-02T17:50:00Z", vec![site]));
+        run.start();
         let mut auditor = Auditor::default();
         // The last of the day's turns comes at 13:00, ten minutes after the first.
-        pass(&life, &mut auditor, Duration::from_mins(5)).await;
-        let status = view(&life).statuses[0].clone();
+        pass(&run, &mut auditor, Duration::from_mins(5)).await;
+        let status = view(&run).statuses[0].clone();
         println!(
             "150,000 rows: {} calls, {} rows, {} values compared",
-            calls(&life),
+            calls(&run),
             status.health.rows,
             auditor.compared
         );
         assert!(status.health.is_up() && !status.health.is_truncated() && auditor.compared > 0);
         assert_eq!(status.health.rows, 150_000);
         // The whole and both halves are too much; each quarter is not.
-        assert_eq!(calls(&life), 7);
-        let telemetry = life.context.telemetry.with_registry(|registry| {
+        assert_eq!(calls(&run), 7);
+        let telemetry = run.context.telemetry.with_registry(|registry| {
             let mut text = String::new();
             prometheus_client::encoding::text::encode(&mut text, registry).expect("a string takes everything");
             text
@@ -104,13 +104,13 @@ fn never_lie_a_report_that_cannot_be_split_says_truncated() {
     in_paused_time(async {
         let reports = vec![(AGENT_KPI, FIVE)];
         let site = Site { reports, agents: 20, ..Site::of_one_license() };
-        let mut life = Run::new(&Script { rows: 10, ..Script::of("2026-03-02T17:00:00Z", vec![site]) });
-        life.start();
-        pass(&life, &mut Auditor::default(), FIVE * 3 + Duration::from_mins(1)).await;
-        let status = view(&life).statuses[0].clone();
+        let mut run = Run::new(&Script { rows: 10, ..Script::of("2026-03-02T17:00:00Z", vec![site]) });
+        run.start();
+        pass(&run, &mut Auditor::default(), FIVE * 3 + Duration::from_mins(1)).await;
+        let status = view(&run).statuses[0].clone();
         assert!(!status.health.is_up() && status.health.is_truncated() && status.window.is_none(), "{status:?}");
         assert_eq!(status.health.failure.map(|failure| failure.reason), Some(Reason::RecordLimit));
-        assert_eq!(calls(&life), 4, "asked again at its regular turns, once each");
+        assert_eq!(calls(&run), 4, "asked again at its regular turns, once each");
     });
 }
 
@@ -128,28 +128,28 @@ fn never_lie_today_goes_at_midnight_while_the_vendor_is_down() {
         ("America/Santiago", "2026-04-04T15:00:00Z", "2026-04-05T04:00:00Z"),
     ] {
         in_paused_time(async {
-            let mut life = Run::new(&Script::of(
+            let mut run = Run::new(&Script::of(
                 noon,
                 vec![Site { zone, licenses: Some(9), calls_per_day: 9000, ..Site::of_one_license() }],
             ));
             // Age alone would keep the data for three hours.
-            life.stale_after = 36;
-            life.start();
+            run.stale_after = 36;
+            run.start();
             let mut auditor = Auditor::default();
             let midnight: jiff::Timestamp = midnight.parse().expect("a timestamp");
-            let left = Duration::try_from(midnight.duration_since(life.time.truth())).expect("it is noon");
-            pass(&life, &mut auditor, left.saturating_sub(Duration::from_hours(1))).await;
-            life.wire.simulator.inject(Fault::Reset, Scope::default());
-            pass(&life, &mut auditor, Duration::from_hours(1) - Duration::from_secs(1)).await;
-            assert_eq!(served(&life, WindowName::Today), 5, "{zone}: a second before midnight");
+            let left = Duration::try_from(midnight.duration_since(run.time.truth())).expect("it is noon");
+            pass(&run, &mut auditor, left.saturating_sub(Duration::from_hours(1))).await;
+            run.vendor.simulator.inject(Fault::Reset, Scope::default());
+            pass(&run, &mut auditor, Duration::from_hours(1) - Duration::from_secs(1)).await;
+            assert_eq!(served(&run, WindowName::Today), 5, "{zone}: a second before midnight");
             tokio::time::sleep(Duration::from_secs(1)).await;
-            auditor.visit(&life);
-            assert_eq!(served(&life, WindowName::Today), 0, "{zone}: at midnight");
-            assert!(view(&life).snapshot.families.is_empty(), "{zone}: nothing is left of the old day");
-            assert!(view(&life).statuses.iter().all(|status| !status.health.is_up() && !status.stale), "{zone}");
-            life.wire.simulator.clear_faults();
-            pass(&life, &mut auditor, Duration::from_mins(40)).await;
-            assert_eq!(served(&life, WindowName::Today), 5, "{zone}: the new day");
+            auditor.visit(&run);
+            assert_eq!(served(&run, WindowName::Today), 0, "{zone}: at midnight");
+            assert!(view(&run).snapshot.families.is_empty(), "{zone}: nothing is left of the old day");
+            assert!(view(&run).statuses.iter().all(|status| !status.health.is_up() && !status.stale), "{zone}");
+            run.vendor.simulator.clear_faults();
+            pass(&run, &mut auditor, Duration::from_mins(40)).await;
+            assert_eq!(served(&run, WindowName::Today), 5, "{zone}: the new day");
         });
     }
 }
@@ -171,16 +171,16 @@ fn never_overspend_an_outage_costs_at_most_two_and_a_half_times_a_good_day() {
             fastrand::seed(1);
             let reports = vec![(0, FIVE), (AGENT_KPI, FIVE)];
             let site = Site { reports, licenses: Some(9), calls_per_day: 9000, ..Site::of_one_license() };
-            let mut life = Run::new(&Script::of("2026-03-02T11:00:00Z", vec![site]));
-            life.start();
+            let mut run = Run::new(&Script::of("2026-03-02T11:00:00Z", vec![site]));
+            run.start();
             let mut auditor = Auditor::default();
-            pass(&life, &mut auditor, Duration::from_hours(1)).await;
-            let before = calls(&life);
+            pass(&run, &mut auditor, Duration::from_hours(1)).await;
+            let before = calls(&run);
             if let Some(fault) = fault {
-                life.wire.simulator.inject(fault, Scope::default());
+                run.vendor.simulator.inject(fault, Scope::default());
             }
-            pass(&life, &mut auditor, Duration::from_hours(6)).await;
-            calls(&life) - before
+            pass(&run, &mut auditor, Duration::from_hours(6)).await;
+            calls(&run) - before
         });
         costs.insert(name, cost);
     }
@@ -200,18 +200,18 @@ fn yesterday_is_polled_from_00_20_and_a_few_times_later() {
     in_paused_time(async {
         let windows = vec![WindowName::Yesterday];
         let site = Site { reports: vec![(0, FIVE)], windows, ..Site::of_one_license() };
-        let mut life = Run::new(&Script { lag: true, ..Script::of("2026-03-02T05:00:00Z", vec![site]) });
-        life.start();
-        pass(&life, &mut Auditor::default(), Duration::from_hours(48)).await;
-        let book = life.wire.book();
-        let turns = &book.turns[&(0, REPORTS[0].0, Some(WindowName::Yesterday))];
-        let clock = |turn: &crate::support::paused_time::Turn| {
-            life.wire.zone(0).to_datetime(turn.wall).strftime("%d %H:%M").to_string()
+        let mut run = Run::new(&Script { lag: true, ..Script::of("2026-03-02T05:00:00Z", vec![site]) });
+        run.start();
+        pass(&run, &mut Auditor::default(), Duration::from_hours(48)).await;
+        let record = run.vendor.record();
+        let polls = &record.polls[&(0, REPORTS[0].0, Some(WindowName::Yesterday))];
+        let clock = |poll: &crate::support::paused_time::SeenPoll| {
+            run.vendor.zone(0).to_datetime(poll.wall).strftime("%d %H:%M").to_string()
         };
-        let times: Vec<String> = turns.iter().map(clock).collect();
+        let times: Vec<String> = polls.iter().map(clock).collect();
         let day = |day: &str| ["00:20", "01:20", "04:00", "08:00", "13:00"].map(|time| format!("{day} {time}"));
         assert_eq!(times, [day("02"), day("03")].concat());
-        assert!(turns.iter().all(|turn| turn.end == End::Good));
+        assert!(polls.iter().all(|poll| poll.end == End::Good));
     });
 }
 
@@ -222,16 +222,16 @@ fn two_operations_with_one_token_share_queue_and_budget() {
             slowest: Duration::from_secs(50),
             ..Script::of("2026-03-02T05:00:00Z", vec![Site::of_one_license(); 2])
         };
-        let mut life = Run::new(&slow);
-        life.start();
+        let mut run = Run::new(&slow);
+        run.start();
         // Both begin at once: only a common queue keeps them from being asked side by side.
-        pass(&life, &mut Auditor::default(), Duration::from_hours(24) - Duration::from_secs(1)).await;
-        let used = life.wire.used(0, life.time.truth());
+        pass(&run, &mut Auditor::default(), Duration::from_hours(24) - Duration::from_secs(1)).await;
+        let used = run.vendor.used(0, run.time.truth());
         println!("two operations of one token: {used} calls");
         assert!((950..=1000).contains(&used), "{used}");
-        assert_eq!(life.wire.simulator.ledger().peak_in_flight, 1);
-        let ledger = life.wire.simulator.ledger();
-        assert_eq!(ledger.per_token.len(), 1);
+        assert_eq!(run.vendor.simulator.call_log().peak_in_flight, 1);
+        let call_log = run.vendor.simulator.call_log();
+        assert_eq!(call_log.per_token.len(), 1);
     });
 }
 
@@ -239,17 +239,17 @@ fn two_operations_with_one_token_share_queue_and_budget() {
 fn a_pool_shares_one_budget() {
     in_paused_time(async {
         let pooled = |token| Site { token, pool: Some("pool"), ..Site::of_one_license() };
-        let mut life = Run::new(&Script::of("2026-03-02T05:00:00Z", vec![pooled(0), pooled(1)]));
-        life.start();
-        pass(&life, &mut Auditor::default(), Duration::from_hours(24) - Duration::from_secs(1)).await;
-        let each = [0, 1].map(|token| life.wire.simulator.used_today(&format!("token-{token}"), life.time.truth()));
+        let mut run = Run::new(&Script::of("2026-03-02T05:00:00Z", vec![pooled(0), pooled(1)]));
+        run.start();
+        pass(&run, &mut Auditor::default(), Duration::from_hours(24) - Duration::from_secs(1)).await;
+        let each = [0, 1].map(|token| run.vendor.simulator.used_today(&format!("token-{token}"), run.time.truth()));
         println!("two operations of one pool: {each:?} calls");
         assert!((950..=1000).contains(&each.iter().sum::<u64>()), "{each:?}");
         assert!(each.iter().all(|calls| *calls > 400), "{each:?}: both get their turns");
-        let budget = view(&life).budgets.iter().map(|(_, budget)| budget.used).collect::<Vec<_>>();
+        let budget = view(&run).budgets.iter().map(|(_, budget)| budget.used).collect::<Vec<_>>();
         assert_eq!(budget, [each.iter().sum::<u64>(); 2]);
         let target = Target { operation: name_of(1), report: REPORTS[0].0.into(), window: WindowName::Today };
-        assert!(view(&life).statuses.iter().any(|status| status.target == target && status.health.is_up()));
+        assert!(view(&run).statuses.iter().any(|status| status.target == target && status.health.is_up()));
     });
 }
 
@@ -325,16 +325,16 @@ fn day_of(licences: u64, agents: usize, windows: &str, reports: &str) -> String 
         polling.await.expect("a poller does not panic");
 
         let sent = vendor.take_sent();
-        let mut turns: BTreeMap<&str, Vec<Duration>> = BTreeMap::new();
+        let mut polls: BTreeMap<&str, Vec<Duration>> = BTreeMap::new();
         for sent in sent.iter().filter(|sent| class_of(&sent.request) == "now") {
-            turns.entry(&sent.request.api).or_insert_with(|| vec![start]).push(sent.at);
+            polls.entry(&sent.request.api).or_insert_with(|| vec![start]).push(sent.at);
         }
-        assert!(turns.len() >= 2, "{:?}", turns.keys());
-        for turns in turns.values_mut() {
-            turns.push(start + day);
+        assert!(polls.len() >= 2, "{:?}", polls.keys());
+        for polls in polls.values_mut() {
+            polls.push(start + day);
         }
         let longest =
-            turns.values().flat_map(|turns| turns.windows(2).map(|pair| pair[1].saturating_sub(pair[0]))).max();
+            polls.values().flat_map(|polls| polls.windows(2).map(|pair| pair[1].saturating_sub(pair[0]))).max();
         let gap = Duration::from_secs(longest.expect("it was asked").as_secs());
         let refused = sent.iter().filter(|sent| ![200, 404].contains(&sent.status)).count();
         assert!(sent.len() as u64 <= licences * PER_LICENSE && refused == 0, "{} sent, {refused} refused", sent.len());

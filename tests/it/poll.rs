@@ -73,8 +73,8 @@ async fn never_overspend_one_call_at_a_time_per_token_even_if_operations_share_i
         ..Setup::default()
     };
     let harness = Harness::start(setup).await;
-    until("sixty calls", async || (harness.simulator.ledger().total >= 60).then_some(())).await;
-    assert_eq!(harness.simulator.ledger().peak_in_flight, 1);
+    until("sixty calls", async || (harness.simulator.call_log().total >= 60).then_some(())).await;
+    assert_eq!(harness.simulator.call_log().peak_in_flight, 1);
     let scraped = harness.scrape().await;
     assert_eq!(scraped.find("wolkvox_api_request_failures_total", &[]), []);
     assert_eq!(scraped.find("wolkvox_report_poll_failures_total", &[]), []);
@@ -83,7 +83,7 @@ async fn never_overspend_one_call_at_a_time_per_token_even_if_operations_share_i
 #[tokio::test(flavor = "multi_thread")]
 async fn never_overspend_no_request_to_the_exporter_ever_causes_a_call() {
     let harness = Harness::start(Setup::frozen()).await;
-    let before = harness.simulator.ledger().total;
+    let before = harness.simulator.call_log().total;
     assert_eq!(before, 5, "one call per report");
     for _ in 0..20 {
         for path in EVERY_PATH {
@@ -91,7 +91,7 @@ async fn never_overspend_no_request_to_the_exporter_ever_causes_a_call() {
             http::send(harness.address, "HEAD", path, "").await;
         }
     }
-    assert_eq!(harness.simulator.ledger().total, before);
+    assert_eq!(harness.simulator.call_log().total, before);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -99,10 +99,10 @@ async fn never_overspend_every_call_is_counted_whatever_became_of_it() {
     let faults = vec![(Fault::Reset, Scope { api: Some("agent_3".to_owned()), ..Scope::default() })];
     let harness = Harness::start(Setup { faults, ..Setup::frozen() }).await;
     let scraped = harness.scrape().await;
-    let ledger = harness.simulator.ledger();
-    assert_eq!(scraped.sum("wolkvox_api_requests_total", &[]), ledger.total as f64);
-    assert_eq!(ledger.count("agent_3"), 1, "a broken call is not sent again behind anyone's back");
-    assert_eq!(ledger.count_for(TOKEN), ledger.total);
+    let call_log = harness.simulator.call_log();
+    assert_eq!(scraped.sum("wolkvox_api_requests_total", &[]), call_log.total as f64);
+    assert_eq!(call_log.count("agent_3"), 1, "a broken call is not sent again behind anyone's back");
+    assert_eq!(call_log.count_for(TOKEN), call_log.total);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -118,7 +118,7 @@ async fn never_lie_each_window_is_asked_for_whole_and_served_under_its_own_name(
         assert!(end.is_none_or(|end| end == served_end) && served_end > start, "{window}: {served_end}");
         assert!(!scraped.find("wolkvox_agent_calls", &[&label]).is_empty(), "{window}");
     }
-    for call in harness.simulator.ledger().calls {
+    for call in harness.simulator.call_log().calls {
         assert!(call.date_ini.ends_with("000000"), "{call:?}");
     }
 }

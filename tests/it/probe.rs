@@ -86,7 +86,7 @@ async fn never_overspend_a_refused_token_costs_one_request_and_others_are_asked_
     std::fs::write(folder.path().join("token-1"), "wrong-token\n").unwrap();
     let ended = probe(&folder, &[]).await;
     assert_eq!((ended.code, rows(&ended, "ok"), rows(&ended, "not asked")), (Some(1), 5, 4), "{ended:?}");
-    assert_eq!((rows(&ended, "token_rejected"), simulator.ledger().total), (1, 6), "{ended:?}");
+    assert_eq!((rows(&ended, "token_rejected"), simulator.call_log().total), (1, 6), "{ended:?}");
     assert!(ended.stdout.contains("6 API request(s) sent for 10 report(s)"), "{ended:?}");
     let last = ended.stderr.trim_end().lines().last().unwrap().to_owned();
     assert!(last.starts_with("next: ") && last.ends_with("--operation=op-1"), "{ended:?}");
@@ -139,7 +139,7 @@ async fn never_leak_an_unknown_refusal_is_told_in_its_own_words_without_token_an
     let folder = config_folder(&Setup::default().config(&simulator.base_url()));
     let ended = probe(&folder, &[]).await;
     assert!(ended.stderr.contains("its own words: ip ###.#.###.# may not use *** at night FORBIDDEN\n"), "{ended:?}");
-    assert_eq!((simulator.ledger().total, rows(&ended, "not asked")), (1, 4), "{ended:?}");
+    assert_eq!((simulator.call_log().total, rows(&ended, "not asked")), (1, 4), "{ended:?}");
     assert!(!format!("{ended:?}").contains(TOKEN) && !format!("{ended:?}").contains("203"), "{ended:?}");
 }
 
@@ -148,10 +148,10 @@ async fn only_the_named_operations_are_asked_and_an_unknown_name_costs_nothing()
     let simulator = vendor_of(3).await;
     let folder = folder_of(3, "30s", |_| simulator.base_url());
     let wrong = probe(&folder, &["--operation=op-9"]).await;
-    assert_eq!((wrong.code, simulator.ledger().total), (Some(1), 0), "{wrong:?}");
+    assert_eq!((wrong.code, simulator.call_log().total), (Some(1), 0), "{wrong:?}");
     assert!(wrong.stderr.contains("op-9") && wrong.stderr.contains("hint: there are op-0, op-1, op-2"), "{wrong:?}");
     let two = probe(&folder, &["--operation=op-0", "--operation=op-2"]).await;
-    assert_eq!((two.code, rows(&two, "ok"), simulator.ledger().total), (Some(0), 10, 10), "{two:?}");
+    assert_eq!((two.code, rows(&two, "ok"), simulator.call_log().total), (Some(0), 10, 10), "{two:?}");
     let (_, table) = two.stdout.split_once("STATUS").expect("a table");
     assert!(!table.contains("op-1"), "{two:?}");
 }
@@ -164,7 +164,7 @@ async fn a_report_that_polling_asks_in_parts_is_told_so_and_never_asked_twice() 
     let setup = Setup { limits: "{rows_per_answer: 5}", reports: "[agent_aux_time]", ..Setup::default() };
     let folder = config_folder(&setup.config(&simulator.base_url()));
     let ended = probe(&folder, &[]).await;
-    assert_eq!((rows(&ended, "record_limit"), simulator.ledger().total), (1, 1), "{ended:?}");
+    assert_eq!((rows(&ended, "record_limit"), simulator.call_log().total), (1, 1), "{ended:?}");
     assert!(ended.stderr.contains("polling asks for this report in parts"), "{ended:?}");
 }
 
@@ -201,11 +201,11 @@ async fn check_tells_what_was_spent_today_while_an_exporter_runs_and_a_probe_wai
     let before = exporter(&["check", &config, &state]).await;
     assert!(before.code == Some(0) && before.stdout.contains("is not there yet"), "{before:?}");
     let serve = Running::start(EXPORTER, &[&config, &state, "--web.listen-address=127.0.0.1:0"]);
-    until("five requests", async || (simulator.ledger().total == 5).then_some(())).await;
+    until("five requests", async || (simulator.call_log().total == 5).then_some(())).await;
     let during = exporter(&["check", &config, &state]).await;
     assert!(during.stdout.contains("acme: 5 of 40000 API requests used today, 39995 left\n"), "{during:?}");
     let refused = probe(&folder, &[]).await;
-    assert_eq!((refused.code, simulator.ledger().total), (Some(1), 5), "{refused:?}");
+    assert_eq!((refused.code, simulator.call_log().total), (Some(1), 5), "{refused:?}");
     assert!(refused.stderr.contains("an exporter runs on") && refused.stderr.contains("stop it first"), "{refused:?}");
     drop(serve);
 }

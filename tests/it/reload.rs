@@ -36,7 +36,7 @@ async fn never_overspend_a_reload_of_the_same_config_changes_nothing_and_costs_n
     }
     assert_eq!(after.sum("wolkvox_api_budget_used", &[]), 5.0);
     assert!(after.value(LAST_RELOAD, &[]) > before.value(LAST_RELOAD, &[]));
-    assert_eq!(harness.simulator.ledger().total, 5);
+    assert_eq!(harness.simulator.call_log().total, 5);
     assert_eq!(harness.get("/-/ready").await.status, 200);
 }
 
@@ -76,8 +76,8 @@ async fn a_wrong_config_or_token_is_refused_with_the_reason_and_the_old_config_g
         assert_eq!(scraped.value(LAST_RELOAD, &[]), before.value(LAST_RELOAD, &[]), "{reason}");
         assert_eq!(scraped.report_series(), before.report_series(), "{reason}");
     }
-    let calls = harness.simulator.ledger().total;
-    until("polls go on", async || (harness.simulator.ledger().total >= calls + 2).then_some(())).await;
+    let calls = harness.simulator.call_log().total;
+    until("polls go on", async || (harness.simulator.call_log().total >= calls + 2).then_some(())).await;
     assert_eq!(harness.reload(&good).await.status, 200);
     assert_eq!(harness.scrape().await.value(SUCCESSFUL, &[]), Some(1.0));
 }
@@ -117,12 +117,12 @@ async fn an_added_report_is_polled_a_removed_one_is_gone_and_the_one_that_stays_
     let same = ["report=\"agent_aux_time\""];
     assert_eq!(after.find(LAST_SUCCESS, &same), before.find(LAST_SUCCESS, &same));
     assert_eq!(after.find("wolkvox_agent_aux_seconds", &[]), before.find("wolkvox_agent_aux_seconds", &[]));
-    assert_eq!(harness.simulator.ledger().total, 3);
+    assert_eq!(harness.simulator.call_log().total, 3);
 
     // Taken back, it is not asked before the time that its last poll set.
     assert_eq!(harness.reload(&two_reports().config(&harness.simulator.base_url())).await.status, 200);
     assert_eq!(harness.reload(&two_reports().config(&harness.simulator.base_url())).await.status, 200);
-    assert_eq!(harness.simulator.ledger().total, 3);
+    assert_eq!(harness.simulator.call_log().total, 3);
     assert_eq!(harness.scrape().await.find("wolkvox_agent_calls", &[]), []);
 }
 
@@ -134,7 +134,7 @@ async fn never_lie_after_a_change_of_the_server_the_old_ones_data_are_gone() {
     let harness = Harness::start(setup()).await;
     let before = harness.scrape().await;
     assert_eq!(harness.reload(&setup().config(&other.base_url())).await.status, 200);
-    until("a call to the new server", async || (other.ledger().total > 0).then_some(())).await;
+    until("a call to the new server", async || (other.call_log().total > 0).then_some(())).await;
     let silent = harness.scrape().await;
     assert!(silent.report_series().is_empty(), "{}", silent.text());
     assert_eq!(silent.find(LAST_SUCCESS, &[]), []);
@@ -150,8 +150,8 @@ async fn never_lie_after_a_change_of_the_zone_the_data_of_the_old_day_are_gone()
     let start = "wolkvox_report_window_start_timestamp_seconds";
     let before = harness.scrape().await.sum(start, &[]);
     harness.simulator.inject(Fault::Drop, Scope::default());
-    let calls = harness.simulator.ledger().total;
-    until("a call without an answer", async || (harness.simulator.ledger().total > calls).then_some(())).await;
+    let calls = harness.simulator.call_log().total;
+    until("a call without an answer", async || (harness.simulator.call_log().total > calls).then_some(())).await;
     harness.simulator.clear_faults();
     let other_zone = if zone_name() == "Etc/GMT" { "Etc/GMT+1" } else { "UTC" };
     let config = setup().config(&harness.simulator.base_url()).replace(zone_name(), other_zone);
@@ -178,7 +178,7 @@ async fn a_rotated_token_works_after_a_reload_and_lifts_the_pause_of_the_refused
     for _ in 0..2 {
         assert_eq!(harness.reload(&config).await.status, 200);
     }
-    assert_eq!(harness.simulator.ledger().total, 1, "the pause outlasts a reload without a new token");
+    assert_eq!(harness.simulator.call_log().total, 1, "the pause outlasts a reload without a new token");
 
     fs::write(harness.config.path().join("token"), NEW_TOKEN).unwrap();
     assert_eq!(harness.reload(&config).await.status, 200);
@@ -187,8 +187,8 @@ async fn a_rotated_token_works_after_a_reload_and_lifts_the_pause_of_the_refused
         scraped.sum("wolkvox_report_up", &[]) == 2.0 && scraped.sum("wolkvox_api_budget_used", &[]) == 3.0
     };
     harness.scrape_until("good polls with the new token", well).await;
-    let ledger = harness.simulator.ledger();
-    assert_eq!((ledger.count_for(TOKEN), ledger.count_for(NEW_TOKEN)), (1, 2));
+    let call_log = harness.simulator.call_log();
+    assert_eq!((call_log.count_for(TOKEN), call_log.count_for(NEW_TOKEN)), (1, 2));
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -202,17 +202,21 @@ async fn never_overspend_reloads_without_end_make_no_call_sooner_and_no_two_at_o
     let harness = Harness::start_unpolled(Setup { faults: slow, ..setup() }).await;
     let config = setup().config(&harness.simulator.base_url());
     let mut reloads = 0;
-    while harness.simulator.ledger().total < 8 {
+    while harness.simulator.call_log().total < 8 {
         assert_eq!(harness.reload(&config).await.status, 200);
         reloads += 1;
         // A few hundred of them show as much as thousands, and leave the machine to the other tests.
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
-    let ledger = harness.simulator.ledger();
+    let call_log = harness.simulator.call_log();
     let most = started.elapsed().as_secs() + 1;
     assert!(reloads > 8, "{reloads}");
-    assert!(ledger.count("agent_3") <= most && ledger.count("agent_9") <= most, "{:?} in {most} s", ledger.per_api);
-    assert_eq!(ledger.peak_in_flight, 1);
+    assert!(
+        call_log.count("agent_3") <= most && call_log.count("agent_9") <= most,
+        "{:?} in {most} s",
+        call_log.per_api
+    );
+    assert_eq!(call_log.peak_in_flight, 1);
     let scraped = harness.scrape().await;
     assert_eq!(scraped.find("wolkvox_api_request_failures_total", &[]), []);
     assert_eq!(scraped.find("wolkvox_report_poll_failures_total", &[]), []);

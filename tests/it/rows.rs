@@ -38,7 +38,7 @@ async fn never_lie_a_value_that_cannot_be_read_is_counted_and_is_no_zero() {
     ];
     let rows: Vec<String> = values.iter().map(|(id, time, _)| aux(id, "Ana", time)).collect();
     let no_time = r#"{"agent_id":"11","agent_name":"Ana","aux_state":"Break"}"#.to_owned();
-    let (_stage, scraped) = answered_with("[agent_aux_time]", &[rows, vec![no_time]].concat().join(",")).await;
+    let (_harness, scraped) = answered_with("[agent_aux_time]", &[rows, vec![no_time]].concat().join(",")).await;
     for (id, time, expected) in values {
         let label = format!("agent_id=\"{id}\"");
         assert_eq!(scraped.value("wolkvox_agent_aux_seconds", &[&label]), expected, "{time}");
@@ -93,7 +93,7 @@ async fn rows_that_are_equal_after_cleaning_are_added_up() {
         aux("1", "Ana Maria ", r#""00:00:05""#),
         aux("1", "Ana Maria", r#""1""#),
     ];
-    let (_stage, scraped) = answered_with("[agent_aux_time]", &rows.join(",")).await;
+    let (_harness, scraped) = answered_with("[agent_aux_time]", &rows.join(",")).await;
     let expected = scraped.value("wolkvox_agent_aux_seconds", &["agent_name=\"Ana Maria\"", "state=\"Break\""]);
     assert_eq!(expected, Some(16.0), "{}", scraped.text());
 }
@@ -170,7 +170,7 @@ async fn a_percentage_of_thousands_and_days_outside_the_window_are_read_as_docum
     };
     let stats = [day(today, "-7"), day(today.yesterday().unwrap(), "1000")].join(",");
     let row = format!(r#"{{"agent_id":"1","agent_name":"Ana","agent_dni":"1","stats":[{stats}]}}"#);
-    let (_stage, scraped) = answered_with("[agent_kpi]", &row).await;
+    let (_harness, scraped) = answered_with("[agent_kpi]", &row).await;
     assert_eq!(scraped.value("wolkvox_agent_points", &[]), Some(-7.0));
     assert_eq!(scraped.value("wolkvox_agent_handle_seconds", &[]), Some(20.0));
     let occupancy = scraped.value("wolkvox_agent_occupancy_ratio", &[]).unwrap();

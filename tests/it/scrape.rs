@@ -119,7 +119,7 @@ async fn never_lie_a_scrape_shows_the_series_and_their_state_of_one_moment() {
     };
     let harness = Harness::start(setup).await;
     let watch = async || {
-        while harness.simulator.ledger().total < 36 {
+        while harness.simulator.call_log().total < 36 {
             let scraped = harness.scrape().await;
             for operation in ["a", "b", "c", "d", "e", "f"] {
                 let label = format!("operation=\"{operation}\"");

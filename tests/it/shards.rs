@@ -17,7 +17,7 @@ use crate::support::http;
 use crate::support::scraped::Scraped;
 
 const OPERATIONS: usize = 24;
-/// Polled once: a shard that polls another's operation shows in the vendor's books.
+/// Polled once: a shard that polls another's operation shows in the vendor's log.
 const REPORTS: [&str; 2] = ["agent_aux_time", "agent_hold_mute"];
 
 fn name(operation: usize) -> String {
@@ -86,9 +86,9 @@ async fn never_overspend_three_shards_serve_every_operation_once_and_a_fourth_ta
     let three = served_by(3, &folder).await;
     let all: Vec<&String> = three.iter().flatten().collect();
     assert_eq!(all.len(), OPERATIONS, "every operation is served once: {three:?}");
-    let ledger = simulator.ledger();
+    let call_log = simulator.call_log();
     for operation in 0..OPERATIONS {
-        assert_eq!(ledger.count_for(&format!("token-{}", name(operation))), REPORTS.len() as u64, "asked once");
+        assert_eq!(call_log.count_for(&format!("token-{}", name(operation))), REPORTS.len() as u64, "asked once");
     }
 
     let four = served_by(4, &folder).await;

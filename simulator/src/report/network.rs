@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use super::form::whole_average;
 use super::{Printed, Question};
-use crate::chance::Dice;
+use crate::random::Random;
 
 #[derive(Serialize)]
 struct Lines {
@@ -71,13 +71,13 @@ struct Quality {
 }
 
 impl Quality {
-    fn of(dice: &mut Dice) -> Quality {
-        let poor = dice.percent(8);
+    fn of(random: &mut Random) -> Quality {
+        let poor = random.percent(8);
         Quality {
-            latency: dice.amount(18, 90) + if poor { dice.amount(80, 400) } else { 0 },
-            rejected: if poor { dice.amount(1, 25) } else { 0 },
-            jitter: [dice.amount(0, 12), dice.amount(0, 12)],
-            lost: [dice.amount(0, if poor { 80 } else { 6 }), dice.amount(0, if poor { 80 } else { 6 })],
+            latency: random.amount(18, 90) + if poor { random.amount(80, 400) } else { 0 },
+            rejected: if poor { random.amount(1, 25) } else { 0 },
+            jitter: [random.amount(0, 12), random.amount(0, 12)],
+            lost: [random.amount(0, if poor { 80 } else { 6 }), random.amount(0, if poor { 80 } else { 6 })],
         }
     }
 
@@ -96,20 +96,20 @@ pub(super) fn latency(question: &Question) -> Printed {
         return Printed { rows: 0, json: String::new() };
     };
     let slot = question.now.as_second().div_euclid(STEADY);
-    let dice = |agent: u64| world.dice(&[index as u64, agent, slot.cast_unsigned(), 0x11E7]);
+    let random = |agent: u64| world.random(&[index as u64, agent, slot.cast_unsigned(), 0x11E7]);
     let (mut by_agent, mut addresses) = (Vec::new(), BTreeMap::<String, Vec<Quality>>::new());
     for (place, agent) in world.agents(index).iter().enumerate() {
         if world.shift(index, place, &day).stretch_at(day.high).is_none() {
             continue;
         }
-        let quality = Quality::of(&mut dice(place as u64));
+        let quality = Quality::of(&mut random(place as u64));
         let line = line(question, (place as u64, &agent.id, &agent.name), &quality);
         addresses.entry(line.ip.clone()).or_default().push(quality);
         by_agent.push(line);
     }
     by_agent.truncate(question.limit);
     let extensions =
-        (0..world.agents(index).len() / 6).map(|place| extension(place, &mut dice(u64::MAX - place as u64)));
+        (0..world.agents(index).len() / 6).map(|place| extension(place, &mut random(u64::MAX - place as u64)));
     let lines = Lines {
         agents: by_agent,
         addresses: addresses.into_iter().map(|(ip, lines)| address(ip, &lines)).collect(),
@@ -121,7 +121,7 @@ pub(super) fn latency(question: &Question) -> Printed {
 
 fn line(question: &Question, (place, id, name): (u64, &str, &str), quality: &Quality) -> Line {
     // Where somebody works does not change with the hour.
-    let mut habits = question.world.dice(&[question.index as u64, place, 0x11E8]);
+    let mut habits = question.world.random(&[question.index as u64, place, 0x11E8]);
     let home = format!("203.0.{}.{}", 113 + place / 250, 1 + place % 250);
     let (jitter, lost) = quality.written();
     let [tx_jitter, rx_jitter] = jitter;
@@ -156,9 +156,9 @@ fn address(ip: String, lines: &[Quality]) -> Address {
     }
 }
 
-fn extension(place: usize, dice: &mut Dice) -> Extension {
-    let connected = dice.percent(85);
-    let ([tx_jitter, rx_jitter], [tx_ploss, rx_ploss]) = Quality::of(dice).written();
+fn extension(place: usize, random: &mut Random) -> Extension {
+    let connected = random.percent(85);
+    let ([tx_jitter, rx_jitter], [tx_ploss, rx_ploss]) = Quality::of(random).written();
     Extension {
         user: (500 + place).to_string(),
         status: if connected { "connected" } else { "disconnected" },

@@ -51,10 +51,10 @@ fn every_split_of_a_window_sums_to_the_whole_in_every_dated_report() {
                 };
                 let mut whole = BTreeMap::new();
                 add(&mut whole, &ask(from, to), labels, keys);
-                let mut dice = Dice::of(&[seed, u64::from(day.unsigned_abs())]);
+                let mut random = Random::of(&[seed, u64::from(day.unsigned_abs())]);
                 // No cut within the hours that clocks may show twice.
                 let mut cuts: Vec<i64> =
-                    (0..3).map(|_| dice.between(14_400, to.as_second() - from.as_second() - 1)).collect();
+                    (0..3).map(|_| random.between(14_400, to.as_second() - from.as_second() - 1)).collect();
                 cuts.extend([43_200, to.as_second() - from.as_second()]);
                 cuts.sort_unstable();
                 let (mut parts, mut begin) = (BTreeMap::new(), from);
@@ -97,9 +97,9 @@ fn what_averages_are_made_of_sums_over_every_split_too() {
     };
     let whole = made_of(from, to);
     assert!(whole.iter().all(|sum| *sum > 0), "{whole:?}");
-    let mut dice = Dice::of(&[5]);
+    let mut random = Random::of(&[5]);
     for _ in 0..20 {
-        let cut = after(from, dice.between(1, to.as_second() - from.as_second() - 1));
+        let cut = after(from, random.between(1, to.as_second() - from.as_second() - 1));
         let (one, other) = (made_of(from, cut), made_of(cut, to));
         let both: Vec<u64> = one.iter().zip(other).map(|(one, other)| one + other).collect();
         assert_eq!(both, whole);

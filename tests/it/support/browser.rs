@@ -9,7 +9,7 @@ use tempfile::TempDir;
 
 use crate::support::child::{Running, run};
 
-/// Nothing that this machine does by itself, nobody but loopback is reached, and no page of a test before is kept.
+/// With these, Chromium sends nothing by itself and reaches nothing but loopback.
 const ARGUMENTS: [&str; 13] = [
     "--headless=new",
     // Its sandbox needs rights that a container lacks. Only pages of this repository are opened.

@@ -101,7 +101,7 @@ impl Home {
 
     /// Calls that the vendor charged.
     pub fn charged(&self) -> u64 {
-        self.simulator.ledger().count_for(TOKEN)
+        self.simulator.call_log().count_for(TOKEN)
     }
 }
 

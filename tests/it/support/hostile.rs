@@ -19,7 +19,7 @@ const MOST_ROWS: usize = 59_999;
 /// What an answer does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Attack {
-    /// Rows of agents without number, each of another one.
+    /// As many rows as fit, each of another agent.
     Rows,
     /// One row with one name.
     Name,
@@ -27,7 +27,7 @@ pub enum Attack {
     Padding,
     /// Names of 4,000 bytes that no compression makes shorter, a row under the vendor's limit.
     Noise,
-    /// One agent with days without number.
+    /// As many days as fit, all of one agent.
     Days,
     /// Lists inside lists.
     Depth,

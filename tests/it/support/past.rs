@@ -37,35 +37,35 @@ pub fn scrapes(now: Timestamp, agents: usize) -> String {
         };
         let begins = now - SignedDuration::from_hours(HOURS);
         let script = Script { begins, ..Script::of("2026-01-01T00:00:00Z", vec![site]) };
-        let mut life = Run::new(&script);
-        let (store, telemetry) = (life.context.store.clone(), life.context.telemetry.clone());
+        let mut run = Run::new(&script);
+        let (store, telemetry) = (run.context.store.clone(), run.context.telemetry.clone());
         let exposition = Exposition::new(store, telemetry);
-        life.start();
+        run.start();
         let mut text = String::new();
         let mut troubled = false;
-        while life.time.truth() < now {
-            if !troubled && now - SignedDuration::from_hours(TROUBLE) < life.time.truth() {
+        while run.time.truth() < now {
+            if !troubled && now - SignedDuration::from_hours(TROUBLE) < run.time.truth() {
                 troubled = true;
                 for (fault, api) in [(Fault::Status(500), "agent_9"), (Fault::BadValues, "chat_7")] {
                     let scope = Scope { api: Some(api.to_owned()), times: Some(2), ..Scope::default() };
-                    life.wire.simulator.inject(fault, scope);
+                    run.vendor.simulator.inject(fault, scope);
                 }
             }
-            append(&mut text, &exposition, &life).await;
+            append(&mut text, &exposition, &run).await;
             tokio::time::sleep(SCRAPE).await;
         }
-        life.stop().await;
-        let broken = life.wire.book().broken.clone();
+        run.stop().await;
+        let broken = run.vendor.record().broken.clone();
         assert!(broken.is_empty(), "{broken:?}");
         text + "# EOF\n"
     })
 }
 
-async fn append(text: &mut String, exposition: &Exposition, life: &Run) {
+async fn append(text: &mut String, exposition: &Exposition, run: &Run) {
     let accept = HeaderMap::from_iter([(ACCEPT, HeaderValue::from_static("application/openmetrics-text"))]);
-    let body = ScrapePieces::from(exposition.respond(&accept, life.time.moment()).into_body());
+    let body = ScrapePieces::from(exposition.respond(&accept, run.time.moment()).into_body());
     let bytes = body.collect().await.expect("a body that cannot fail").to_bytes();
-    let seconds = life.time.truth().as_second();
+    let seconds = run.time.truth().as_second();
     for line in String::from_utf8_lossy(&bytes).lines().filter(|line| !line.starts_with('#')) {
         writeln!(text, "{line} {seconds}").expect("a String takes everything");
     }

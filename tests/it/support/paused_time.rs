@@ -1,8 +1,8 @@
-//! A simulated wolkvox and a poller that live through days while the clock of tokio stands still.
+//! A simulated wolkvox and a poller that go through days in paused time.
 //!
 //! Time is tokio's paused one: it jumps to the next timer whenever nothing is left to do. The vendor answers in this
 //! process, keeps the flight open as long as an answer would take, and writes down every call; what the poller may
-//! and may not do is judged from that book alone.
+//! and may not do is judged from that record alone.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::atomic::{AtomicI64, Ordering};
@@ -131,7 +131,7 @@ impl Site {
     }
 }
 
-/// What a world is made of.
+/// What a run begins with.
 #[derive(Clone, Debug)]
 pub struct Script {
     pub seed: u64,
@@ -170,7 +170,7 @@ pub struct Part {
     pub good: bool,
 }
 
-/// How a turn ended.
+/// How a poll ended.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum End {
     /// Under way, or cut off by a crash.
@@ -184,10 +184,10 @@ pub enum End {
 
 /// The calls of one poll.
 #[derive(Clone, Debug)]
-pub struct Turn {
+pub struct SeenPoll {
     /// On the steady clock.
     pub start: Duration,
-    pub landed: Duration,
+    pub ended: Duration,
     /// The exporter's wall clock at the start.
     pub wall: Timestamp,
     pub window: (DateTime, DateTime),
@@ -195,8 +195,8 @@ pub struct Turn {
     pub end: End,
     /// Of the config when it was taken.
     pub interval: Duration,
-    /// How often the exporter's memory was lost before.
-    pub life: u32,
+    /// How often the exporter lost its memory before that.
+    pub restarts: u32,
     /// Whether the last part was too much, so that its half may follow at once.
     cut: bool,
 }
@@ -206,23 +206,23 @@ pub type Key = (usize, &'static str, Option<WindowName>);
 
 /// What the vendor saw.
 #[derive(Default)]
-pub struct Book {
-    pub turns: BTreeMap<Key, Vec<Turn>>,
+pub struct VendorRecord {
+    pub polls: BTreeMap<Key, Vec<SeenPoll>>,
     /// Every broken promise.
     pub broken: Vec<String>,
     pub calls: u64,
     /// Calls that a fault befell.
-    pub struck: u64,
-    pub life: u32,
+    pub faulty: u64,
+    pub restarts: u32,
     /// Until when, on the steady clock, nothing may be asked of a budget.
     paused: HashMap<usize, Duration>,
-    aloft: HashMap<usize, u32>,
+    in_flight: HashMap<usize, u32>,
     intervals: HashMap<(usize, &'static str), Duration>,
     told: HashMap<usize, u64>,
 }
 
-/// The vendor's end of the line: answers in this process.
-pub struct Wire {
+/// The vendor in paused time: answers in this process.
+pub struct PausedVendor {
     pub simulator: simulator::Vendor,
     time: Arc<Time>,
     sites: Vec<Site>,
@@ -233,8 +233,8 @@ pub struct Wire {
     pub budget: Vec<usize>,
     rows: usize,
     slowest: Duration,
-    book: Mutex<Book>,
-    dice: Mutex<fastrand::Rng>,
+    record: Mutex<VendorRecord>,
+    random: Mutex<fastrand::Rng>,
 }
 
 /// What became of a call, before it is told.
@@ -245,17 +245,17 @@ struct Outcome {
     failure: Option<Failure>,
 }
 
-/// Keeps count of the calls in the air, however they end.
-struct Aloft<'w>(&'w Wire, usize);
+/// Counts a call as in flight until it is dropped, however the call ends.
+struct InFlight<'w>(&'w PausedVendor, usize);
 
-impl Drop for Aloft<'_> {
+impl Drop for InFlight<'_> {
     fn drop(&mut self) {
-        *self.0.book().aloft.entry(self.1).or_default() -= 1;
+        *self.0.record().in_flight.entry(self.1).or_default() -= 1;
     }
 }
 
-impl Wire {
-    fn new(script: &Script, time: &Arc<Time>) -> Wire {
+impl PausedVendor {
+    fn new(script: &Script, time: &Arc<Time>) -> PausedVendor {
         let mut operations: Vec<simulator::Operation> = Vec::new();
         let mut behind = Vec::new();
         for site in &script.sites {
@@ -275,7 +275,7 @@ impl Wire {
         let shares = |a: &Site, b: &Site| a.token == b.token || (a.pool.is_some() && a.pool == b.pool);
         let budget = script.sites.iter().map(|site| script.sites.iter().position(|other| shares(site, other)));
         let clock = Arc::clone(time);
-        Wire {
+        PausedVendor {
             budget: budget.map(|first| first.expect("itself at least")).collect(),
             simulator: simulator::Vendor::new(simulator::Settings {
                 seed: script.seed,
@@ -292,18 +292,18 @@ impl Wire {
             behind,
             rows: script.rows,
             slowest: script.slowest,
-            book: Mutex::default(),
-            dice: Mutex::new(fastrand::Rng::with_seed(script.seed)),
+            record: Mutex::default(),
+            random: Mutex::new(fastrand::Rng::with_seed(script.seed)),
         }
     }
 
-    pub fn book(&self) -> MutexGuard<'_, Book> {
-        self.book.lock().expect("nothing panics with the book in hand")
+    pub fn record(&self) -> MutexGuard<'_, VendorRecord> {
+        self.record.lock().expect("nothing panics while it is locked")
     }
 
     pub fn broken(&self, what: &str) {
         let what = format!("{} (the exporter says {}): {what}", self.time.truth(), self.time.wall());
-        self.book().broken.push(what);
+        self.record().broken.push(what);
     }
 
     pub fn zone(&self, site: usize) -> &TimeZone {
@@ -325,16 +325,16 @@ impl Wire {
     /// Calls a day that a budget allows as far as the exporter can know.
     pub fn limit(&self, budget: usize) -> u64 {
         let licenses = self.members(budget).filter_map(|site| self.sites[site].licenses).max();
-        let told = self.book().told.get(&budget).copied();
+        let told = self.record().told.get(&budget).copied();
         licenses.map_or(told.unwrap_or(PER_LICENSE), |licenses| u64::from(licenses) * PER_LICENSE)
     }
 
     async fn carry(&self, request: &Request) -> Result<Answer, Failure> {
         let site = site_of(request);
         let budget = self.budget[site];
-        *self.book().aloft.entry(budget).or_default() += 1;
-        let aloft = Aloft(self, budget);
-        if self.book().aloft[&budget] > 1 {
+        *self.record().in_flight.entry(budget).or_default() += 1;
+        let in_flight = InFlight(self, budget);
+        if self.record().in_flight[&budget] > 1 {
             self.broken(&format!("two calls of one budget at once: {}", request.api));
         }
         let token = format!("token-{}", self.sites[site].token);
@@ -349,15 +349,15 @@ impl Wire {
         let rows = rows_in(&answer);
         let outcome = self.outcome(fault.as_ref(), answer, request.timeout);
         tokio::time::sleep(outcome.takes).await;
-        drop((flight, aloft));
-        self.land(key, &outcome, rows, fault.is_some());
+        drop((flight, in_flight));
+        self.end(key, &outcome, rows, fault.is_some());
         outcome.result
     }
 
     /// Decides what the real client would make of an answer.
     fn outcome(&self, fault: Option<&Fault>, answer: simulator::Answer, timeout: Duration) -> Outcome {
         let length = u32::try_from(answer.body.len()).expect("a small world");
-        let takes = self.slowest.mul_f64(self.dice.lock().expect("whole").f64().powi(3)).max(GRAIN);
+        let takes = self.slowest.mul_f64(self.random.lock().expect("whole").f64().powi(3)).max(GRAIN);
         let takes = takes
             + match fault {
                 Some(Fault::Delay(delay)) => *delay,
@@ -408,30 +408,30 @@ impl Wire {
         Some(Duration::try_from(date.timestamp().duration_since(self.time.truth())).unwrap_or_default())
     }
 
-    /// Books a call as it arrives, and judges whether it may come now.
+    /// Records a call as it arrives, and judges whether it may come now.
     fn arrive(&self, site: usize, request: &Request) -> Key {
         let (now, wall, truth) = (self.time.steady(), self.time.wall(), self.time.truth());
         let dates = request.dates.as_ref().map(|(ini, end)| (civil(ini), civil(end)));
         let zone = &self.zones[site];
         let today = zone.to_datetime(wall).date();
         let report = REPORTS.iter().find(|(_, api)| *api == request.api).map_or("token_info", |(report, _)| *report);
-        let mut book = self.book();
-        book.calls += 1;
+        let mut record = self.record();
+        record.calls += 1;
         if let Some((ini, end)) = dates {
             for window in [WindowName::Today, WindowName::Yesterday] {
                 let key = (site, report, Some(window));
-                let life = book.life;
-                let Some(turn) = book.turns.get_mut(&key).and_then(|turns| turns.last_mut()) else { continue };
-                if turn.life == life && turn.awaits(ini, end, now) {
-                    turn.cut = false;
-                    turn.parts.push(Part { ini, end, at: truth, good: false });
+                let restarts = record.restarts;
+                let Some(poll) = record.polls.get_mut(&key).and_then(|polls| polls.last_mut()) else { continue };
+                if poll.restarts == restarts && poll.awaits(ini, end, now) {
+                    poll.cut = false;
+                    poll.parts.push(Part { ini, end, at: truth, good: false });
                     return key;
                 }
             }
         }
         let window = dates.map(|(ini, _)| if ini.date() == today { WindowName::Today } else { WindowName::Yesterday });
         let key = (site, report, window);
-        let interval = book.intervals.get(&(site, report)).copied().unwrap_or(Duration::from_hours(4));
+        let interval = record.intervals.get(&(site, report)).copied().unwrap_or(Duration::from_hours(4));
         let whole = match window {
             None => (today.at(0, 0, 0, 0), today.at(0, 0, 0, 0)),
             Some(WindowName::Today) => {
@@ -453,13 +453,13 @@ impl Wire {
         if window == Some(WindowName::Yesterday) && wall < start_of(today, zone) + SignedDuration::from_mins(20) {
             wrong.push("yesterday asked for before 00:20".to_owned());
         }
-        let paused = book.paused.get(&self.budget[site]).copied().unwrap_or_default();
+        let paused = record.paused.get(&self.budget[site]).copied().unwrap_or_default();
         if now + GRAIN < paused {
             wrong.push(format!("asked {:?} before a pause is over", paused.saturating_sub(now)));
         }
-        if let Some(last) = book.turns.get(&key).and_then(|turns| turns.last()) {
+        if let Some(last) = record.polls.get(&key).and_then(|polls| polls.last()) {
             let due = match last.end {
-                End::Retry => last.landed + Duration::from_secs(30),
+                End::Retry => last.ended + Duration::from_secs(30),
                 End::Open | End::Good | End::Regular => last.start + last.interval.min(interval),
             };
             if now + GRAIN < due {
@@ -467,46 +467,46 @@ impl Wire {
             }
         }
         let part = dates.map(|(ini, end)| Part { ini, end, at: truth, good: false });
-        let life = book.life;
-        book.turns.entry(key).or_default().push(Turn {
+        let restarts = record.restarts;
+        record.polls.entry(key).or_default().push(SeenPoll {
             start: now,
-            landed: now,
+            ended: now,
             wall,
             window: whole,
             parts: part.into_iter().collect(),
             end: End::Open,
             interval,
-            life,
+            restarts,
             cut: false,
         });
-        drop(book);
+        drop(record);
         for wrong in wrong {
             self.broken(&format!("{key:?}: {wrong}"));
         }
         key
     }
 
-    /// Books how a call ended.
-    fn land(&self, key: Key, outcome: &Outcome, rows: usize, struck: bool) {
+    /// Records how a call ended.
+    fn end(&self, key: Key, outcome: &Outcome, rows: usize, faulty: bool) {
         let now = self.time.steady();
         let budget = self.budget[key.0];
         let splits = key.2.is_some() && key.1 != "agent_kpi";
         let (mut pause, mut told) = (None, false);
         let full = outcome.failure.is_none() && rows >= self.rows;
-        let mut book = self.book();
-        book.struck += u64::from(struck);
-        let turn = book.turns.get_mut(&key).and_then(|turns| turns.last_mut()).expect("it arrived");
-        turn.landed = now;
-        turn.end = match &outcome.failure {
+        let mut record = self.record();
+        record.faulty += u64::from(faulty);
+        let poll = record.polls.get_mut(&key).and_then(|polls| polls.last_mut()).expect("it arrived");
+        poll.ended = now;
+        poll.end = match &outcome.failure {
             None if full => {
-                turn.cut = splits;
+                poll.cut = splits;
                 End::Regular
             }
             None => {
                 told = key.2.is_none();
-                let done = turn.parts.last_mut().is_none_or(|part| {
+                let done = poll.parts.last_mut().is_none_or(|part| {
                     part.good = true;
-                    part.end == turn.window.1
+                    part.end == poll.window.1
                 });
                 if done { End::Good } else { End::Open }
             }
@@ -516,7 +516,7 @@ impl Wire {
                 End::Retry
             }
             Some(failure) => {
-                turn.cut = splits && matches!(failure.reason, Reason::Timeout | Reason::TooLarge);
+                poll.cut = splits && matches!(failure.reason, Reason::Timeout | Reason::TooLarge);
                 pause = match failure.reason {
                     Reason::Concurrency => Some(Duration::from_secs(30)),
                     Reason::TokenMissing | Reason::TokenRejected => Some(Duration::from_mins(15)),
@@ -529,25 +529,25 @@ impl Wire {
             }
         };
         if let Some(pause) = pause {
-            book.paused.insert(budget, now + pause);
+            record.paused.insert(budget, now + pause);
         }
         if told {
-            book.told.insert(budget, self.sites[key.0].calls_per_day);
+            record.told.insert(budget, self.sites[key.0].calls_per_day);
         }
     }
 }
 
-impl Vendor for Wire {
+impl Vendor for PausedVendor {
     fn call<'c>(&'c self, request: &'c Request, _: &'c Arc<PollMemory>) -> Call<'c> {
         Box::pin(self.carry(request))
     }
 }
 
-impl Turn {
-    /// Whether a call continues this turn: the next part of its window, or a half of one that was too much.
+impl SeenPoll {
+    /// Whether a call continues this poll: the next part of its window, or a half of one that was too much.
     fn awaits(&self, ini: DateTime, end: DateTime, now: Duration) -> bool {
         let Some(last) = self.parts.last() else { return false };
-        if self.landed != now {
+        if self.ended != now {
             return false;
         }
         let next = last.good && ini == last.end.saturating_add(SignedDuration::from_secs(1)) && end <= self.window.1;
@@ -615,7 +615,7 @@ fn rows_in(answer: &simulator::Answer) -> usize {
 /// A poller that can be started, stopped and killed again and again, and what outlives it.
 pub struct Run {
     pub time: Arc<Time>,
-    pub wire: Arc<Wire>,
+    pub vendor: Arc<PausedVendor>,
     pub context: Context,
     pub sites: Vec<Site>,
     pub stale_after: u32,
@@ -626,10 +626,10 @@ pub struct Run {
 }
 
 impl Run {
-    /// A world in which the poller does not run yet.
+    /// Everything is there, and the poller does not run yet.
     pub fn new(script: &Script) -> Run {
         let time = Time::from(script.begins);
-        let wire = Arc::new(Wire::new(script, &time));
+        let vendor = Arc::new(PausedVendor::new(script, &time));
         let catalog = Arc::new(Catalog::builtin().expect("the shipped catalogue is right"));
         let folder = script.files.then(|| {
             // Memory is as good as a disk here: what is tested is what is written, not what survives a power cut.
@@ -640,14 +640,14 @@ impl Run {
         let clock = Arc::clone(&time);
         let context = Context {
             store: Arc::default(),
-            vendor: Arc::clone(&wire) as Arc<dyn Vendor>,
+            vendor: Arc::clone(&vendor) as Arc<dyn Vendor>,
             telemetry: Arc::default(),
             state: Arc::new(state),
             memory: Arc::new(Memory::unbounded()),
             clock: Clock::from_fn(move || clock.moment()),
         };
         let rows = u64::try_from(script.rows).expect("few");
-        Run { time, wire, catalog, context, sites: script.sites.clone(), stale_after: 3, folder, rows, running: None }
+        Run { time, vendor, catalog, context, sites: script.sites.clone(), stale_after: 3, folder, rows, running: None }
     }
 
     pub fn config(&self) -> Config {
@@ -687,7 +687,7 @@ impl Run {
         let intervals = sites.flat_map(|(number, site)| {
             site.reports.iter().map(move |(report, interval)| ((number, REPORTS[*report].0), *interval))
         });
-        self.wire.book().intervals = intervals.collect();
+        self.vendor.record().intervals = intervals.collect();
         let (config, context, drain) = (self.config(), self.context.clone(), CancellationToken::new());
         let drained = drain.clone();
         let polling = tokio::spawn(async move { poll::run(&config, context, drained).await });
@@ -716,7 +716,7 @@ impl Run {
     /// Forgets what the process knew, and opens its files again. Without files nothing is lost: a reload.
     pub fn forget(&mut self) {
         let Some(folder) = &self.folder else { return };
-        self.wire.book().life += 1;
+        self.vendor.record().restarts += 1;
         self.context.store = Arc::default();
         self.context.telemetry = Arc::new(Telemetry::default());
         // The lock ends with the last owner of the old one: a write that was under way may still be that.
@@ -744,7 +744,7 @@ pub fn name_of(site: usize) -> Arc<str> {
     format!("site-{site}").into()
 }
 
-/// Lives through paused time on a thread of its own runtime.
+/// Runs to its end in paused time, on a thread of its own runtime.
 pub fn in_paused_time<T>(live: impl Future<Output = T>) -> T {
     // One thread for blocking work: its order is then the same in every run.
     let runtime = tokio::runtime::Builder::new_current_thread()

@@ -1,16 +1,16 @@
 //! Numbers that look random, and are the same for the same question.
 
 /// A stream of reproducible numbers (`SplitMix64`): cheap to seed, so every agent-day can have its own.
-pub(super) struct Dice(u64);
+pub(super) struct Random(u64);
 
-impl Dice {
+impl Random {
     /// The stream that belongs to these parts and to no others.
-    pub(super) fn of(parts: &[u64]) -> Dice {
-        let mut dice = Dice(0x5DEE_CE66_D1CE_4E5B);
+    pub(super) fn of(parts: &[u64]) -> Random {
+        let mut random = Random(0x5DEE_CE66_D1CE_4E5B);
         for part in parts {
-            dice.0 = dice.next() ^ part;
+            random.0 = random.next() ^ part;
         }
-        dice
+        random
     }
 
     pub(super) fn next(&mut self) -> u64 {
