@@ -10,10 +10,11 @@ use axum::http::{HeaderMap, HeaderValue, Response, StatusCode};
 use axum::middleware::Next;
 use axum::response::IntoResponse;
 
+use super::HandlerContext;
 use super::access::Denial;
 use super::client_address::{Arrival, ClientAddress};
 use super::host::is_cross_site;
-use super::{HEALTHY_PATH, HandlerContext, READY_PATH};
+use super::routes::{HEALTHY_PATH, READY_PATH};
 use crate::telemetry::Refused;
 
 /// No endpoint reads a body. A small one is let pass, because some clients send one by habit.
@@ -39,7 +40,7 @@ pub(super) async fn admit(
         None if is_health => None,
         // Before anything is counted against the client: on one machine, a browser and Prometheus are the same one.
         None => match foreign(&context, &request, arrival) {
-            None => denial(&context, request.headers(), arrival.origin).await,
+            None => denial(&context, request.headers(), arrival.client).await,
             foreign => foreign,
         },
     };
@@ -75,8 +76,8 @@ fn foreign(context: &HandlerContext, request: &Request, arrival: Arrival) -> Opt
     Some((StatusCode::FORBIDDEN, text).into_response())
 }
 
-async fn denial(context: &HandlerContext, headers: &HeaderMap, origin: ClientAddress) -> Option<Response<Body>> {
-    let denial = context.access.admit(headers, origin).await.err()?;
+async fn denial(context: &HandlerContext, headers: &HeaderMap, client: ClientAddress) -> Option<Response<Body>> {
+    let denial = context.access.admit(headers, client).await.err()?;
     let (reason, status, name, value) = match denial {
         Denial::Credentials => {
             let realm = HeaderValue::from_static("Basic realm=\"wolkvox-exporter\", charset=\"UTF-8\"");

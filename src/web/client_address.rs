@@ -15,20 +15,20 @@ pub struct ClientAddress(IpAddr);
 /// How a connection came.
 #[derive(Clone, Copy, Debug)]
 pub struct Arrival {
-    pub origin: ClientAddress,
+    pub client: ClientAddress,
     /// Whether the address listened on is one that only this machine reaches.
     pub on_loopback: bool,
 }
 
-/// How many of something each origin has at the moment. Origins that have none are not kept.
+/// How many of something each client has at the moment. Clients that have none are not kept.
 #[derive(Clone, Debug, Default)]
-pub struct Tally(Arc<Mutex<HashMap<ClientAddress, usize>>>);
+pub struct ClientCounts(Arc<Mutex<HashMap<ClientAddress, usize>>>);
 
 /// One of the things counted, until it is dropped.
 #[derive(Debug)]
-pub struct CountedConnection {
-    tally: Tally,
-    origin: ClientAddress,
+pub struct Counted {
+    counts: ClientCounts,
+    client: ClientAddress,
 }
 
 impl ClientAddress {
@@ -52,27 +52,27 @@ impl fmt::Display for ClientAddress {
     }
 }
 
-impl Tally {
-    /// Counts one more, unless the origin has `most` already.
-    pub fn count(&self, origin: ClientAddress, most: usize) -> Option<CountedConnection> {
+impl ClientCounts {
+    /// Counts one more, unless the client has `most` already.
+    pub fn count(&self, client: ClientAddress, most: usize) -> Option<Counted> {
         let mut counts = lock::mutex(&self.0);
-        let count = counts.entry(origin).or_default();
+        let count = counts.entry(client).or_default();
         if *count >= most {
             return None;
         }
         *count += 1;
         drop(counts);
-        Some(CountedConnection { tally: self.clone(), origin })
+        Some(Counted { counts: self.clone(), client })
     }
 }
 
-impl Drop for CountedConnection {
+impl Drop for Counted {
     fn drop(&mut self) {
-        let mut counts = lock::mutex(&self.tally.0);
-        if let Some(count) = counts.get_mut(&self.origin) {
+        let mut counts = lock::mutex(&self.counts.0);
+        if let Some(count) = counts.get_mut(&self.client) {
             *count -= 1;
             if *count == 0 {
-                counts.remove(&self.origin);
+                counts.remove(&self.client);
             }
         }
     }
@@ -82,26 +82,26 @@ impl Drop for CountedConnection {
 mod tests {
     use super::*;
 
-    fn origin(text: &str) -> ClientAddress {
+    fn address(text: &str) -> ClientAddress {
         ClientAddress::of(text.parse().unwrap())
     }
 
     #[test]
     fn one_network_of_ipv6_is_one_client_and_an_ipv4_address_is_itself_in_either_form() {
-        assert_eq!(origin("2001:db8:1:2:3::4"), origin("2001:db8:1:2::ffff"));
-        assert_ne!(origin("2001:db8:1:2::1"), origin("2001:db8:1:3::1"));
-        assert_eq!(origin("::ffff:192.0.2.1"), origin("192.0.2.1"));
-        assert_ne!(origin("192.0.2.1"), origin("192.0.2.2"));
+        assert_eq!(address("2001:db8:1:2:3::4"), address("2001:db8:1:2::ffff"));
+        assert_ne!(address("2001:db8:1:2::1"), address("2001:db8:1:3::1"));
+        assert_eq!(address("::ffff:192.0.2.1"), address("192.0.2.1"));
+        assert_ne!(address("192.0.2.1"), address("192.0.2.2"));
     }
 
     #[test]
     fn a_tally_stops_at_its_limit_and_forgets_who_left() {
-        let (tally, one, other) = (Tally::default(), origin("192.0.2.1"), origin("192.0.2.2"));
-        let held = [tally.count(one, 2).unwrap(), tally.count(one, 2).unwrap()];
-        assert!(tally.count(one, 2).is_none());
-        assert!(tally.count(other, 2).is_some());
+        let (counts, one, other) = (ClientCounts::default(), address("192.0.2.1"), address("192.0.2.2"));
+        let held = [counts.count(one, 2).unwrap(), counts.count(one, 2).unwrap()];
+        assert!(counts.count(one, 2).is_none());
+        assert!(counts.count(other, 2).is_some());
         drop(held);
-        assert!(tally.0.lock().unwrap().is_empty());
-        assert!(tally.count(one, 2).is_some());
+        assert!(counts.0.lock().unwrap().is_empty());
+        assert!(counts.count(one, 2).is_some());
     }
 }

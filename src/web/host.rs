@@ -81,8 +81,8 @@ impl Hosts {
     }
 }
 
-/// Whether a page of another site made a browser send this. What such a page may do is to lead there: a link is followed,
-/// and what it leads to is not the page's to read.
+/// Whether a page of another site made a browser send this, other than by a link to here. A link may be followed: the
+/// page cannot read what it leads to.
 pub(super) fn is_cross_site(request: &Request) -> bool {
     let headers = request.headers();
     let only_reads = [Method::GET, Method::HEAD].contains(request.method());

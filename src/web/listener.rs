@@ -21,7 +21,7 @@ use tokio_util::task::TaskTracker;
 use tracing::warn;
 
 use super::access::Access;
-use super::client_address::{Arrival, ClientAddress, Tally};
+use super::client_address::{Arrival, ClientAddress, ClientCounts};
 use super::handshake;
 use super::scrape_body::unwrap_scrape;
 use crate::telemetry::{Refused, Telemetry};
@@ -81,7 +81,7 @@ impl Server {
     pub async fn serve(self, listeners: Vec<TcpListener>) {
         let connections = TaskTracker::new();
         let places = Arc::new(Semaphore::new(self.limits.connections));
-        let clients = Tally::default();
+        let clients = ClientCounts::default();
         let accepting = TaskTracker::new();
         for listener in listeners {
             let accept = self.clone().accept(listener, connections.clone(), Arc::clone(&places), clients.clone());
@@ -94,12 +94,18 @@ impl Server {
         let _ = timeout(self.limits.stop_response, connections.wait()).await;
     }
 
-    async fn accept(self, listener: TcpListener, connections: TaskTracker, places: Arc<Semaphore>, clients: Tally) {
+    async fn accept(
+        self,
+        listener: TcpListener,
+        connections: TaskTracker,
+        places: Arc<Semaphore>,
+        clients: ClientCounts,
+    ) {
         let on_loopback = listener.local_addr().is_ok_and(|address| address.ip().to_canonical().is_loopback());
         let mut failed = false;
         loop {
             let Ok(place) = Arc::clone(&places).acquire_owned().await else { return };
-            let (stream, origin) = match listener.accept().await {
+            let (stream, client) = match listener.accept().await {
                 Ok((stream, address)) => {
                     failed = false;
                     (stream, ClientAddress::of(address.ip()))
@@ -113,14 +119,14 @@ impl Server {
                     continue;
                 }
             };
-            let Some(counted) = clients.count(origin, self.limits.connections_per_client) else {
+            let Some(counted) = clients.count(client, self.limits.connections_per_client) else {
                 self.telemetry.connection_refused(Refused::Connections);
                 continue;
             };
             let server = self.clone();
             connections.spawn(async move {
                 let _held = (place, counted);
-                server.welcome(stream, Arrival { origin, on_loopback }).await;
+                server.welcome(stream, Arrival { client, on_loopback }).await;
             });
         }
     }
@@ -145,7 +151,7 @@ impl Server {
         {
             Some(Ok(stream)) => self.converse(stream, arrival).await,
             Some(Err(error)) => {
-                self.telemetry.handshake_refused(handshake::reason(&error, name.as_deref()), &arrival.origin);
+                self.telemetry.handshake_refused(handshake::reason(&error, name.as_deref()), &arrival.client);
             }
             None => {}
         }

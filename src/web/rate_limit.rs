@@ -19,21 +19,21 @@ pub struct Rate {
 }
 
 /// Clients that are told apart; each costs some dozen bytes.
-const ORIGINS: usize = 4096;
+const CLIENTS: usize = 4096;
 
-/// When each client's bucket will be full again. Full ones are not kept.
+/// When each client's bucket will be full again. Once there are `CLIENTS` buckets, the full ones are dropped.
 #[derive(Debug, Default)]
 pub struct RateLimiter(Mutex<HashMap<ClientAddress, Instant>>);
 
 impl RateLimiter {
     /// Takes a request in, or says in what time the next one may come.
-    pub fn admit(&self, rate: Rate, origin: ClientAddress, now: Instant) -> Result<(), Duration> {
+    pub fn admit(&self, rate: Rate, client: ClientAddress, now: Instant) -> Result<(), Duration> {
         let mut full_at = lock::mutex(&self.0);
-        if full_at.len() >= ORIGINS {
+        if full_at.len() >= CLIENTS {
             full_at.retain(|_, at| *at > now);
         }
-        let known = full_at.len() < ORIGINS || full_at.contains_key(&origin);
-        let at = full_at.entry(if known { origin } else { ClientAddress::ANYBODY }).or_insert(now);
+        let known = full_at.len() < CLIENTS || full_at.contains_key(&client);
+        let at = full_at.entry(if known { client } else { ClientAddress::ANYBODY }).or_insert(now);
         let debt = at.saturating_duration_since(now);
         // One request of the burst is the one at hand.
         let most = rate.interval.saturating_mul(rate.burst - 1);
@@ -51,14 +51,14 @@ mod tests {
 
     const RATE: Rate = Rate { interval: Duration::from_secs(1), burst: 3 };
 
-    fn origin(last: u32) -> ClientAddress {
+    fn address(last: u32) -> ClientAddress {
         ClientAddress::of(std::net::Ipv4Addr::from_bits(0x0A00_0000 + last).into())
     }
 
     #[test]
     fn a_burst_is_taken_in_then_one_per_interval_and_other_clients_do_not_wait() {
-        let (pace, start) = (RateLimiter::default(), Instant::now());
-        let admit = |client, ms| pace.admit(RATE, origin(client), start + Duration::from_millis(ms));
+        let (limiter, start) = (RateLimiter::default(), Instant::now());
+        let admit = |client, ms| limiter.admit(RATE, address(client), start + Duration::from_millis(ms));
         for _ in 0..3 {
             assert_eq!(admit(1, 0), Ok(()));
         }
@@ -72,12 +72,12 @@ mod tests {
 
     #[test]
     fn clients_without_number_take_no_memory_without_end() {
-        let (pace, start) = (RateLimiter::default(), Instant::now());
+        let (limiter, start) = (RateLimiter::default(), Instant::now());
         for client in 0..20_000 {
-            let _ = pace.admit(RATE, origin(client), start);
+            let _ = limiter.admit(RATE, address(client), start);
         }
-        assert!(pace.0.lock().unwrap().len() <= ORIGINS + 1);
+        assert!(limiter.0.lock().unwrap().len() <= CLIENTS + 1);
         // A client that was there before is still told apart from them.
-        assert_eq!(pace.admit(RATE, origin(1), start), Ok(()));
+        assert_eq!(limiter.admit(RATE, address(1), start), Ok(()));
     }
 }

@@ -76,8 +76,8 @@ impl Roots {
         Ok(Roots { known, subjects: store.subjects(), anchors: store.roots })
     }
 
-    /// As Go judges: who is in the file needs nobody's signature, not even where the certificate is a CA's, as those are
-    /// that `openssl req -x509` makes.
+    /// As Go judges: a certificate that stands in the file itself needs no signature. That is so of a CA's certificate
+    /// too, as `openssl req -x509` makes them.
     fn check(
         &self,
         certificate: &EndEntityCert<'_>,

@@ -39,7 +39,7 @@ pub struct Access {
     /// Of the last try to read it, also where that failed.
     sources: Mutex<Sources>,
     passwords: Passwords,
-    pace: RateLimiter,
+    rate_limiter: RateLimiter,
     hosts: Hosts,
 }
 
@@ -65,7 +65,7 @@ impl Access {
             in_force: RwLock::new(Arc::new(config?)),
             sources: Mutex::new(sources),
             passwords: Passwords::default(),
-            pace: RateLimiter::default(),
+            rate_limiter: RateLimiter::default(),
             hosts: Hosts::default(),
         })
     }
@@ -122,24 +122,24 @@ impl Access {
         self.in_force().headers.clone()
     }
 
-    /// Whether the host that a request names may be answered. Where everybody on this machine may read, a name that a
-    /// stranger pointed to loopback would let a page read in everybody's stead; where users have passwords, it has none.
+    /// Whether the host that a request names may be answered. Whoever serves a page can point its name to loopback: the
+    /// page would then read what everybody on this machine may read. Where users have passwords, the page has none.
     pub(super) fn knows_host(&self, request: &Request, arrival: Arrival) -> bool {
         let everybody_may_read = arrival.on_loopback && self.in_force().users.is_empty();
         !(everybody_may_read || self.hosts.are_given()) || self.hosts.answer(request)
     }
 
     /// Whether a request with these headers may be answered.
-    pub(super) async fn admit(&self, headers: &HeaderMap, origin: ClientAddress) -> Result<(), Denial> {
+    pub(super) async fn admit(&self, headers: &HeaderMap, client: ClientAddress) -> Result<(), Denial> {
         let config = self.in_force();
         if let Some(rate) = config.rate {
-            self.pace.admit(rate, origin, Instant::now()).map_err(Denial::Rate)?;
+            self.rate_limiter.admit(rate, client, Instant::now()).map_err(Denial::Rate)?;
         }
         if config.users.is_empty() {
             return Ok(());
         }
         let login = Login::of(headers).ok_or(Denial::Credentials)?;
-        match self.passwords.check(&config.users, login, origin).await {
+        match self.passwords.check(&config.users, login, client).await {
             PasswordCheck::Right => Ok(()),
             PasswordCheck::Wrong => Err(Denial::Credentials),
             PasswordCheck::Busy => Err(Denial::Busy),

@@ -16,7 +16,7 @@ use tokio::sync::Semaphore;
 
 use super::PasswordHash;
 use crate::lock;
-use crate::web::client_address::{ClientAddress, Tally};
+use crate::web::client_address::{ClientAddress, ClientCounts};
 
 /// bcrypt reads no further, and a password that is only compared in part is not compared.
 pub const LONGEST_PASSWORD: usize = 72;
@@ -39,7 +39,7 @@ pub struct Passwords {
     key: hmac::Key,
     /// Digests of what was right, the latest last.
     right: Mutex<VecDeque<Digest>>,
-    waiting: Tally,
+    waiting: ClientCounts,
     /// A client's checks wait here first: only one of them at a time stands in the common queue.
     turns: Mutex<HashMap<ClientAddress, Arc<Semaphore>>>,
     one: Arc<Semaphore>,
@@ -71,7 +71,7 @@ impl Default for Passwords {
         Passwords {
             key: key.expect("the system has random numbers, or TLS could not be spoken either"),
             right: Mutex::default(),
-            waiting: Tally::default(),
+            waiting: ClientCounts::default(),
             turns: Mutex::default(),
             one: Arc::new(Semaphore::new(1)),
         }
@@ -84,17 +84,17 @@ impl Passwords {
         &self,
         users: &BTreeMap<String, PasswordHash>,
         login: Login,
-        origin: ClientAddress,
+        client: ClientAddress,
     ) -> PasswordCheck {
         let known = users.get(&login.user);
         let digest = self.digest(&login, known);
-        if known.is_some() && lock(&self.right).contains(&digest) {
+        if known.is_some() && lock::mutex(&self.right).contains(&digest) {
             return PasswordCheck::Right;
         }
-        let Some(_waiting) = self.waiting.count(origin, WAITING) else { return PasswordCheck::Busy };
+        let Some(_waiting) = self.waiting.count(client, WAITING) else { return PasswordCheck::Busy };
         let highest = users.values().map(|hash| hash.cost).max().unwrap_or_default();
         let hash = known.cloned();
-        let turn = Arc::clone(lock(&self.turns).entry(origin).or_insert_with(|| Arc::new(Semaphore::new(1))));
+        let turn = Arc::clone(lock::mutex(&self.turns).entry(client).or_insert_with(|| Arc::new(Semaphore::new(1))));
         let is_right = {
             let _turn = turn.acquire().await;
             let one = Arc::clone(&self.one).acquire_owned().await;
@@ -106,11 +106,11 @@ impl Passwords {
             checking.await.unwrap_or(false)
         };
         drop(turn);
-        lock(&self.turns).retain(|_, turn| Arc::strong_count(turn) > 1);
+        lock::mutex(&self.turns).retain(|_, turn| Arc::strong_count(turn) > 1);
         if !is_right {
             return PasswordCheck::Wrong;
         }
-        let mut right = lock(&self.right);
+        let mut right = lock::mutex(&self.right);
         right.push_back(digest);
         if right.len() > REMEMBERED {
             right.pop_front();
@@ -141,9 +141,9 @@ fn is_right(password: &[u8], hash: Option<&PasswordHash>, highest: u32) -> bool 
     fits && hash.is_some() && first
 }
 
-/// The hashes to check: the user's, and what makes up for a user whom nobody knows and for one whose hash is cheaper
-/// than others'. Time doubles with each step of cost, so one at each step from a hash's own to the last but one fills
-/// the rest.
+/// The hashes to check, which together always take the time of one at the highest cost. A user whom nobody knows gets
+/// one of that cost. Time doubles with each step of cost: so a cheaper hash is followed by one at each cost from its
+/// own to the last but one.
 fn work(hash: Option<&PasswordHash>, highest: u32) -> Vec<PasswordHash> {
     let first = hash.cloned().unwrap_or_else(|| PasswordHash::nobodys(highest));
     let rest = first.cost..highest;
@@ -153,10 +153,6 @@ fn work(hash: Option<&PasswordHash>, highest: u32) -> Vec<PasswordHash> {
 fn verify(password: &[u8], hash: &PasswordHash) -> bool {
     // The hash was read before, so an error cannot come; if one did, the password would count as wrong.
     bcrypt::verify(password, hash.expose()).unwrap_or(false)
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
-    lock::mutex(mutex)
 }
 
 #[cfg(test)]
@@ -178,12 +174,12 @@ mod tests {
         Login { user: user.to_owned(), password: password.to_vec() }
     }
 
-    fn origin(last: u8) -> ClientAddress {
+    fn address(last: u8) -> ClientAddress {
         ClientAddress::of(std::net::Ipv4Addr::new(192, 0, 2, last).into())
     }
 
     async fn check(passwords: &Passwords, users: &BTreeMap<String, PasswordHash>, login: Login) -> PasswordCheck {
-        passwords.check(users, login, origin(1)).await
+        passwords.check(users, login, address(1)).await
     }
 
     #[tokio::test]
@@ -231,7 +227,7 @@ mod tests {
             let crafted = check(&passwords, &users, login(&user, password.as_bytes())).await;
             assert_eq!(crafted, PasswordCheck::Wrong, "{user}");
         }
-        assert_eq!(lock(&passwords.right).len(), 1);
+        assert_eq!(lock::mutex(&passwords.right).len(), 1);
     }
 
     #[tokio::test]
@@ -259,19 +255,19 @@ mod tests {
     async fn a_flood_of_wrong_passwords_delays_no_known_client_and_no_other_one_for_long() {
         let passwords = Arc::new(Passwords::default());
         let users = Arc::new(users(&[("alice", "a", 8), ("bob", "b", 8)]));
-        assert_eq!(passwords.check(&users, login("alice", b"a"), origin(1)).await, PasswordCheck::Right);
+        assert_eq!(passwords.check(&users, login("alice", b"a"), address(1)).await, PasswordCheck::Right);
         let flood: Vec<_> = (0..200)
             .map(|attempt: u32| {
                 let (passwords, users) = (Arc::clone(&passwords), Arc::clone(&users));
                 let wrong = login("alice", &attempt.to_le_bytes().map(|byte| byte | 1));
-                tokio::spawn(async move { passwords.check(&users, wrong, origin(9)).await })
+                tokio::spawn(async move { passwords.check(&users, wrong, address(9)).await })
             })
             .collect();
         tokio::task::yield_now().await;
         let waiting = |flood: &[JoinHandle<PasswordCheck>]| flood.iter().filter(|one| !one.is_finished()).count();
-        assert_eq!(passwords.check(&users, login("alice", b"a"), origin(9)).await, PasswordCheck::Right);
+        assert_eq!(passwords.check(&users, login("alice", b"a"), address(9)).await, PasswordCheck::Right);
         assert!(waiting(&flood) > 0, "a remembered password waited for the whole flood");
-        assert_eq!(passwords.check(&users, login("bob", b"b"), origin(1)).await, PasswordCheck::Right);
+        assert_eq!(passwords.check(&users, login("bob", b"b"), address(1)).await, PasswordCheck::Right);
         assert!(waiting(&flood) > 0, "another client waited for the whole flood");
         let mut verdicts = Vec::new();
         for one in flood {
@@ -279,7 +275,7 @@ mod tests {
         }
         assert!(verdicts.iter().all(|verdict| *verdict != PasswordCheck::Right));
         assert!(verdicts.iter().filter(|verdict| **verdict == PasswordCheck::Busy).count() >= 150, "{verdicts:?}");
-        assert!(lock(&passwords.turns).len() <= 1);
+        assert!(lock::mutex(&passwords.turns).len() <= 1);
     }
 
     #[test]

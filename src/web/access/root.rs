@@ -1,8 +1,8 @@
 //! What a certificate of `client_ca_file` says about itself.
 //!
-//! Of a certificate that it is to trust, webpki reads no more than name and key: it would let an expired one sign, or one
-//! that is no CA's, and it takes no CA's for a client's own. The rest is read here, once, and judged as Go does it. These
-//! are the operator's certificates; what a client sends is read by webpki alone.
+//! webpki reads only the name and the key of a certificate that it is to trust. So it would let an expired certificate
+//! sign, or one that is not a CA's; and it does not accept a CA's certificate as a client's own. The rest is read here,
+//! once, and judged as Go does it. These are the operator's certificates; what a client sends is read by webpki alone.
 
 use jiff::civil::DateTime;
 use jiff::tz::TimeZone;

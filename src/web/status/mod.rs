@@ -17,7 +17,7 @@ use serde::{Serialize, Serializer};
 
 use crate::config::{InForce, Operation, ReportPlan};
 use crate::store::{self, BudgetStatus, Forecast, Health, View};
-use crate::time::{Moment, Target, WindowName};
+use crate::time::{Moment, Target, WindowName, whole_second};
 use crate::wolkvox::Reason;
 
 pub use asked::Asked;
@@ -37,7 +37,7 @@ pub struct Overview<'a> {
     causes: Vec<Cause<'a>>,
 }
 
-/// Must someone get up?
+/// Whether someone must get up.
 #[derive(Debug, Serialize)]
 struct Verdict {
     ok: bool,
@@ -171,13 +171,13 @@ impl<'a> Overview<'a> {
         let refusal = in_force.refusal.as_ref();
         Overview {
             version: env!("CARGO_PKG_VERSION"),
-            at: whole(now.wall),
+            at: whole_second(now.wall),
             verdict: Verdict::of(counts, refusal.is_some()),
             counts,
             config: ConfigFacts {
                 file: in_force.config.file.as_deref(),
-                loaded_at: whole(in_force.loaded_at),
-                refused_at: refusal.map(|refusal| whole(refusal.at)),
+                loaded_at: whole_second(in_force.loaded_at),
+                refused_at: refusal.map(|refusal| whole_second(refusal.at)),
                 refused_because: refusal.map(|refusal| refusal.reason.as_str()),
             },
             causes: Cause::of(&operations),
@@ -256,7 +256,7 @@ impl<'a> Facts<'a> {
                 limit_calls: budget.limit,
                 used_calls: budget.used,
                 left_calls: budget.left(),
-                resets_at: whole(budget.resets_at),
+                resets_at: whole_second(budget.resets_at),
             }),
             plan: forecast.map(forecast_sentence),
             reports: reports.map(|(plan, window)| self.report(config, plan, window)).collect(),
@@ -278,9 +278,9 @@ impl<'a> Facts<'a> {
             report: &plan.report.name,
             window,
             state: status.map_or(ReportState::Waiting, ReportState::of),
-            last_success_at: last_success_at.map(whole),
-            last_attempt_at: health.and_then(|health| health.last_attempt).map(whole),
-            next_poll_at: health.and_then(|health| health.next_poll).map(whole),
+            last_success_at: last_success_at.map(whole_second),
+            last_attempt_at: health.and_then(|health| health.last_attempt).map(whole_second),
+            next_poll_at: health.and_then(|health| health.next_poll).map(whole_second),
             age_seconds: status.and_then(|status| status.age).map(|age| age.as_secs()),
             stale_after_seconds: window.is_open().then_some(plan.stale_after_of(window).as_secs()),
             interval_seconds: health.map_or(plan.interval_of(window), |health| health.interval).as_secs(),
@@ -294,7 +294,7 @@ impl<'a> Facts<'a> {
             undocumented_fields: health.map_or(&[], |health| &health.findings.undocumented_fields),
             rows_without_value: last_good.map(|health| health.findings.rows_without_value),
             rows_outside_window: last_good.map(|health| health.findings.rows_outside_window),
-            last_change_at: health.and_then(|health| health.last_change).map(whole),
+            last_change_at: health.and_then(|health| health.last_change).map(whole_second),
             changes_every_seconds: health.and_then(Health::changes_every).map(|gap| gap.as_secs()),
             consecutive_failures: health.map_or(0, |health| health.consecutive_failures),
             failure: health.and_then(|health| health.failure.as_ref()).map(|failure| FailureFacts {
@@ -305,11 +305,6 @@ impl<'a> Facts<'a> {
             }),
         }
     }
-}
-
-/// Fractions of a second are left out.
-fn whole(at: Timestamp) -> Timestamp {
-    Timestamp::from_second(at.as_second()).unwrap_or(at)
 }
 
 /// What the polls of a budget are expected to cost, as commands say it.

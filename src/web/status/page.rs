@@ -551,7 +551,7 @@ impl<'d> Drawing<'d> {
         let language = self.language;
         let number = |number: Option<u64>| number.map_or("–".to_owned(), |number| language.number(number));
         let serves = report.serves_from.zip(report.serves_to);
-        let covers = serves.map(|serves| words::stretch(language, serves, &operation.config.zone));
+        let covers = serves.map(|serves| words::range(language, serves, &operation.config.zone));
         html! {
             tr {
                 th scope="row" { (report.report) }

@@ -11,7 +11,7 @@ use jiff::tz::TimeZone;
 
 use super::{Counts, ReportState};
 use crate::store::Forecast;
-use crate::time::WindowName;
+use crate::time::{self, WindowName};
 use crate::wolkvox::Reason;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -500,7 +500,7 @@ pub fn requests_left(language: Language, left: u64) -> String {
     }
 }
 
-/// When the count of API requests does.
+/// When the count of API requests starts again.
 pub fn start_again(language: Language, when: &str) -> String {
     match language {
         Language::English => format!("API requests start again {when}"),
@@ -561,20 +561,17 @@ pub fn ago(language: Language, seconds: u64) -> String {
 
 /// How long until a time, or that it has come.
 pub fn until(language: Language, then: Option<Timestamp>, at: Timestamp) -> String {
-    match (then.map(|then| then.duration_since(at)), language) {
-        (None, _) => "–".to_owned(),
-        (Some(wait), Language::English) if wait.is_positive() => {
-            format!("in {}", language.span(wait.unsigned_abs().as_secs()))
-        }
-        (Some(wait), Language::Spanish) if wait.is_positive() => {
-            format!("en {}", language.span(wait.unsigned_abs().as_secs()))
-        }
-        (Some(_), _) => NOW.said(language).to_owned(),
+    let Some(then) = then else { return "–".to_owned() };
+    let wait = time::until(at, then);
+    match language {
+        _ if wait.is_zero() => NOW.said(language).to_owned(),
+        Language::English => format!("in {}", language.span(wait.as_secs())),
+        Language::Spanish => format!("en {}", language.span(wait.as_secs())),
     }
 }
 
-/// A stretch on the operation's own clock.
-pub fn stretch(language: Language, (from, to): (Timestamp, Timestamp), zone: &TimeZone) -> String {
+/// From when to when, on the operation's own clock.
+pub fn range(language: Language, (from, to): (Timestamp, Timestamp), zone: &TimeZone) -> String {
     let (from, to) = (zone.to_datetime(from), zone.to_datetime(to));
     let (day, end) = (day(language, from), to.strftime("%H:%M"));
     match language {
