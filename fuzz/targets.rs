@@ -1,4 +1,4 @@
-//! What must hold for every input, whoever made it up?
+//! The fuzz targets: what must hold for every input, whoever made it up.
 //!
 //! One function per fuzz target. cargo-fuzz calls them with what it finds, and the test suite with the committed
 //! corpus and mutations of it (`tests/it/fuzz.rs`).
@@ -694,12 +694,16 @@ fn calls(folder: &Path, data: &[u8]) {
     }
 }
 
+fn members() -> Vec<(Arc<str>, Vec<Duration>)> {
+    vec![(OPERATION.into(), vec![Duration::from_mins(5)])]
+}
+
 /// A budget made of the record never forgets a call of it.
 async fn spend(state: Arc<State>, record: &CallRecord) {
     let now = now();
     let today = now.wall.to_zoned(zone()).date();
     let own = record.calls.range(today..).fold(0_u64, |sum, (_, calls)| sum.saturating_add(*calls));
-    let mut budget = Budget::open(Arc::clone(&state), vec![(OPERATION.into(), 5)], zone(), Some(1_000), now);
+    let mut budget = Budget::open(Arc::clone(&state), members(), zone(), Some(1_000), now);
     assert!(budget.status(now).used >= own, "{own} calls became {}", budget.status(now).used);
     let turn = TargetRecord { last_attempt: now.wall, due: now.wall, failures: 0 };
     assert!(budget.paused_until().is_none_or(|until| until <= now.wall + Duration::from_hours(1)));
@@ -714,7 +718,7 @@ async fn spend(state: Arc<State>, record: &CallRecord) {
     let mut left = budget.left(set);
     for other in ["Pacific/Kiritimati", "Pacific/Midway", ZONE] {
         let other = TimeZone::get(other).expect("the zone database is compiled in");
-        let reopened = Budget::open(Arc::clone(&state), vec![(OPERATION.into(), 5)], other, Some(1_000), set);
+        let reopened = Budget::open(Arc::clone(&state), members(), other, Some(1_000), set);
         assert!(reopened.left(set) <= left, "a change of the timezone gives calls back");
         left = reopened.left(set);
     }

@@ -118,7 +118,7 @@ struct PollLoop {
     context: Context,
     config: Arc<Config>,
     access: Arc<Access>,
-    /// The same for the status page.
+    /// The config in force and how its last reload went, for the pages that show it.
     in_force: watch::Sender<InForce>,
     load: Loader,
     reloads: mpsc::Receiver<ReloadRequest>,
@@ -234,7 +234,7 @@ fn forget_changed(context: &Context, old: &Config, new: &Config) {
     }
     let mut targets: HashSet<Target> = after.into_keys().collect();
     context.store.retain(&targets);
-    targets.extend(poll::questions(new));
+    targets.extend(poll::budget_queries(new));
     context.telemetry.retain(&targets);
     if let Err(error) = retain_shown(&context.state, new) {
         context.telemetry.state_not_removed(&error);

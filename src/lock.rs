@@ -1,4 +1,4 @@
-//! Locks that the panic of another thread does not spoil: each change behind them is one assignment.
+//! Locks that the panic of another thread does not poison: one panic must not make every later scrape fail.
 
 use std::sync::{Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 

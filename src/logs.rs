@@ -15,6 +15,7 @@ use tracing_subscriber::util::SubscriberInitExt;
 use tracing_subscriber::{Layer, fmt};
 
 use crate::cli::LogFormat;
+use crate::lock;
 use crate::telemetry::log;
 
 /// Bytes that wait: some four thousand lines.
@@ -92,7 +93,7 @@ struct Waiting {
 
 impl Queue {
     fn waiting(&self) -> MutexGuard<'_, Waiting> {
-        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+        lock::mutex(&self.waiting)
     }
 
     fn push(&self, line: &[u8]) {

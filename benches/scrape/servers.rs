@@ -93,7 +93,7 @@ fn ours(series: usize, polling: &Arc<AtomicBool>) -> Server {
     // Each operation's poll ends before the next begins, as those of one token do.
     for (operation, rows) in data::operations(series) {
         let target = target(&operation);
-        telemetry.target_expected(&target);
+        telemetry.target_registered(&target);
         let poll = Poll::new(&catalog, polls::AUX_TIME.report, &operation);
         store.succeed(&target, poll.run(&data::body(rows), &mut SeriesCap::default(), clock.now()));
     }

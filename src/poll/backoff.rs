@@ -37,8 +37,8 @@ pub const LONGEST_PAUSE: Duration = LONGEST_RETRY_AFTER;
 /// A day of 26 hours, which there is where clocks go back by two, and the first turn after it.
 const LONGEST_DAY: Duration = Duration::from_mins(26 * 60 + 20);
 
-/// No wait of a report is longer: until there are new requests to spend, and then its share of an interval, twice where it
-/// is the first.
+/// No report waits longer: at most a day until the budget is reset, and after that its phase within the interval, which
+/// is added twice for a report that was never polled before.
 pub fn longest_wait(interval: Duration) -> Duration {
     LONGEST_DAY + interval * 2
 }
@@ -46,7 +46,7 @@ pub fn longest_wait(interval: Duration) -> Duration {
 /// What a failure does to the turns that follow.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum NextAttempt {
-    /// This report is tried again after this, sooner than its interval.
+    /// This report is tried again after this, and not at its next regular turn.
     Retry(Duration),
     /// This report waits for its next regular turn: asking again at once would bring the same.
     Regular,
@@ -85,22 +85,22 @@ fn back_off(failures: u32, interval: Duration, random: f64) -> Duration {
     floor + ceiling.saturating_sub(floor).mul_f64(random.clamp(0.0, 1.0))
 }
 
-/// The turns of a closed day that are left where it is asked `stretch` times as rarely; always the first.
-fn turns_of(stretch: f64) -> impl Iterator<Item = SignedDuration> {
+/// The turns of a closed day that are left where it is asked `slowdown` times as rarely; always the first.
+fn turns_of(slowdown: f64) -> impl Iterator<Item = SignedDuration> {
     let most = YESTERDAY_TURNS.len();
-    let every = (1..most).find(|every| *every as f64 >= stretch).unwrap_or(most);
+    let every = (1..most).find(|every| *every as f64 >= slowdown).unwrap_or(most);
     YESTERDAY_TURNS.into_iter().step_by(every)
 }
 
 /// How many they are.
-pub fn yesterday_turns(stretch: f64) -> usize {
-    turns_of(stretch).count()
+pub fn yesterday_turns(slowdown: f64) -> usize {
+    turns_of(slowdown).count()
 }
 
 /// The next turn of a closed day after `now`.
-pub fn next_yesterday(now: Timestamp, zone: &TimeZone, stretch: f64) -> Timestamp {
+pub fn next_yesterday(now: Timestamp, zone: &TimeZone, slowdown: f64) -> Timestamp {
     let midnight = midnight_before(now, zone);
-    let mut turns = turns_of(stretch);
+    let mut turns = turns_of(slowdown);
     let today = turns.find_map(|after| Some(midnight + after).filter(|turn| *turn > now));
     today.unwrap_or_else(|| next_midnight(now, zone) + YESTERDAY_TURNS[0])
 }

@@ -21,8 +21,9 @@ use crate::wolkvox::{Failure, Reason};
 /// Requests a day that every licence pays for (the vendor's page of `agent_3`).
 pub const CALLS_PER_LICENSE: u64 = 1000;
 /// What is believed until the vendor has said more: the smallest operation there can be.
-pub const UNTOLD_LIMIT: u64 = CALLS_PER_LICENSE;
-/// The fastest that any report can have been asked by a record that is lost.
+pub const UNREPORTED_LIMIT: u64 = CALLS_PER_LICENSE;
+/// A lost record is taken for a request of each target every so often, or at its interval where that is shorter. A poll
+/// every five minutes sends fewer, with its parts and what is tried again.
 const FASTEST_TURN: Duration = Duration::from_secs(30);
 /// Smaller steps are how a clock is kept right.
 const CLOCK_STEP: Duration = Duration::from_secs(2);
@@ -51,25 +52,24 @@ struct BudgetMember {
 }
 
 impl Budget {
-    /// `fastest` tells, for each operation, how many requests it can have made since midnight at most: what a lost
-    /// record is taken for.
+    /// `operations` has the name of each operation, and the interval of each target that it polls.
     pub fn open(
         state: Arc<State>,
-        operations: Vec<(Arc<str>, usize)>,
+        operations: Vec<(Arc<str>, Vec<Duration>)>,
         zone: TimeZone,
         licensed: Option<u64>,
         now: Moment,
     ) -> Budget {
         let name = zone.iana_name().map(str::to_owned);
         let since_midnight = now.wall.duration_since(midnight_before(now.wall, &zone)).unsigned_abs();
-        let turns = since_midnight.as_secs() / FASTEST_TURN.as_secs() + 1;
-        let member = |(operation, reports): (Arc<str>, usize)| {
+        let turns = |interval: &Duration| since_midnight.as_secs() / interval.min(&FASTEST_TURN).as_secs().max(1) + 1;
+        let member = |(operation, intervals): (Arc<str>, Vec<Duration>)| {
             let loaded = state.load_calls(&operation);
             let mut record = match &loaded {
                 Loaded::Known(record) => record.clone(),
                 Loaded::Fresh => CallRecord::default(),
                 Loaded::Damaged => {
-                    let calls = [(day_of(now.wall, &zone), turns * reports as u64)].into();
+                    let calls = [(day_of(now.wall, &zone), intervals.iter().map(turns).sum())].into();
                     CallRecord { calls, ..CallRecord::default() }
                 }
             };
@@ -110,7 +110,7 @@ impl Budget {
         // Requests that others made until the vendor was asked; what they made since is not known.
         let others = reported.map_or(0, |reported| reported.used.saturating_sub(reported.own));
         BudgetStatus {
-            limit: self.licensed.or(reported.map(|reported| reported.limit)).unwrap_or(UNTOLD_LIMIT),
+            limit: self.licensed.or(reported.map(|reported| reported.limit)).unwrap_or(UNREPORTED_LIMIT),
             used: own.saturating_add(others),
             resets_at: next_midnight(now.wall, &self.zone),
         }
@@ -373,10 +373,11 @@ mod tests {
 
     fn open_in(zone: &str, state: &Arc<State>, licensed: Option<u64>, now: Moment) -> Budget {
         let zone = TimeZone::get(zone).unwrap();
-        Budget::open(Arc::clone(state), vec![("acme".into(), 5), ("beta".into(), 5)], zone, licensed, now)
+        let members = ["acme", "beta"].map(|name| (name.into(), vec![Duration::from_mins(5); 5]));
+        Budget::open(Arc::clone(state), members.into(), zone, licensed, now)
     }
 
-    async fn pay(budget: &mut Budget, operation: &str, now: Moment, calls: u64) {
+    async fn reserve_requests(budget: &mut Budget, operation: &str, now: Moment, calls: u64) {
         for _ in 0..calls {
             budget.reserve(&target(operation), turn(now), now).await.unwrap();
         }
@@ -386,8 +387,8 @@ mod tests {
     async fn never_overspend_operations_of_one_budget_are_counted_together_and_stop_at_the_limit() {
         let (state, now) = (Arc::new(State::in_memory()), at("2026-03-01T12:00:00Z"));
         let mut budget = open(&state, Some(10), now);
-        pay(&mut budget, "acme", now, 6).await;
-        pay(&mut budget, "beta", now, 4).await;
+        reserve_requests(&mut budget, "acme", now, 6).await;
+        reserve_requests(&mut budget, "beta", now, 4).await;
         let failure = budget.reserve(&target("acme"), turn(now), now).await.unwrap_err();
         assert_eq!(failure.failure().to_string(), "budget_exhausted: 10 of 10 API requests of today are used up");
         let midnight = budget.status(now).resets_at;
@@ -398,7 +399,7 @@ mod tests {
     #[tokio::test]
     async fn never_overspend_the_count_survives_a_restart_and_a_clock_set_back() {
         let (state, now) = (Arc::new(State::in_memory()), at("2026-03-02T05:10:00Z"));
-        pay(&mut open(&state, Some(10), now), "acme", now, 7).await;
+        reserve_requests(&mut open(&state, Some(10), now), "acme", now, 7).await;
         assert_eq!(open(&state, Some(10), now).left(now), 3);
         let before_midnight = at("2026-03-02T04:10:00Z");
         assert_eq!(open(&state, Some(10), before_midnight).left(before_midnight), 3);
@@ -408,7 +409,7 @@ mod tests {
     async fn never_overspend_a_day_that_begins_by_setting_the_clock_inherits_the_count() {
         let (state, now) = (Arc::new(State::in_memory()), at("2026-03-02T04:00:00Z"));
         let mut budget = open(&state, Some(10), now);
-        pay(&mut budget, "acme", now, 7).await;
+        reserve_requests(&mut budget, "acme", now, 7).await;
         let after = at("2026-03-02T06:00:00Z");
         let set = Moment { steady: now.steady, ..after };
         assert_eq!(budget.observe(set).await.unwrap(), SignedDuration::from_hours(2));
@@ -434,7 +435,7 @@ mod tests {
         let record = CallRecord { calls: ahead.into(), ..CallRecord::default() };
         state.save_calls("acme", &record).unwrap();
         let mut budget = open(&state, Some(10), now);
-        pay(&mut budget, "acme", now, 7).await;
+        reserve_requests(&mut budget, "acme", now, 7).await;
         assert_eq!(budget.left(now), 0);
     }
 
@@ -456,11 +457,11 @@ mod tests {
     async fn never_overspend_a_call_made_while_the_clock_is_behind_counts_for_the_day_that_may_have_begun() {
         let (state, now) = (Arc::new(State::in_memory()), at("2026-03-02T04:00:00Z"));
         let mut budget = open(&state, Some(10), now);
-        pay(&mut budget, "acme", now, 3).await;
+        reserve_requests(&mut budget, "acme", now, 3).await;
         // An hour later by the steady clock it is midnight; the wall clock was set back by half an hour.
         let wall = at("2026-03-02T04:30:00Z").wall;
         let behind = Moment { wall, steady: now.steady + Duration::from_hours(1) };
-        pay(&mut budget, "acme", behind, 2).await;
+        reserve_requests(&mut budget, "acme", behind, 2).await;
         assert_eq!(budget.left(behind), 5);
         let midnight = Moment { wall: at("2026-03-02T05:00:00Z").wall, steady: now.steady + Duration::from_mins(90) };
         assert_eq!(budget.left(midnight), 8);
@@ -490,8 +491,8 @@ mod tests {
         let state = opened();
         let mut budget = open(&state, Some(10), now);
         budget.note_reported(10, 1, now).await.unwrap();
-        pay(&mut budget, "acme", now, 4).await;
-        pay(&mut budget, "beta", now, 2).await;
+        reserve_requests(&mut budget, "acme", now, 4).await;
+        reserve_requests(&mut budget, "beta", now, 2).await;
         drop((budget, state));
         for zone in ["Europe/Madrid", "America/Bogota", "Europe/Madrid"] {
             assert_eq!(open_in(zone, &opened(), Some(10), now).left(now), 3, "{zone}, after a restart");
@@ -559,7 +560,7 @@ mod tests {
             let state = Arc::new(State::in_memory());
             let mut budget = open_in(ZONES[from], &state, Some(100), moment(0));
             for minute in &minutes {
-                runtime.block_on(pay(&mut budget, "acme", moment(*minute), 1));
+                runtime.block_on(reserve_requests(&mut budget, "acme", moment(*minute), 1));
             }
             let now = moment(minutes.last().unwrap() + pause);
             let used = open_in(ZONES[to], &state, Some(100), now).status(now).used;
@@ -576,12 +577,20 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let state = Arc::new(State::open(folder.path()).unwrap());
         let now = at("2026-03-01T06:00:00Z");
-        pay(&mut open(&state, Some(40_000), now), "acme", now, 7).await;
-        std::fs::write(folder.path().join("acme/calls.json"), "{").unwrap();
+        for operation in ["acme", "fast"] {
+            let members = vec![(operation.into(), vec![])];
+            let mut budget = Budget::open(Arc::clone(&state), members, TimeZone::UTC, Some(40_000), now);
+            reserve_requests(&mut budget, operation, now, 7).await;
+            std::fs::write(folder.path().join(operation).join("calls.json"), "{").unwrap();
+        }
         for start in ["the one that finds it", "the next one"] {
             let budget = open(&state, Some(40_000), now);
             assert_eq!(budget.left(now), 40_000 - 5 * (3600 / 30 + 1), "{start}");
         }
+        let fast = vec![("fast".into(), [10, 300].map(Duration::from_secs).into())];
+        let zone = TimeZone::get("America/Bogota").unwrap();
+        let budget = Budget::open(state, fast, zone, Some(40_000), now);
+        assert_eq!(budget.left(now), 40_000 - (3600 / 10 + 1) - (3600 / 30 + 1), "an interval under 30 s");
     }
 
     #[tokio::test]
@@ -604,9 +613,9 @@ mod tests {
         let mut budget = open(&state, None, now);
         assert!(budget.must_ask());
         assert_eq!(budget.left(now), 1000);
-        pay(&mut budget, "acme", now, 2).await;
+        reserve_requests(&mut budget, "acme", now, 2).await;
         budget.note_reported(5000, 100, now).await.unwrap();
-        pay(&mut budget, "acme", now, 3).await;
+        reserve_requests(&mut budget, "acme", now, 3).await;
         assert_eq!(
             budget.status(now),
             BudgetStatus { limit: 5000, used: 103, resets_at: at("2026-03-02T05:00:00Z").wall }
@@ -657,13 +666,13 @@ mod tests {
             steady: start.steady + days(steady).unsigned_abs(),
         };
         for day in 0..3 {
-            pay(&mut budget, "acme", moment(day, day + 3), 1).await;
+            reserve_requests(&mut budget, "acme", moment(day, day + 3), 1).await;
         }
         let right = moment(2, 2);
-        pay(&mut budget, "acme", right, 5).await;
+        reserve_requests(&mut budget, "acme", right, 5).await;
         assert_eq!(budget.left(right), 100 - 3 - 5, "days ahead count today, and today counts too");
         for day in 3..9 {
-            pay(&mut budget, "acme", moment(day, day), 1).await;
+            reserve_requests(&mut budget, "acme", moment(day, day), 1).await;
         }
         let Loaded::Known(record) = state.load_calls("acme") else { panic!("no record") };
         let kept: Vec<String> = record.calls.keys().map(Date::to_string).collect();
@@ -702,7 +711,7 @@ mod tests {
     async fn a_change_to_a_timezone_with_the_same_midnights_moves_no_call_into_another_day() {
         let state = Arc::new(State::in_memory());
         let (yesterday, now) = (at("2026-03-01T12:00:00Z"), at("2026-03-02T12:00:00Z"));
-        pay(&mut open_in("America/Bogota", &state, Some(10), yesterday), "acme", yesterday, 4).await;
+        reserve_requests(&mut open_in("America/Bogota", &state, Some(10), yesterday), "acme", yesterday, 4).await;
         // Lima's midnights are Bogotá's: the last moment of yesterday there is none of today here.
         assert_eq!(open_in("America/Lima", &state, Some(10), now).left(now), 10);
     }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::backoff::YESTERDAY_TURNS;
 use super::poll::Job;
-use super::stretch::{Demand, Priority, Stretch};
+use super::slowdown::{Demand, Priority, Slowdown};
 use super::token_info::ASK_INTERVAL;
 use crate::store::Forecast;
 use crate::time::whole_seconds;
@@ -55,18 +55,18 @@ impl Cost {
     }
 
     /// By how much the intervals of a whole day are longer; `None`: nothing is left for polls.
-    pub fn stretch(&self, limit: u64) -> Option<Stretch> {
-        Stretch::of(&self.whole_day(), limit.saturating_sub(self.asking()))
+    pub fn slowdown(&self, limit: u64) -> Option<Slowdown> {
+        Slowdown::of(&self.whole_day(), limit.saturating_sub(self.asking()))
     }
 
     /// What a whole day costs.
     #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a count of a day's requests")]
     pub fn forecast(&self, limit: u64) -> Forecast {
         let intervals = || self.regular.iter().map(|(priority, interval, _)| (*priority, *interval));
-        let stretch = self.stretch(limit);
-        let pace = stretch.map(|stretch| {
-            let stretched = intervals().map(|(priority, interval)| interval.mul_f64(stretch.factor(priority)));
-            whole_seconds(stretched.min().unwrap_or(DAY))
+        let slowdown = self.slowdown(limit);
+        let pace = slowdown.map(|slowdown| {
+            let slowed = intervals().map(|(priority, interval)| interval.mul_f64(slowdown.factor(priority)));
+            whole_seconds(slowed.min().unwrap_or(DAY))
         });
         Forecast {
             // A week and a month are of reports that are counted by their day.

@@ -1,8 +1,10 @@
 //! Polling: when each report is asked for, and what that may cost.
 //!
 //! There is one worker for each budget, and it sends one request at a time: operations that share a token or a pool share
-//! both. `worker` decides which job is next, `backoff` how long each must wait, `cost` what that costs, `stretch`
-//! what gives way where it is too much, `budget` what may be spent, `poll` does one poll, `probe` one of each report for a person who waits, and `restore` turns its data into a record for the state folder and back.
+//! both. `worker` decides which job is next, and `backoff` when it is due after a failure or for a closed day. `cost`
+//! counts the requests that a day of polls takes, `slowdown` makes intervals longer where the budget has fewer, and
+//! `budget` counts what is spent. `poll` does one poll, `probe` polls each report once for a person who waits, and
+//! `restore` turns the data of a poll into a record for the state folder and back.
 
 mod backoff;
 mod budget;
@@ -11,7 +13,7 @@ mod cost;
 mod poll;
 mod probe;
 mod restore;
-mod stretch;
+mod slowdown;
 mod token_info;
 mod worker;
 
@@ -37,7 +39,7 @@ use cost::Cost;
 pub use poll::{Job, PollError, Polled};
 pub use probe::{Probed, probe};
 pub use restore::{record_of, restored};
-use stretch::{Priority, Stretch};
+use slowdown::{Priority, Slowdown};
 use token_info::TokenInfo;
 pub use worker::BudgetWorker;
 
@@ -88,7 +90,7 @@ pub fn jobs(config: &Config) -> Vec<Job> {
 }
 
 /// The targets under which the requests for `token_info` are counted.
-pub fn questions(config: &Config) -> impl Iterator<Item = Target> {
+pub fn budget_queries(config: &Config) -> impl Iterator<Item = Target> {
     let asked = budgets(config).into_iter().filter(|operations| licensed(operations).is_none());
     asked.map(|operations| TokenInfo::new(operations[0]).target().clone())
 }
@@ -135,17 +137,17 @@ pub struct ReportCost {
 fn plan_budget(config: &Config, operations: &[&Operation]) -> BudgetPlan {
     let plans = row_plans(config);
     let licensed = licensed(operations);
-    let limit = licensed.unwrap_or(budget::UNTOLD_LIMIT);
+    let limit = licensed.unwrap_or(budget::UNREPORTED_LIMIT);
     let jobs: Vec<Job> = operations.iter().flat_map(|operation| jobs_of(operation, config, &plans)).collect();
     let cost = Cost::of(&jobs, licensed.is_none());
-    let stretch = cost.stretch(limit);
+    let slowdown = cost.slowdown(limit);
     let asked = operations.iter().flat_map(|operation| operation.reports.iter().map(move |plan| (operation, plan)));
     let reports = asked.flat_map(|(operation, plan)| {
         // A day and a longer window have an interval each.
         let (long, short): (Vec<WindowName>, Vec<WindowName>) =
             plan.windows.iter().partition(|window| window.is_long());
         let of_windows = [short, long].into_iter().filter(|windows| !windows.is_empty());
-        of_windows.map(move |windows| report_cost(operation, plan, windows, stretch))
+        of_windows.map(move |windows| report_cost(operation, plan, windows, slowdown))
     });
     BudgetPlan {
         operations: operations.iter().map(|operation| Arc::clone(&operation.name)).collect(),
@@ -160,20 +162,20 @@ fn report_cost(
     operation: &Operation,
     plan: &ReportPlan,
     windows: Vec<WindowName>,
-    stretch: Option<Stretch>,
+    slowdown: Option<Slowdown>,
 ) -> ReportCost {
     let interval = plan.interval_of(windows[0]);
-    let factor = |window| stretch.map(|stretch| stretch.factor(Priority::of(&plan.report, window)));
-    let stretched = |window| factor(window).map(|factor| whole_seconds(interval.mul_f64(factor)));
+    let factor = |window| slowdown.map(|slowdown| slowdown.factor(Priority::of(&plan.report, window)));
+    let slowed = |window| factor(window).map(|factor| whole_seconds(interval.mul_f64(factor)));
     let requests = windows.iter().map(|window| match window {
         WindowName::Yesterday => factor(*window).map_or(0.0, |factor| backoff::yesterday_turns(factor) as f64),
-        window => stretched(*window).map_or(0.0, |pace| cost::DAY.div_duration_f64(pace)),
+        window => slowed(*window).map_or(0.0, |pace| cost::DAY.div_duration_f64(pace)),
     });
     ReportCost {
         operation: Arc::clone(&operation.name),
         report: Arc::clone(&plan.report.name),
         interval,
-        pace: stretched(windows[0]),
+        pace: slowed(windows[0]),
         requests: requests.sum(),
         windows,
     }
@@ -255,8 +257,8 @@ fn licensed(operations: &[&Operation]) -> Option<u64> {
 
 fn open_budget(operations: &[&Operation], state: &Arc<State>, now: Moment) -> Budget {
     let members = operations.iter().map(|operation| {
-        let reports: usize = operation.reports.iter().map(|plan| plan.windows.len()).sum();
-        (Arc::clone(&operation.name), reports)
+        let intervals = operation.reports.iter().flat_map(|plan| plan.windows.iter().map(|_| plan.interval));
+        (Arc::clone(&operation.name), intervals.collect())
     });
     let limit = licensed(operations);
     let zone = operations[0].zone.clone();

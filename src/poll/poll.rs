@@ -9,7 +9,7 @@ use url::Url;
 
 use super::Context;
 use super::budget::{Budget, NotReserved};
-use super::stretch::Priority;
+use super::slowdown::Priority;
 use crate::aggregate::{Aggregator, MissingFields, RowPlan, SeriesCap};
 use crate::catalog::Report;
 use crate::config::{Config, Operation, ReportPlan};

@@ -45,8 +45,8 @@ pub fn record_of(target: &Target, origin: &DataOrigin, data: &PollData) -> DataR
     }
 }
 
-/// A target's kept data, of its report's `families`, with the age they have by now; `None` where there are none of this origin. What cannot be served is
-/// set aside.
+/// A target's kept data, of its report's `families`, with the age that they have by now; `None` where there are none of
+/// this origin. Data that cannot be served are set aside.
 pub fn restored(
     state: &State,
     target: &Target,
@@ -55,7 +55,7 @@ pub fn restored(
     now: Moment,
 ) -> Option<PollData> {
     let record = state.load_data(&target.operation, &target.key())?;
-    // What another declaration made may be of families that are gone.
+    // Data of another declaration may be of families that are gone.
     if record.origin != *origin {
         return None;
     }

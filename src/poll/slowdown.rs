@@ -63,29 +63,29 @@ impl Demand {
 
 /// Times by which each priority's intervals are longer.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Stretch([f64; 5]);
+pub struct Slowdown([f64; 5]);
 
-impl Stretch {
-    /// So that what is wanted can be had of what is `left`; `None`: nothing is left.
-    pub fn of(demand: &Demand, left: u64) -> Option<Stretch> {
+impl Slowdown {
+    /// The slowdown with which the demand takes no more than the requests that are `left`; `None` where none are left.
+    pub fn of(demand: &Demand, left: u64) -> Option<Slowdown> {
         if left == 0 {
             return None;
         }
         let left = left as f64;
-        let mut stretch = Stretch([1.0; 5]);
+        let mut slowdown = Slowdown([1.0; 5]);
         for (priority, most) in IN_ORDER {
-            let excess = stretch.requests(demand) - left;
+            let excess = slowdown.requests(demand) - left;
             if excess <= ROUNDING {
-                return Some(stretch);
+                return Some(slowdown);
             }
             let own = demand.0[priority as usize];
-            // What is to be had of it at most is to be had by its longest wait.
+            // Where even all of its requests are not enough to save, it waits as long as it may.
             let factor = if own > excess { own / (own - excess) } else { most };
-            stretch.0[priority as usize] = factor.clamp(1.0, most);
+            slowdown.0[priority as usize] = factor.clamp(1.0, most);
         }
         // After that all wait alike.
-        let more = (stretch.requests(demand) / left).max(1.0);
-        Some(Stretch(stretch.0.map(|factor| factor * more)))
+        let more = (slowdown.requests(demand) / left).max(1.0);
+        Some(Slowdown(slowdown.0.map(|factor| factor * more)))
     }
 
     fn requests(&self, demand: &Demand) -> f64 {
@@ -109,15 +109,15 @@ mod tests {
     #[test]
     fn what_is_slow_to_matter_gives_way_first_and_what_is_now_last() {
         let day = demand([4.0, 48.0, 30.0, 800.0, 576.0]);
-        let stretched = |left| Stretch::of(&day, left).unwrap().0.map(|factor| format!("{factor:.1}")).join(" ");
-        assert_eq!(stretched(1_458), "1.0 1.0 1.0 1.0 1.0");
-        assert_eq!(stretched(1_456), "2.0 1.0 1.0 1.0 1.0");
-        assert_eq!(stretched(1_431), "4.0 2.0 1.0 1.0 1.0");
-        assert_eq!(stretched(1_398), "4.0 8.0 2.0 1.0 1.0");
-        assert_eq!(stretched(1_100), "4.0 8.0 5.0 1.6 1.0");
-        assert_eq!(stretched(700), "4.0 8.0 5.0 2.0 2.0");
-        assert_eq!(stretched(350), "8.0 16.0 10.0 4.0 4.0");
-        assert_eq!(Stretch::of(&day, 0), None);
+        let slowed = |left| Slowdown::of(&day, left).unwrap().0.map(|factor| format!("{factor:.1}")).join(" ");
+        assert_eq!(slowed(1_458), "1.0 1.0 1.0 1.0 1.0");
+        assert_eq!(slowed(1_456), "2.0 1.0 1.0 1.0 1.0");
+        assert_eq!(slowed(1_431), "4.0 2.0 1.0 1.0 1.0");
+        assert_eq!(slowed(1_398), "4.0 8.0 2.0 1.0 1.0");
+        assert_eq!(slowed(1_100), "4.0 8.0 5.0 1.6 1.0");
+        assert_eq!(slowed(700), "4.0 8.0 5.0 2.0 2.0");
+        assert_eq!(slowed(350), "8.0 16.0 10.0 4.0 4.0");
+        assert_eq!(Slowdown::of(&day, 0), None);
     }
 
     proptest! {
@@ -127,17 +127,17 @@ mod tests {
             left in 1_u64..10_000,
         ) {
             let demand = demand(requests);
-            let stretch = Stretch::of(&demand, left).unwrap();
-            prop_assert!(stretch.requests(&demand) <= left as f64 + 1e-6);
-            prop_assert!(stretch.0.iter().all(|factor| *factor >= 1.0));
+            let slowdown = Slowdown::of(&demand, left).unwrap();
+            prop_assert!(slowdown.requests(&demand) <= left as f64 + 1e-6);
+            prop_assert!(slowdown.0.iter().all(|factor| *factor >= 1.0));
             // Nobody waits longer than it takes, unless all do.
             if demand.total() <= left as f64 {
-                prop_assert_eq!(stretch, Stretch([1.0; 5]));
+                prop_assert_eq!(slowdown, Slowdown([1.0; 5]));
             }
-            // Who matters sooner waits only where who matters later waits as long as it may.
+            // What matters sooner is slowed down only where what matters later is slowed down as far as it may be.
             for (later, sooner) in IN_ORDER.iter().zip(&IN_ORDER[1..]) {
-                if stretch.factor(sooner.0) > 1.0 + 1e-9 && demand.0[later.0 as usize] > 0.0 {
-                    prop_assert!(stretch.factor(later.0) >= later.1 - 1e-9);
+                if slowdown.factor(sooner.0) > 1.0 + 1e-9 && demand.0[later.0 as usize] > 0.0 {
+                    prop_assert!(slowdown.factor(later.0) >= later.1 - 1e-9);
                 }
             }
         }

@@ -11,7 +11,7 @@ use super::budget::{Budget, NotReserved};
 use super::cost::Cost;
 use super::poll::{Job, PollError, Polled};
 use super::restore::{record_of, restored};
-use super::stretch::{Priority, Stretch};
+use super::slowdown::{Priority, Slowdown};
 use super::token_info::{ASK_INTERVAL, BudgetReport, TokenInfo};
 use crate::state::TargetRecord;
 use crate::store::{PollData, served_bytes};
@@ -35,7 +35,8 @@ struct Scheduled {
     job: Job,
     turn: Turn,
     failures: u32,
-    /// Whether it was ever polled: a first turn comes at once, the second sets it apart from the others.
+    /// Whether it was never polled yet: then its phase is added to the second turn, so that jobs that start together
+    /// do not stay together.
     fresh: bool,
 }
 
@@ -127,10 +128,13 @@ impl BudgetWorker {
 
     fn announce(&self, now: Moment) {
         let Context { store, telemetry, state, memory, .. } = &self.context;
+        if let Some(query) = &self.query {
+            telemetry.query_registered(query.token_info.target());
+        }
         for scheduled in &self.jobs {
             let job = &scheduled.job;
             store.register(job.target(), job.interval());
-            telemetry.target_expected(job.target());
+            telemetry.target_registered(job.target());
             if !store.has_data(job.target())
                 && let Some(data) = restored(state, job.target(), job.origin(), &job.report().families(), now)
             {
@@ -200,8 +204,8 @@ impl BudgetWorker {
     fn regular_turn(&self, place: usize, now: Moment) -> Turn {
         let Scheduled { job, fresh, .. } = &self.jobs[place];
         if job.target().window == WindowName::Yesterday {
-            let stretch = self.stretch(now).map_or(f64::MAX, |stretch| stretch.factor(Priority::ClosedDays));
-            let at = backoff::next_yesterday(now.wall, job.zone(), stretch);
+            let slowdown = self.slowdown(now).map_or(f64::MAX, |slowdown| slowdown.factor(Priority::ClosedDays));
+            let at = backoff::next_yesterday(now.wall, job.zone(), slowdown);
             return Turn { not_before: now.steady + job.interval(), at: Some(at) };
         }
         let phase = job.interval().mul_f64(place as f64 / self.jobs.len() as f64);
@@ -212,17 +216,17 @@ impl BudgetWorker {
     /// A wait, made longer so that the requests left last until the reset, and at most until there are new ones.
     fn paced(&self, priority: Priority, wait: Duration, phase: Duration, now: Moment) -> Duration {
         let after_reset = self.until_reset(now) + phase;
-        match self.stretch(now).map(|stretch| stretch.factor(priority)) {
+        match self.slowdown(now).map(|slowdown| slowdown.factor(priority)) {
             Some(factor) if factor > 1.0 => wait.mul_f64(factor).min(after_reset.max(wait)),
             Some(_) => wait,
             None => after_reset.max(wait),
         }
     }
 
-    fn stretch(&self, now: Moment) -> Option<Stretch> {
+    fn slowdown(&self, now: Moment) -> Option<Slowdown> {
         let mut demand = self.cost().regular(self.until_reset(now));
         demand.add(Priority::ClosedDays, self.closed_days(now) as f64);
-        Stretch::of(&demand, self.budget.left(now).saturating_sub(self.asking(now)))
+        Slowdown::of(&demand, self.budget.left(now).saturating_sub(self.asking(now)))
     }
 
     fn until_reset(&self, now: Moment) -> Duration {
@@ -306,7 +310,7 @@ impl BudgetWorker {
                 let failure = error.failure();
                 telemetry.poll_ended(&end(Err(&failure)));
                 if self.paused_until > clock.now().steady {
-                    // A refused token concerns every report of it: each says so.
+                    // A pause concerns every report of the budget, not only the one that failed: each shows why.
                     self.jobs.iter().for_each(|held| store.note_pause(held.job.target(), failure.clone()));
                 }
                 store.fail(job.target(), at, failure);
@@ -339,8 +343,9 @@ impl BudgetWorker {
         let told = match self.budget.reserve(&target, turn, now).await {
             Ok(()) => {
                 self.context.telemetry.request_sent(&target);
+                let sent = self.context.clock.now();
                 let told = token_info.ask(&self.context).await;
-                let took = self.context.clock.now().since(now);
+                let took = self.context.clock.now().since(sent);
                 self.context.telemetry.request_ended(&target, took, 0, told.as_ref().err());
                 told.map_err(PollError::Failed)
             }
@@ -348,7 +353,7 @@ impl BudgetWorker {
         };
         let now = self.context.clock.now();
         let figures = told.as_ref().map(|told| (told.limit, told.used)).map_err(PollError::failure);
-        self.context.telemetry.budget_told(&target, figures.as_ref().copied());
+        self.context.telemetry.budget_reported(&target, figures.as_ref().copied());
         let wait = match &told {
             Ok(BudgetReport { limit, used }) => {
                 if let Err(error) = self.budget.note_reported(*limit, *used, now).await {
@@ -376,13 +381,13 @@ impl BudgetWorker {
     /// Shows when each job is due, at what pace, and what is left to spend.
     fn publish(&self, now: Moment) {
         let store = &self.context.store;
-        let stretch = self.stretch(now);
+        let slowdown = self.slowdown(now);
         for scheduled in &self.jobs {
             let job = &scheduled.job;
             let wait = scheduled.wait(now).max(self.paused_until.saturating_sub(now.steady));
-            let pace = match (job.priority(), stretch) {
+            let pace = match (job.priority(), slowdown) {
                 (Priority::ClosedDays, _) | (_, None) => job.interval(),
-                (priority, Some(stretch)) => job.interval().mul_f64(stretch.factor(priority)),
+                (priority, Some(slowdown)) => job.interval().mul_f64(slowdown.factor(priority)),
             };
             store.schedule(job.target(), now.wall_after(wait), pace);
         }
@@ -428,7 +433,11 @@ mod tests {
         assert_eq!(rest(minutes(-2), minutes(3)), Duration::from_mins(3));
         assert_eq!(rest(minutes(-9), minutes(-4)), Duration::ZERO);
         assert_eq!(rest(minutes(60), minutes(65)), interval, "before a clock was set back");
-        assert_eq!(rest(minutes(0), minutes(26 * 60)), Duration::from_hours(26), "until the calls of another day");
+        assert_eq!(
+            rest(minutes(0), minutes(26 * 60)),
+            Duration::from_hours(26),
+            "until the API requests of another day"
+        );
         let longest = backoff::longest_wait(interval);
         assert_eq!(rest(minutes(-1), Timestamp::MAX), longest.saturating_sub(Duration::from_mins(1)));
         assert_eq!(rest(Timestamp::MAX, Timestamp::MAX), Duration::ZERO);

@@ -197,7 +197,6 @@ impl Store {
     }
 
     fn contents(&self) -> MutexGuard<'_, Contents> {
-        // Each change is one assignment: a thread that died between two left nothing half done.
         lock::mutex(&self.contents)
     }
 }

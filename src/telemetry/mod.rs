@@ -56,7 +56,7 @@ pub struct Telemetry {
     counted: Counters,
     /// Grows with every change of what is counted.
     version: AtomicU64,
-    /// What something is counted of, because a family does not tell.
+    /// The labels of all that is counted: a family does not list its own.
     known: Mutex<KnownLabels>,
     http_refusals: Family<RefusalLabels, Counter>,
     handshake_refusals: Family<RefusalLabels, Counter>,
@@ -505,7 +505,7 @@ impl Telemetry {
     }
 
     /// A target will be polled: its counters start at zero, so that the first increase is seen as one.
-    pub fn target_expected(&self, target: &Target) {
+    pub fn target_registered(&self, target: &Target) {
         let change = self.change();
         drop(change.requests.get_or_create(&report(target)));
         drop(change.response_bytes.get_or_create(&report(target)));
@@ -516,6 +516,13 @@ impl Telemetry {
         }
         drop(change.dropped_series.get_or_create(&report(target)));
         self.known().reports.insert(report(target));
+    }
+
+    /// The vendor will be asked for a budget: such requests are counted from zero too.
+    pub fn query_registered(&self, target: &Target) {
+        let labels = report(target);
+        drop(self.change().requests.get_or_create(&labels));
+        self.known().reports.insert(labels);
     }
 
     /// Forgets the counts of all reports but these: a report that is not polled must not look as if it stood still.
@@ -629,7 +636,7 @@ impl Telemetry {
     }
 
     /// The vendor was asked for the budget, and told limit and use.
-    pub fn budget_told(&self, target: &Target, told: Result<(u64, u64), &Failure>) {
+    pub fn budget_reported(&self, target: &Target, told: Result<(u64, u64), &Failure>) {
         match told {
             Ok((limit, used)) => info!(operation = %target.operation, limit, used, "budget"),
             Err(failure) => {
@@ -774,7 +781,7 @@ mod tests {
 
     /// A good poll with a value that could not be read, and a failed one.
     fn poll_twice(telemetry: &Telemetry, target: &Target) {
-        telemetry.target_expected(target);
+        telemetry.target_registered(target);
         let window = Window::at(WindowName::Today, Timestamp::UNIX_EPOCH, &TimeZone::UTC);
         let rejected = [("time".to_owned(), 1)];
         let gained = Gained { rows: 1, series: 1, dropped: 1, rejected: &rejected, shortened: &[] };
@@ -810,7 +817,7 @@ mod tests {
         let telemetry = Telemetry::default();
         poll_twice(&telemetry, &stays);
         telemetry.request_sent(&question);
-        telemetry.budget_told(&question, Err(&Failure::new(Reason::Connect, "")));
+        telemetry.budget_reported(&question, Err(&Failure::new(Reason::Connect, "")));
         let before = text(&telemetry);
         poll_twice(&telemetry, &gone);
         telemetry.request_sent(&target("gone", "token_info"));

@@ -1,4 +1,4 @@
-//! What does the exporter cost this machine? The `process_*` metrics, as every Prometheus client names them.
+//! What the exporter costs this machine: the `process_*` metrics, as every Prometheus client names them.
 
 use procfs::process::{LimitValue, Process};
 use prometheus_client::collector;

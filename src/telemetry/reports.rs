@@ -56,7 +56,7 @@ const GAUGES: [Gauge; 15] = [
     }),
     (
         "wolkvox_report_truncated",
-        "1 if the vendor's record or size limit was hit and the answer could not be had whole",
+        "1 if a limit of records or bytes was hit and the answer could not be had whole, not in parts either",
         |status| Some(flag(status.health.is_truncated())),
     ),
     (

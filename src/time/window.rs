@@ -10,6 +10,8 @@ use jiff::tz::{AmbiguousOffset, TimeZone};
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
+use super::clock::whole_second;
+
 /// The `window` label.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -22,7 +24,7 @@ pub enum WindowName {
     Week,
     /// From the first midnight of the operation's month to the moment of the request: never more than 31 days.
     Month,
-    /// No stretch of time: what is so at the moment of the request.
+    /// No time range: what is so at the moment of the request.
     Now,
 }
 
@@ -50,7 +52,7 @@ impl fmt::Display for WindowName {
     }
 }
 
-/// One stretch of an operation's time, as it is asked of the vendor: both ends belong to it.
+/// A time range of an operation, as it is asked of the vendor: both ends belong to it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Window {
     name: WindowName,
@@ -83,7 +85,7 @@ impl Window {
                 from(first, until_now, days_after(first, i32::from(first.days_in_month())))
             }
             WindowName::Now => {
-                let now = Timestamp::from_second(now.as_second()).unwrap_or(now);
+                let now = whole_second(now);
                 (now, now, Timestamp::MAX)
             }
         };
@@ -95,8 +97,8 @@ impl Window {
         Window { name, zone: zone.clone(), start, end, expires }
     }
 
-    /// The whole window as it is asked of the vendor: up to the latest reading of the local clock that it reached.
-    /// Where clocks went back, that is not the last one, and rows up to it may be there.
+    /// The whole window as it is asked of the vendor: up to the latest time that the local clock showed in it. Where
+    /// clocks went back, that can be later than what the clock showed last, and rows may have times up to it.
     pub fn whole(&self) -> TimeRange {
         let reading = |at: Timestamp| self.zone.to_datetime(at);
         let after_end = self.end.saturating_add(SECOND).unwrap_or(self.end);
@@ -122,12 +124,12 @@ impl Window {
         self.end
     }
 
-    /// The operation's next midnight, Monday or first of a month: from then on this stretch of time has another name.
+    /// The operation's next midnight, Monday or first of a month: from then on this time range has another name.
     pub fn expires(&self) -> Timestamp {
         self.expires
     }
 
-    /// Whether this stretch of time has at `now` the name that it was asked for by: a clock can also be set back.
+    /// Whether this time range has at `now` the name that it was asked for by: a clock can also be set back.
     pub fn has_its_name(&self, now: Timestamp) -> bool {
         let has_begun = match self.name {
             WindowName::Today | WindowName::Week | WindowName::Month => self.start <= now,
@@ -152,9 +154,9 @@ impl fmt::Display for Window {
     }
 }
 
-/// A stretch of local time that one request asks for, whole seconds, both ends included.
+/// A range of local time that one request asks for, whole seconds, both ends included.
 ///
-/// Local times, not instants: whichever of two equal local hours the vendor takes, stretches that meet on its
+/// Local times, not instants: whichever of two equal local hours the vendor takes, ranges that meet on its
 /// clock face neither overlap nor leave a gap.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct TimeRange {
@@ -240,7 +242,7 @@ fn last_second_of(day: Date, now: Timestamp, zone: &TimeZone) -> Timestamp {
     match first_midnight {
         // Before the clock goes back over it.
         Ok(midnight) if shown > day => midnight - SECOND,
-        _ => Timestamp::from_second(now.as_second()).unwrap_or(now),
+        _ => whole_second(now),
     }
 }
 

@@ -345,8 +345,8 @@ impl ShortTexts {
         Ok(())
     }
 
-    /// Inside a text, up to its end or an escape: it goes on, or is too long from here on. Never cut inside a character or
-    /// an escape, and before no escape, which could be the second half of a character.
+    /// Takes a part of a text, up to its end or an escape, and cuts the text where it is too long. The cut is never
+    /// inside a character or an escape, nor right before an escape, which could be the second half of a character.
     fn run(&mut self, run: &[u8], out: &mut Vec<u8>) {
         if self.cut {
             return;

@@ -20,6 +20,7 @@ use super::envelope::{Answer, classify};
 use super::failure::{CONNECT_TIMEOUT, Failure, broken};
 use super::token::Token;
 use crate::memory::PollMemory;
+use crate::time::until;
 
 /// The header that carries the token, as the vendor names it.
 const TOKEN_HEADER: &str = "wolkvox-token";
@@ -206,7 +207,7 @@ pub fn is_loopback(url: &Url) -> bool {
     }
 }
 
-/// The status has already decided: what cannot be read of the body changes nothing.
+/// What can be read of the body of an answer that is no HTTP 200. Where it cannot be read, the status alone decides.
 async fn read_refusal(response: &mut Response) -> Vec<u8> {
     let mut body = Vec::new();
     while let Ok(Some(chunk)) = response.chunk().await {
@@ -225,7 +226,7 @@ fn retry_after(headers: &HeaderMap) -> Option<Duration> {
         return Some(Duration::from_secs(seconds));
     }
     let now = Timestamp::try_from(SystemTime::now()).ok()?;
-    Some(http_date(text)?.duration_since(now).try_into().unwrap_or(Duration::ZERO))
+    Some(until(now, http_date(text)?))
 }
 
 fn http_date(text: &str) -> Option<Timestamp> {

@@ -53,7 +53,8 @@ pub fn classify(status: u16, retry_after: Option<Duration>, body: Vec<u8>) -> Re
     }
 }
 
-/// Reads an answer to its end and hands each row to `taker`, who has rows of no whole answer after an error.
+/// Reads an answer to its end and hands each row to `taker`. After an error, the rows handed over are not a whole
+/// answer.
 pub fn read_answer<T: TakesAnswers>(body: &mut Body, taker: &mut T) -> Result<Reading, Failure> {
     match body.content() {
         Content::Whole(bytes) => read_whole(bytes, taker),
@@ -337,7 +338,7 @@ impl<'de, R: Rows<'de>> Visitor<'de> for EnvelopeVisitor<'_, R> {
     fn visit_map<A: MapAccess<'de>>(mut self, mut map: A) -> Result<Header, A::Error> {
         let mut header = Header::default();
         while let Some(key) = map.next_key::<String>()? {
-            // What stands twice says two things.
+            // A key that stands twice says two things.
             let twice = match key.as_str() {
                 "code" => header.code.replace(map.next_value::<Option<Scalar>>()?.into()).is_some(),
                 "error" => header.error.replace(map.next_value::<Scalar>()?.into()).is_some(),

@@ -21,8 +21,8 @@ pub fn without_lone_surrogates(body: &[u8]) -> Cow<'_, [u8]> {
     }
 }
 
-/// How many bytes of a body that still comes in can be looked at without the rest: behind them no escape goes on, and no
-/// pair of them.
+/// How many bytes of a body that still comes in can be looked at already: up to an escape, or a pair of escapes, that
+/// may not be whole yet.
 pub(super) fn settled(body: &[u8]) -> usize {
     let mut at = 0;
     while let Some(backslash) = memchr::memchr(b'\\', &body[at..]) {

@@ -142,7 +142,7 @@ fn specimen() -> String {
     let failure = Failure::new(Reason::Timeout, "specimen");
     let rejected = vec![("specimen".to_owned(), 1)];
     store.register(&target, Duration::ZERO);
-    telemetry.target_expected(&target);
+    telemetry.target_registered(&target);
     telemetry.request_sent(&target);
     telemetry.request_ended(&target, Duration::ZERO, 0, Some(&failure));
     for outcome in
