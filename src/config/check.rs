@@ -557,7 +557,7 @@ mod tests {
         }
     }
 
-    /// What is wrong is as good as left out, and must not be missed a second time.
+    /// A wrong value is left out, and must not be told as missing too.
     #[test]
     fn one_mistake_is_told_once_however_much_depends_on_it() {
         for text in [

@@ -13,11 +13,13 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::de::{Deserialize, Deserializer, Error as _, Visitor};
 use serde_json::{Value, json};
 
+use super::Config;
 use super::file::{
     ConfigFile, LimitsEntry, OperationEntry, Patterns, PollingEntry, PrivacyEntry, ReportEntry, ReportMapping,
 };
 use crate::catalog::{Catalog, DEFAULT};
 use crate::cli::Cli;
+use crate::time::WindowName;
 use crate::yaml::{At, Size, Span};
 
 const WIDTH: usize = 118;
@@ -75,13 +77,15 @@ impl JsonSchema for Patterns {
     }
 }
 
-impl JsonSchema for crate::time::WindowName {
+impl JsonSchema for WindowName {
     fn schema_name() -> Cow<'static, str> {
         "Window".into()
     }
 
     fn json_schema(_: &mut SchemaGenerator) -> Schema {
-        json_schema!({ "type": "string", "enum": ["today", "yesterday"] })
+        // What is now is a window of other reports, and not chosen.
+        let chosen = [WindowName::Today, WindowName::Yesterday, WindowName::Week, WindowName::Month];
+        json_schema!({ "type": "string", "enum": chosen.map(|window| window.to_string()) })
     }
 }
 
@@ -360,4 +364,37 @@ fn the_tables_of_keys_and_flags_are_what_the_types_say() {
     let page = std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(PAGE)).unwrap();
     let page = with_rows(&page, "keys", &key_rows("", &schema(), ""));
     written(PAGE, &with_rows(&page, "flags", &flag_rows()));
+}
+
+/// Every key that has a default, with that as its value.
+fn with_defaults(property: &Value) -> Option<Value> {
+    let Some(keys) = property["properties"].as_object() else { return property.get("default").cloned() };
+    let said = keys.iter().filter_map(|(key, below)| Some((key.clone(), with_defaults(below)?)));
+    Some(said.collect::<serde_json::Map<_, _>>().into())
+}
+
+#[test]
+fn a_key_that_is_left_out_has_the_default_that_the_schema_says() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("token"), "secret").unwrap();
+    let loaded = |mut config: Value, mut operation: Value| {
+        for (key, value) in [("name", "acme"), ("server", "0003"), ("token_file", "token")] {
+            operation[key] = value.into();
+        }
+        config["operations"] = json!([operation]);
+        let path = folder.path().join("config.yml");
+        std::fs::write(&path, config.to_string()).unwrap();
+        let config = Config::load(&path, &Catalog::builtin().unwrap()).unwrap();
+        format!("{:#?} {:?} {:?}", config.operations, config.limits, config.privacy)
+    };
+    let schema = schema();
+    let mut said = with_defaults(&schema).unwrap();
+    let operation = with_defaults(&schema["properties"]["operations"]["items"]).unwrap();
+    for key in ["polling", "limits", "privacy"] {
+        assert!(said[key].as_object().is_some_and(|keys| keys.len() > 1), "{key}: {said}");
+    }
+    assert!(operation["timezone"].is_string() && operation["reports"].is_array(), "{operation}");
+    // No operation, and no list of files, is a default.
+    said.as_object_mut().unwrap().remove("operations");
+    assert_eq!(loaded(said, operation), loaded(json!({}), json!({})));
 }

@@ -71,6 +71,8 @@ async fn what_the_schema_takes_and_refuses_so_does_the_exporter() {
         (true, with("reports: [agent_kpi, {name: smart_wait, interval: 1h 30m, windows: [yesterday]}]")),
         (true, with("licenses: 40\n    pool: x\n    timezone: Europe/Madrid\n    allow_plain_http: true")),
         (true, below("polling: {interval: 10m, timeout: 1.5m, stale_after: 30min, windows: [today, yesterday]}")),
+        (true, below("polling: {windows: [week, month]}")),
+        (false, below("polling: {windows: [now]}")),
         (true, below("limits: {response_bytes: 64 KiB, series_per_report: 1, rows_per_answer: 1}")),
         (true, below("limits: {response_bytes: 300}")),
         (true, below("privacy: {agent_name: plain, agent_dni: plain}")),
