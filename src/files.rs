@@ -16,7 +16,7 @@ use tempfile::NamedTempFile;
 pub const LONGEST_WRITTEN: u64 = 16 << 20;
 /// How the names of files begin that are being written.
 pub const UNFINISHED: &str = ".new-";
-/// Longest file name made of another name.
+/// A longer name made of another name is cut to so many bytes, and a checksum of the other name follows.
 const LONGEST_NAME: usize = 150;
 
 /// Opens a regular file without waiting for the other end of a pipe.

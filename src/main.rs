@@ -71,7 +71,7 @@ fn runtime() -> io::Result<Runtime> {
     let workers = thread::available_parallelism().map_or(1, NonZero::get);
     let all_there = Mutex::new(());
     thread::scope(|scope| {
-        // Each waits for the others: together they are as many as there will be.
+        // Every thread waits until all are started: so there are as many at once as the runtime will need.
         let _held = all_there.lock();
         let start = |_| thread::Builder::new().spawn_scoped(scope, || drop(all_there.lock()));
         (0..workers + BLOCKING).map(start).collect::<io::Result<Vec<_>>>().map(drop)

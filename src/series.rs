@@ -127,8 +127,8 @@ impl LabelName {
         plain
     }
 
-    /// Whether this text, which was written of this label alone, is what is written for the value. The value has no
-    /// backslash: so what is equal to it was not escaped. May be cautious: false only sends the value the long way round.
+    /// Whether `text`, this label with one value, is what would be written for `value`. The value must have no
+    /// backslash: so a text equal to it was not escaped. False may also mean that it was not found out.
     #[inline]
     pub fn is_written(&self, text: &str, value: &str) -> bool {
         let at = self.start.len() - 1;

@@ -137,7 +137,7 @@ impl Aggregator {
         &self.plan
     }
 
-    /// What is kept of the last row is kept of a row of the same answer only.
+    /// Begins an answer: its first row is not compared with the last row of the answer before.
     pub(super) fn begin_answer(&mut self, mended: bool) {
         self.scratch.follows = false;
         self.scratch.mended = mended;
@@ -275,12 +275,12 @@ impl Aggregator {
     fn group(&mut self, plan: &RowPlan, parent: &[Slot<'_>], before: &[Slot<'_>], row: &[Slot<'_>]) {
         // An agent's rows come one after the other: what is equal to the row before was cleaned and escaped there.
         let follows = std::mem::replace(&mut self.scratch.follows, true);
-        // One that should begin with a number and does not is counted in each row.
+        // A label that is a leading number is read in each row, so that each row without the number is counted.
         let is_same = |label: &LabelPlan| {
             label.form != Form::LeadingNumber && is_same(label.field, parent, before, plan.label_bytes)
         };
         let labels = Slots { parent, row };
-        // Which of the rows that have the values this is.
+        // The number of the row that has the values: nested rows have numbers of their own.
         let number = if plan.nested.is_some() { self.nested_rows } else { self.rows };
         self.read_inputs(plan, row, number);
         let mut said_again = 0;

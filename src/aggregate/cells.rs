@@ -79,7 +79,8 @@ impl FieldCounts {
 }
 
 impl Cell {
-    /// Adds a row. Not where it is one too many, which the others tell by.
+    /// Adds a row's inputs. A second value for `Only` is added as well, so that the cell has no value from then on, and
+    /// is returned as one too many.
     #[inline]
     pub(super) fn add(&mut self, combine: CellCombine, inputs: &[Option<f64>]) -> Added {
         let is_first = !self.seen;

@@ -146,7 +146,8 @@ pub struct Groups {
     last_labels: Keys,
     /// Of the group at hand.
     prefix: u32,
-    /// Whether the prefix came up just now: until another follows, every group it has is the latest of its last.
+    /// Whether the prefix is a new one. Until another is selected, `latest` has all of its groups, and a group that
+    /// is not there is new without a look-up.
     fresh: bool,
     pairs: Vec<Pair>,
     /// Of each last: its latest group.
@@ -180,7 +181,7 @@ impl Groups {
         self.place_of(last)
     }
 
-    /// The same for the label that most likely comes next; `None` if what is asked of its text says that it is not it.
+    /// The same for the label that most likely comes next; `None` if `is_it` says that its text is another.
     #[inline]
     pub fn place_expected(&mut self, is_it: impl FnOnce(&str) -> bool) -> Option<usize> {
         let (last, _) = self.last_labels.expected().filter(|(_, text)| is_it(text))?;

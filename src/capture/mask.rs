@@ -167,7 +167,8 @@ fn by_words<'b>(
     for word in words {
         let (letters, behind) = rest.split_at(word.chars().count().min(rest.len()));
         rest = behind;
-        // Also of a word that stays: what is no character is written as any other such.
+        // Even a word that may stay is kept only where each of its letters is a character or the `\u` escape of one:
+        // how the others are written is for `Letter::replace`.
         if stays(word) && letters.iter().all(Letter::can_be_replaced) {
             keep(letters, take);
         } else {

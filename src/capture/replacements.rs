@@ -59,8 +59,8 @@ impl Replacements {
         Arc::clone(&self.personal)
     }
 
-    /// One character for each of a text's that is no blank. Texts that a label shows alike get the same ones: blanks around
-    /// it, the number of inner ones, and small letters or capitals do not count.
+    /// A character in place of each of the text's that is not a blank. Two texts get the same ones if they differ only
+    /// in the blanks around them, in the number of blanks between their words, or in small letters and capitals.
     pub(super) fn of(&mut self, text: &str) -> Arc<[char]> {
         let folded = folded(text);
         if let Some(known) = self.known.get(&folded) {
@@ -163,8 +163,8 @@ struct Stream<'k> {
 }
 
 impl Stream<'_> {
-    /// A number below another one, of which 65,536 is no multiple: the lower ones are likelier by less than a thousandth
-    /// where it is small.
+    /// A number below `end`. Where 65,536 is not a multiple of `end`, the lower numbers are likelier, but by less than
+    /// a thousandth for an `end` as small as those here.
     fn below(&mut self, end: u32) -> u32 {
         if self.bytes.len() < 2 {
             let block = [self.start.as_ref(), &self.block.to_be_bytes()].concat();

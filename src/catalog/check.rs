@@ -310,7 +310,7 @@ impl DeclarationChecker<'_> {
         report: &Report,
         At { value: metric, place, is_whole }: At<MetricDeclaration>,
     ) -> Option<MetricDraft> {
-        // Of what was left out of it there is a mistake already.
+        // A part of it was wrong and left out, and that is told already.
         if !is_whole {
             return None;
         }

@@ -120,7 +120,7 @@ fn sixtieth(text: &str) -> Option<u64> {
     digits(text).filter(|value| *value < 60)
 }
 
-/// Without thousands: a comma would be none that was ever seen in seconds.
+/// A comma is refused: none was ever seen in plain seconds, so nobody knows what it means.
 fn plain_seconds(text: &str) -> Option<f64> {
     if text.contains(',') { None } else { number(text) }
 }

@@ -13,7 +13,8 @@ const OWN_METRICS: [&str; 6] =
 /// Endings of the series that counters and histograms have.
 const RESERVED_ENDINGS: [&str; 5] = ["_total", "_count", "_sum", "_bucket", "_created"];
 
-/// Words that a name's base unit, or its type, has a better place for; as promtool says.
+/// Words that no metric's name may have: short forms of units, units that are not base units, and metric types.
+/// promtool warns of such words too.
 const REFUSED_WORDS: [&str; 37] = [
     "s",
     "ms",

@@ -48,7 +48,7 @@ const CUSTOMER_WORDS: [&str; 20] = [
 /// Parts of such words.
 const CUSTOMER_PARTS: [&str; 7] = ["phone", "mail", "customer", "client", "telef", "teléf", "celular"];
 
-/// Words of a name that only a field that tells one person from others has.
+/// Words in a field's name which say that its values identify one person.
 const IDENTIFYING_WORDS: [&str; 8] = ["code", "dni", "document", "documento", "id", "nit", "number", "numero"];
 
 /// Fields of agents in the vendor's documents, and what each tells.
@@ -113,8 +113,8 @@ fn is_customers(field: &str) -> bool {
     CUSTOMERS.contains(&field)
 }
 
-/// Why no value may be read from it, and what to do. A value shows what stands there whatever the privacy choice is; but it
-/// is a number, so that counts of customers, of mails and of calls to them can be read, and their own numbers not.
+/// Why a field of this name may not be read as a value, and what to do. The privacy choice does not act on values. But
+/// they are numbers: counts of customers, mails and calls may be read, and only numbers that identify somebody may not.
 pub(super) fn not_a_value(field: &str) -> Option<(&'static str, &'static str)> {
     let lower = field.to_lowercase();
     let mut words = lower.split(|c: char| !c.is_alphanumeric());

@@ -40,7 +40,7 @@ pub struct NameKey {
     given: bool,
 }
 
-/// Keyed hashes of one kind of value: that an id is written as a name is must not show.
+/// Keyed hashes of one kind of value. The kind is hashed too: a name and an id of the same text get different ones.
 #[derive(Clone)]
 pub struct Pseudonyms {
     start: hmac::Context,

@@ -184,8 +184,8 @@ impl Report {
         self.params.iter().map(sent).collect()
     }
 
-    /// What tells this declaration, and the families that it feeds, from any other: what was added up by another one is no
-    /// answer to this.
+    /// A checksum of this declaration and of the families that it feeds. Kept data of another mark are not served:
+    /// another declaration added them up.
     pub fn mark(&self) -> String {
         let Report { endpoint, api, params, span, nested, labels, metrics, info, .. } = self;
         let declared = format!("{endpoint} {api} {params:?} {span:?} {nested:?} {labels:?} {metrics:?} {info:?}");
@@ -237,7 +237,7 @@ impl Report {
                 value.combine.inputs_mut().for_each(|input| input.field.names_mut().for_each(filled));
                 value.column.iter_mut().for_each(|column| filled(&mut column.value));
             }
-            // What the vendor tells anyway is not told twice.
+            // A setting can make one column the same as another, as `service_seconds: 20` does: the first one stays.
             let mut columns = BTreeSet::new();
             metric
                 .values

@@ -70,7 +70,7 @@ fn loopback(like: IpAddr) -> IpAddr {
     }
 }
 
-/// Whether the exporter asks for a client certificate, which this one has not: so it answers all the same.
+/// Whether the exporter refused this check because it has no client certificate. Then the exporter is alive.
 fn wants_certificate(error: &reqwest::Error) -> bool {
     let wanted = rustls::Error::AlertReceived(rustls::AlertDescription::CertificateRequired);
     let sources = std::iter::successors(error.source(), |&error| error.source());

@@ -90,7 +90,8 @@ impl PastClock {
     }
 }
 
-/// Requests take the time that they take. Until the first is sent, a poll is at the very second: so is the next one then.
+/// The clock stands until a poll sends its first request: so a poll starts at the very second, and the next one is due
+/// at the very second too. From then on, requests take the time that they take.
 struct TimedClient {
     client: Client,
     clock: PastClock,

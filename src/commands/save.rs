@@ -15,8 +15,8 @@ use crate::poll::{Context, Job};
 use crate::time::day_of;
 use crate::wolkvox::Token;
 
-/// Part of the memory for answers that copies of them may take: they are masked when all have come, which takes as much
-/// again, and half of it is for polls.
+/// Copies of the answers may take `limits.memory` divided by this. Masking them, once all answers have come, takes as
+/// much again, and polls need memory too.
 const COPIES_SHARE: usize = 8;
 
 /// Answers that are to be saved once they have come.
@@ -87,8 +87,8 @@ impl Expected {
         Some(Expected { base_url: operation.base_url.clone(), token: operation.token.clone(), report })
     }
 
-    /// With its answer, which is the first that is left of those to such requests: those with one token come one after the
-    /// other, in the order of the jobs.
+    /// The report with its answer: the first recorded for such a request that no other report has taken. Requests with
+    /// one token are sent one after the other, in the order of the jobs.
     fn with(self, recorded: &mut Vec<Recorded>) -> CapturedReport {
         let Expected { base_url, token, report } = self;
         let Report { endpoint, api, .. } = &*report.report;

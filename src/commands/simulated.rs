@@ -118,7 +118,8 @@ pub(super) async fn simulate(settings: simulator::Settings) -> Result<(Simulator
     Ok((simulator, base_url))
 }
 
-/// Those of the reports that are `wanted`, of every operation, of today and of yesterday.
+/// A config that polls the `wanted` reports of every operation: for today and yesterday, or for now where a report has
+/// no dates.
 pub(super) fn config(
     places: &[DemoOperation],
     base_url: &Url,

@@ -12,14 +12,14 @@ use crate::store::View;
 /// Families from this size on have a segment of their own: below, it costs more bytes than it saves time.
 const LARGE: usize = 4 * 1024;
 
-/// Everything that the text which only polls change depends on.
+/// Everything that decides what the steady text says. While it stays equal, the text is not rendered again.
 #[derive(Debug, PartialEq)]
 pub struct Shown {
     telemetry: u64,
     store: u64,
     /// What time alone changes of each target: whether it is stale, whether it is served.
     targets: Vec<(bool, bool)>,
-    /// And of each operation: the requests of its day.
+    /// What time alone changes of each operation: the API requests used on its day.
     used: Vec<u64>,
 }
 

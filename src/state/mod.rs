@@ -1,8 +1,8 @@
 //! The state folder: what survives a restart.
 //!
 //! A folder per operation: how many API requests were sent and when each report was asked (`calls.json`, written before
-//! every request), and the last good data of each report. Every file begins with a checksum, and is written beside its
-//! place, synced and renamed, so that a crash leaves the old one or the new one. Records are plain: nothing here knows who
+//! every request), and the last good data of each report. These files begin with a checksum. Every file is written
+//! beside its place, synced and renamed, so that a crash leaves the old one or the new one. Records are plain: nothing here knows who
 //! polls or who serves.
 
 mod calls;
@@ -142,10 +142,6 @@ impl State {
             Place::Memory { .. } => "none (memory only)".to_owned(),
             Place::Folder(folder) => folder.path.display().to_string(),
         }
-    }
-
-    pub fn is_kept(&self) -> bool {
-        matches!(self.0, Place::Folder(_))
     }
 
     /// Reads what is known of an operation's requests.

@@ -163,7 +163,7 @@ pub(crate) fn quoted_path(path: &str) -> String {
     parts.collect::<Vec<_>>().join("/")
 }
 
-/// What no secret is: nothing, a step up, or a short number.
+/// Whether it cannot be a secret: nothing, a step up, or a short number.
 fn is_plain(part: &str) -> bool {
     ["", ".", ".."].contains(&part) || part.len() <= 5 && part.bytes().all(|byte| byte.is_ascii_digit())
 }

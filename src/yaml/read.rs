@@ -36,7 +36,7 @@ pub(super) fn read<T: DeserializeOwned>(root: &Node, mistakes: &mut Vec<Mistake>
 }
 
 impl Item {
-    /// What is wrong in a value below this one has its place already, and was left out alone.
+    /// Leaves this value out for a mistake, unless a value below it has the mistake: then only that one was left out.
     fn leave_out(&self, mistake: Mistake, place: FilePlace) -> Mistake {
         if mistake.place.is_none() {
             self.is_left_out.set(true);
