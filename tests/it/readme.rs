@@ -4,6 +4,8 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 
+use wolkvox_exporter::catalog::Catalog;
+
 use crate::support::child::run;
 
 /// Lines that somebody with five minutes reads.
@@ -165,6 +167,15 @@ fn a_name_in_a_comment_or_a_text_or_of_another_function_is_no_test() {
         async fn second() {}
     "##;
     assert_eq!(tests_in(source), ["first", "second"]);
+}
+
+#[test]
+fn the_declaration_that_contributors_are_shown_is_a_right_one() {
+    let page = read("CONTRIBUTING.md");
+    let (_, behind) = page.split_once("```yaml\n").expect("an example");
+    let (example, _) = behind.split_once("```").expect("its end");
+    let catalog = Catalog::parse(example).unwrap_or_else(|errors| panic!("{errors}"));
+    assert!(catalog.report("agent_aux_time").is_some());
 }
 
 /// The command that the page gives, run as it stands there.
