@@ -1,4 +1,4 @@
-"""Which rules are there in two languages or for each operation, and how do they become the files that Prometheus loads?
+"""Builds the files that Prometheus loads from the rules that there are in two languages, and from the thresholds.
 
 `python3 alerts/build.py` writes them anew; `--check` only says whether they are as they would be written. It needs nothing but Python.
 

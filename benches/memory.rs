@@ -1,4 +1,4 @@
-//! What can a hostile vendor make one exporter hold, under the memory limit of the pod that is shipped?
+//! A bench of what a hostile vendor can make one exporter hold, under the memory limit of the pod that is shipped.
 //!
 //! Every attack of `tests/it/support/hostile.rs` at 1, 4 and 16 operations, the exporter in a cgroup of 256 MiB: its peak, whether
 //! it was killed, and how long a scrape took meanwhile. Needs root and a memory controller. Another binary can be given,

@@ -1,4 +1,4 @@
-"""Does each instance fit the JSON Schema? Prints, per instance of the list on standard input, what is wrong or nothing."""
+"""Holds instances against a JSON Schema. Prints, per instance of the list on standard input, what is wrong or nothing."""
 
 import json
 import sys

@@ -1,4 +1,4 @@
-//! What does a scraper see: how long, how many bytes, and what it costs the server?
+//! The scraper: how long an answer takes, and how many bytes it has.
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;

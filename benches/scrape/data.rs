@@ -1,4 +1,4 @@
-//! Which series does everyone serve, and which answer of the vendor are they made of?
+//! The series that every server serves, and the answer of the vendor that they are made of.
 
 use std::fmt::Write;
 

@@ -1,4 +1,4 @@
-//! What does a scrape cost, beside what others would make of the same series?
+//! A bench of what a scrape costs, beside what others make of the same series.
 //!
 //! `benches/run` runs everything and writes `benches/RESULTS.md`. Every server is a process of its own, the scraper is
 //! this one, and all stay on this machine's loopback.

@@ -1,4 +1,4 @@
-//! What does a poll cost: its answer decoded and added up, rendered and deflated?
+//! What a poll costs: its answer decoded and added up, rendered and deflated.
 
 use std::borrow::Cow;
 use std::hint::black_box;

@@ -1,4 +1,4 @@
-//! How long from the start of the shipped binary to its first answer with data?
+//! The time from the start of the shipped binary to its first answer with data.
 
 use std::fs;
 use std::io::{Read, Write};

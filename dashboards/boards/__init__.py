@@ -1,1 +1,1 @@
-"""What does each board show? One file per board; each ends in `board()`."""
+"""What each board shows. One file per board; each ends in `board()`."""

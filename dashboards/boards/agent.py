@@ -1,4 +1,4 @@
-"""What does one agent's day look like?"""
+"""The board of one agent's day."""
 
 from figures import (
     AGENT, CHOSEN_AGENT, OF_AGENTS, PEOPLE, YESTERDAY, auxiliary, auxiliary_share, average_handle, calls, closed, hits, hold_mute_share,

@@ -1,4 +1,4 @@
-"""Where does the time in auxiliary states go?"""
+"""The board of time in auxiliary states: where it goes."""
 
 from figures import AGENT, OF_AGENTS, PEOPLE, YESTERDAY, at_the_end, auxiliary, auxiliary_share, hourly_ratio, last_hour, login
 import panels

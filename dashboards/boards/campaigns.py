@@ -1,4 +1,4 @@
-"""Do the campaigns advance, and with which results?"""
+"""The board of campaigns: how far they are, and their results."""
 
 from figures import NOW, at_the_end, live, of_campaigns, ratio, series, total
 import panels

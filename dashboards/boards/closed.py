@@ -1,4 +1,4 @@
-"""With which codes do interactions end?"""
+"""The board of closed interactions: the codes that they end with."""
 
 from figures import (
     AGENT, PEOPLE, QUEUES, YESTERDAY, closed, last_hour, selected, timeout_share,

@@ -1,4 +1,4 @@
-"""Does the exporter get its data, and can it pay for them?"""
+"""The board of the exporter's health: whether it gets its data, and whether the budget lasts."""
 
 from figures import OPERATION, YESTERDAY, age_once_polled, counted, oldest_once_polled, selected, worst_at_the_end
 import panels

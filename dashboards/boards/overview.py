@@ -1,4 +1,4 @@
-"""How does each operation do today?"""
+"""The board of all operations: how each does today."""
 
 from figures import (
     AGENT_TIME, OF_AGENTS, OPERATION, agent_to_look_at, agents, auxiliary, auxiliary_share, average_handle, busy, callback_success,

@@ -1,4 +1,4 @@
-"""How good is the work, by those who evaluate it and by those who were served?"""
+"""The board of quality: how good the work is to those who evaluate it and to those who were served."""
 
 from figures import AGENT, YESTERDAY, mean_of, total
 import panels

@@ -1,4 +1,4 @@
-"""Who leads in the gamification?"""
+"""The board of the gamification: who leads."""
 
 from figures import AGENT, YESTERDAY, at_the_end, calls, hits, points, ratio
 import panels

@@ -1,4 +1,4 @@
-"""Do callers get an answer in time?"""
+"""The board of skills: whether callers get an answer in time."""
 
 from figures import (
     OPERATION, TODAY, YESTERDAY, abandoned, answered, answered_within, at_the_end, came_in, hourly_ratio, in_time, last_hour, named,

@@ -1,4 +1,4 @@
-"""Are callers called back, how soon, and does it work?"""
+"""The board of call-backs: whether callers are called back, how soon, and whether it works."""
 
 from figures import (
     YESTERDAY, callback_success, callbacks, hourly_ratio, last_hour, ratio, series, total,

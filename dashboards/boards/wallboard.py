@@ -1,4 +1,4 @@
-"""Who waits now, and who can answer? For the wall: large, on one screen, without a mouse."""
+"""The board for the wall: who waits now and who can answer, large, on one screen, without a mouse."""
 
 from figures import (
     OPERATION, PAUSED, READY, in_states, live, live_service_level, named, queued, ratio, series, NOW,
