@@ -17,7 +17,7 @@ const QUICK_LEVEL: Compression = Compression::new(1);
 /// Bytes before the text of a stored block, which is at most 65,535 bytes long.
 const BLOCK_HEADER: usize = 5;
 /// Text is deflated in pieces of this size, so that a large report is never in memory as text.
-const PIECE: usize = 64 * 1024;
+pub const PIECE: usize = 64 * 1024;
 
 /// Deflated text that can be joined with others.
 #[derive(Clone, Debug, PartialEq)]

@@ -1,16 +1,13 @@
-//! A scrape's own part: as little of it as possible is deflated while the scrape waits.
+//! A scrape's own part, which is kept until it changes. Speed machinery.
 //!
-//! Most of the exporter's own metrics are as they were at the last scrape: only polls change them. They keep their
-//! segments until they change. With many operations something always has: then at least every large family that
-//! says the same as before keeps its own.
+//! Most of the exporter's own metrics are as they were at the last scrape: only polls change them. That is the steady
+//! text, which is rendered and deflated once for all scrapes between two polls.
+//!
+//! What it buys: a scrape of the demo between two polls takes 0.2 ms instead of 1.5 ms. To keep each large family that a
+//! poll left as it was, too, bought nothing: of forty operations, scrapes took a third longer, and more memory.
 
-use std::collections::HashMap;
-
-use crate::segment::{Renderer, Segment};
+use crate::segment::{PIECE, Renderer, Segment};
 use crate::store::View;
-
-/// Families from this size on have a segment of their own: below, it costs more bytes than it saves time.
-const LARGE: usize = 4 * 1024;
 
 /// Everything that decides what the steady text says. While it stays equal, the text is not rendered again.
 #[derive(Debug, PartialEq)]
@@ -38,88 +35,42 @@ impl Shown {
 /// What is kept from one scrape for the next.
 pub struct Live {
     /// With its working memory of some hundred kilobytes, which takes longer to set up than to use.
-    quick: Renderer,
-    /// What only polls change, what it depends on, and its segments.
+    renderer: Renderer,
+    /// What the steady text depends on, and that text.
     shown: Option<Shown>,
-    steady: String,
-    segments: Vec<Segment>,
-    /// Of each large family in `steady`, by the line it begins with.
-    large: HashMap<String, Segment>,
+    steady: Segment,
 }
 
 impl Default for Live {
     fn default() -> Live {
-        Live {
-            quick: Renderer::quick(),
-            shown: None,
-            steady: String::new(),
-            segments: Vec::new(),
-            large: HashMap::new(),
-        }
+        let mut renderer = Renderer::quick();
+        Live { steady: renderer.finish(), renderer, shown: None }
     }
 }
 
 impl Live {
-    /// Takes the text that polls change, unless it is the one at hand.
+    /// Takes the steady text, unless it is the one at hand. `render` is told about how long it will be.
     pub fn show(&mut self, shown: Shown, render: impl FnOnce(usize) -> String) {
-        if self.shown.as_ref() != Some(&shown) {
-            self.take(render(self.steady.len()));
-            self.shown = Some(shown);
+        if self.shown.as_ref() == Some(&shown) {
+            return;
         }
+        // In pieces, so that the renderer keeps no buffer of the whole length.
+        for piece in render(self.steady_length()).as_bytes().chunks(PIECE) {
+            self.renderer.push(|out| out.extend_from_slice(piece));
+        }
+        self.steady = self.renderer.finish();
+        self.shown = Some(shown);
     }
 
-    /// That text and the one that every scrape changes, as segments of which the last ends the deflate stream. The large
-    /// families stand before the small ones: between families any order is right.
+    /// The steady text and the one that every scrape changes, which ends the deflate stream.
     pub fn segments(&self, live: &str) -> Vec<Segment> {
-        let mut segments = self.segments.clone();
-        segments.push(Segment::end_of_stream(live.as_bytes()));
-        segments
+        vec![self.steady.clone(), Segment::end_of_stream(live.as_bytes())]
     }
 
-    /// Bytes of the text that polls change, as of the last scrape.
+    /// Bytes of the steady text, as of the last scrape.
     pub fn steady_length(&self) -> usize {
-        self.steady.len()
+        usize::try_from(self.steady.length).expect("it was in this machine's memory")
     }
-
-    fn take(&mut self, steady: String) {
-        let before: HashMap<&str, &str> = families(&self.steady).map(|family| (name(family), family)).collect();
-        let mut known = std::mem::take(&mut self.large);
-        self.segments.clear();
-        for family in families(&steady) {
-            if family.len() < LARGE {
-                self.quick.push(|out| out.extend_from_slice(family.as_bytes()));
-                continue;
-            }
-            let same = before.get(name(family)).is_some_and(|before| *before == family);
-            let kept = if same { known.remove(name(family)) } else { None };
-            let segment = kept.unwrap_or_else(|| deflated(family));
-            self.segments.push(segment.clone());
-            self.large.insert(name(family).to_owned(), segment);
-        }
-        self.segments.push(self.quick.finish());
-        self.steady = steady;
-    }
-}
-
-fn name(family: &str) -> &str {
-    family.lines().next().unwrap_or_default()
-}
-
-fn deflated(family: &str) -> Segment {
-    let mut renderer = Renderer::default();
-    renderer.push(|out| out.extend_from_slice(family.as_bytes()));
-    renderer.finish()
-}
-
-/// The text cut before every `# HELP`.
-fn families(text: &str) -> impl Iterator<Item = &str> {
-    let mut rest = text;
-    std::iter::from_fn(move || {
-        let end = rest.find("\n# HELP ").map_or(rest.len(), |at| at + 1);
-        let (family, behind) = rest.split_at(end);
-        rest = behind;
-        (!family.is_empty()).then_some(family)
-    })
 }
 
 #[cfg(test)]
@@ -153,27 +104,15 @@ mod tests {
     }
 
     #[test]
-    fn a_large_family_keeps_its_segment_until_it_changes() {
-        let small = |value: &str| format!("# HELP a A.\na {value}\n");
-        let large = |value: &str| format!("# HELP b B.\n{}", format!("b{{c=\"d\"}} {value}\n").repeat(1_000));
+    fn a_text_of_many_pieces_is_whole() {
+        let text = "# HELP b B.\n".to_owned() + &"b{c=\"d\"} 1\n".repeat(20_000);
+        assert!(text.len() > 3 * PIECE);
         let mut live = Live::default();
-        let mut segments = |text: String| {
-            live.take(text);
-            live.segments("# EOF\n")
-        };
-        let first = segments(small("1") + &large("1") + &small("1"));
-        assert_eq!(texts(&first), [large("1"), small("1") + &small("1"), "# EOF\n".to_owned()]);
-        let same = segments(small("2") + &large("1"));
-        assert_eq!(same[0].deflated.as_ptr(), first[0].deflated.as_ptr(), "not deflated again");
-        assert_eq!(texts(&same), [large("1"), small("2"), "# EOF\n".to_owned()]);
-        assert_eq!(texts(&segments(large("2"))), [large("2"), String::new(), "# EOF\n".to_owned()]);
-    }
-
-    #[test]
-    fn a_text_is_cut_into_families_and_nothing_is_lost() {
-        for text in ["", "a 1\n", "# HELP a A.\na 1\n# HELP b B.\nb 1", "\n# HELP x"] {
-            assert_eq!(families(text).collect::<String>(), text);
-        }
-        assert_eq!(families("# HELP a A.\na 1\n# HELP b B.\nb 1\n").count(), 2);
+        live.show(Shown { telemetry: 1, store: 1, targets: vec![], used: vec![] }, |length| {
+            assert_eq!(length, 0);
+            text.clone()
+        });
+        assert_eq!(texts(&live.segments("# EOF\n")), [&text, "# EOF\n"]);
+        assert_eq!(live.steady_length(), text.len());
     }
 }
