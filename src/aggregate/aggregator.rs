@@ -64,7 +64,7 @@ struct Sums {
 #[derive(Debug, Default)]
 pub(super) struct Seen {
     /// Of each declared field: whether any row had it.
-    pub(super) carried: Vec<bool>,
+    carried: Vec<bool>,
     /// Names that the vendor does not document, as far as they are kept.
     undocumented: BTreeSet<String>,
 }
@@ -74,10 +74,12 @@ const MOST_NAMES: usize = 20;
 const LONGEST_NAME: usize = 64;
 
 impl Seen {
-    /// A name's place among the declared fields; one that is not documented is noted.
+    /// A name's place among the declared fields, which the rows have then; one that is not documented is noted.
     pub(super) fn find(&mut self, plan: &RowPlan, name: &str, nested: bool) -> Option<usize> {
         let field = plan.fields.find(name, nested);
-        if field.is_none() && self.undocumented.len() < MOST_NAMES && !plan.documented.contains(name) {
+        if let Some(field) = field {
+            self.carried[field] = true;
+        } else if self.undocumented.len() < MOST_NAMES && !plan.documented.contains(name) {
             self.undocumented.insert(name[..name.floor_char_boundary(LONGEST_NAME)].to_owned());
         }
         field

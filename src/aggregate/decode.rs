@@ -120,7 +120,6 @@ impl<'de> Visitor<'de> for RowVisitor<'_, 'de> {
                 map.next_value::<IgnoredAny>()?;
                 continue;
             };
-            self.seen.carried[field] = true;
             match &mut self.nested {
                 Some((nested, order)) if list == Some(field) => {
                     // A list that stands twice in its row counts once.
