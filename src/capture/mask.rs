@@ -48,7 +48,7 @@ fn capital(char: char) -> char {
     char.to_uppercase().next().unwrap_or(char)
 }
 
-/// A stretch of an answer.
+/// A part of an answer.
 enum Part<'p, 'b> {
     Kept(&'b [u8]),
     Replaced { letters: &'p [Letter<'b>], text: String, meaning: Meaning },

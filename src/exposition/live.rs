@@ -69,7 +69,7 @@ impl Live {
 
     /// Bytes of the steady text, as of the last scrape.
     pub fn steady_length(&self) -> usize {
-        usize::try_from(self.steady.length).expect("it was in this machine's memory")
+        usize::try_from(self.steady.length).expect("the text was in this machine's memory")
     }
 }
 

@@ -122,7 +122,8 @@ mod tests {
     fn the_machines_clocks_go_forward() {
         let clock = Clock::system();
         let first = clock.now();
-        let later = std::iter::repeat_with(|| clock.now()).find(|now| now.steady != first.steady).unwrap();
+        let later =
+            std::iter::repeat_with(|| clock.now()).take(10_000_000).find(|now| now.steady != first.steady).unwrap();
         assert!(later.steady > first.steady && later.since(first) < Duration::from_mins(1));
         assert_eq!(first.ago(Duration::from_hours(24)).since(first), Duration::ZERO);
         assert_eq!(first.since(first.ago(Duration::from_hours(24))), Duration::from_hours(24), "there is a day before");

@@ -95,7 +95,7 @@ mod tests {
     }
 
     #[test]
-    fn a_tally_stops_at_its_limit_and_forgets_who_left() {
+    fn a_count_stops_at_its_limit_and_forgets_who_left() {
         let (counts, one, other) = (ClientCounts::default(), address("192.0.2.1"), address("192.0.2.2"));
         let held = [counts.count(one, 2).unwrap(), counts.count(one, 2).unwrap()];
         assert!(counts.count(one, 2).is_none());
